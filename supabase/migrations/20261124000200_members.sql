@@ -1,0 +1,225 @@
+-- Dealer groups, stores, roles and members: who may stand before which rows.
+
+create table crm.groups (
+  id uuid primary key default gen_random_uuid(),
+  name text not null check (length(name) between 1 and 80));
+comment on table crm.groups is 'A dealer group: several stores of one company.';
+
+create table crm.stores (
+  id uuid primary key default gen_random_uuid(),
+  group_id uuid not null references crm.groups on delete restrict,
+  name text not null check (length(name) between 1 and 80),
+  time_zone text not null default 'Asia/Shanghai',
+  config_version int not null default 0,
+  settings jsonb not null default '{}',
+  created_at timestamptz not null default now());
+comment on table crm.stores is 'A store (one shop). settings and config_version are written by publishing only.';
+create index on crm.stores (group_id);
+
+create table crm.roles (
+  store_id uuid not null references crm.stores on delete cascade,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null,
+  scope text not null check (scope in ('own', 'team', 'store')),
+  verbs text[] not null default '{}',
+  screens text[] not null default '{}',
+  pools text[] not null default '{}',
+  position int not null default 0,
+  retired bool not null default false,
+  primary key (store_id, key));
+comment on table crm.roles is 'What the store''s roles see and may do, materialised from its configuration. One role per member: rights are never a union.';
+
+create table crm.members (
+  store_id uuid not null references crm.stores on delete cascade,
+  user_id uuid not null,                              -- auth.users; no foreign key, since a person may leave auth while the history stays
+  role text not null,
+  name text not null check (length(name) between 1 and 40),
+  team text,
+  active bool not null default true,
+  joined_at timestamptz not null default now(),
+  primary key (store_id, user_id),
+  foreign key (store_id, role) references crm.roles (store_id, key) on delete restrict);
+comment on table crm.members is 'A person in a store, with one role there; the same person may be a member of several stores.';
+create index on crm.members (user_id);
+create index on crm.members (store_id, role);
+
+create table crm.invitations (
+  store_id uuid not null references crm.stores on delete cascade,
+  id uuid not null default gen_random_uuid(),
+  code_hash bytea not null unique,
+  name text not null check (length(name) between 1 and 40),
+  contact text not null check (length(contact) between 3 and 120),
+  role text not null,
+  invited_by uuid not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null default now() + interval '7 days',
+  accepted_by uuid,
+  accepted_at timestamptz,
+  primary key (store_id, id),
+  foreign key (store_id, role) references crm.roles (store_id, key) on delete restrict);
+comment on table crm.invitations is 'A place kept for a new member. Only the hash of the code is stored.';
+create index on crm.invitations (store_id, role);
+
+-- Who am I: small definer functions that answer only about the caller. plpgsql on purpose: a definer function in sql is
+-- planned again at every call (fields.md: 250 against 50 µs).
+
+create type crm.caller as (store_id uuid, user_id uuid, role text, scope text, verbs text[], pools text[], today date, time_zone text);
+
+create function crm.me(p_store uuid) returns crm.caller
+  language plpgsql stable security definer set search_path = '' as $$
+declare c crm.caller;
+begin
+  select m.store_id, m.user_id, m.role, r.scope, r.verbs, r.pools, (now() at time zone s.time_zone)::date, s.time_zone into c
+  from crm.members m
+  join crm.roles r on r.store_id = m.store_id and r.key = m.role
+  join crm.stores s on s.id = m.store_id
+  where m.store_id = p_store and m.user_id = (select auth.uid()) and m.active;
+  return c;
+end $$;
+comment on function crm.me is 'The caller in one store, with the store''s today; all null when he is no active member.';
+
+create function crm.my_store_ids(p_scope text) returns uuid[]
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  return array(select m.store_id from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
+    where m.user_id = (select auth.uid()) and m.active and (p_scope is null or r.scope = p_scope));
+end $$;
+comment on function crm.my_store_ids is 'Stores in which the caller is active; with a scope, only those where his role has it.';
+
+create function crm.my_team() returns table (store_id uuid, user_id uuid)
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query select t.store_id, t.user_id
+    from crm.members m
+    join crm.roles r on r.store_id = m.store_id and r.key = m.role and r.scope = 'team'
+    join crm.members t on t.store_id = m.store_id and t.team = m.team
+    where m.user_id = (select auth.uid()) and m.active;
+end $$;
+comment on function crm.my_team is 'Members whose rows a caller of scope "team" sees, store by store.';
+
+create function crm.my_pools() returns table (store_id uuid, pool text)
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query select m.store_id, unnest(r.pools)
+    from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
+    where m.user_id = (select auth.uid()) and m.active;
+end $$;
+comment on function crm.my_pools is 'Pools whose customers the caller sees.';
+
+create function crm.may(p_store uuid, p_verb text) returns bool
+  language sql stable set search_path = '' as $$ select coalesce(p_verb = any ((crm.me(p_store)).verbs), false) $$;
+comment on function crm.may is 'Whether the caller''s role in that store carries the verb.';
+
+create function crm.demand(p_store uuid, p_verb text) returns crm.caller
+  language plpgsql stable set search_path = '' as $$
+declare c crm.caller := crm.me(p_store);
+begin
+  if c.store_id is null or p_verb <> all (c.verbs) then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  return c;
+end $$;
+comment on function crm.demand is 'The caller, or 403: for functions that are no verbs of sync_push.';
+
+-- Rows ------------------------------------------------------------------------------------------------------------------
+
+alter table crm.groups enable row level security;
+alter table crm.stores enable row level security;
+alter table crm.roles enable row level security;
+alter table crm.members enable row level security;
+alter table crm.invitations enable row level security;
+
+create policy select_member on crm.groups for select to api_owner
+  using (id in (select s.group_id from crm.stores s));
+create policy select_member on crm.stores for select to api_owner
+  using (id = any ((select crm.my_store_ids(null))::uuid[]));
+create policy select_member on crm.roles for select to api_owner
+  using (store_id = any ((select crm.my_store_ids(null))::uuid[]));
+create policy select_member on crm.members for select to api_owner
+  using (store_id = any ((select crm.my_store_ids(null))::uuid[]));
+create policy select_inviter on crm.invitations for select to api_owner
+  using (store_id = any ((select crm.my_store_ids(null))::uuid[]));
+create policy insert_inviter on crm.invitations for insert to api_owner
+  with check (invited_by = (select auth.uid()) and store_id = any ((select crm.my_store_ids(null))::uuid[]));
+
+grant select on crm.groups, crm.stores, crm.roles, crm.members, crm.invitations to api_owner;
+grant insert (store_id, id, code_hash, name, contact, role, invited_by) on crm.invitations to api_owner;
+
+-- Views -------------------------------------------------------------------------------------------------------------------
+
+create view api.stores as
+  select s.id, s.group_id, g.name as group_name, s.name, s.time_zone, s.config_version
+  from crm.stores s join crm.groups g on g.id = s.group_id;
+create view api.members as
+  select m.store_id, m.user_id, m.role, m.name, m.team, m.active, m.joined_at from crm.members m;
+create view api.whoami as
+  select m.store_id, s.name as store_name, m.user_id, m.name, m.role, r.label as role_label, r.scope, r.verbs, r.screens, r.pools,
+    s.time_zone, (now() at time zone s.time_zone)::date as today, s.config_version
+  from crm.members m
+  join crm.roles r on r.store_id = m.store_id and r.key = m.role
+  join crm.stores s on s.id = m.store_id
+  where m.user_id = (select auth.uid()) and m.active;
+comment on view api.whoami is 'One row per store the caller belongs to: role, verbs, screens and the store''s today.';
+alter view api.stores owner to api_owner;
+alter view api.members owner to api_owner;
+alter view api.whoami owner to api_owner;
+grant select on api.stores, api.members, api.whoami to authenticated;
+
+-- Inviting (S-49: only a role that carries the verb) ----------------------------------------------------------------------
+
+create function crm.invite_member(p_store uuid, p_name text, p_contact text, p_role text) returns jsonb
+  language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c crm.caller := crm.demand(p_store, 'invite_member');
+  -- 50 bits from a random uuid, in letters that are hard to misread on a phone
+  code text := translate(upper(encode(substr(decode(replace(gen_random_uuid()::text, '-', ''), 'hex'), 10, 7), 'hex')), '01', 'XY');
+  v_id uuid := gen_random_uuid();
+begin
+  if coalesce(trim(p_name), '') = '' then raise sqlstate 'PT422' using message = 'required', detail = 'name'; end if;
+  if coalesce(trim(p_contact), '') = '' then raise sqlstate 'PT422' using message = 'required', detail = 'contact'; end if;
+  if not exists (select from crm.roles r where r.store_id = p_store and r.key = p_role and not r.retired) then
+    raise sqlstate 'PT422' using message = 'option', detail = 'role';
+  end if;
+  insert into crm.invitations (store_id, id, code_hash, name, contact, role, invited_by)
+  values (p_store, v_id, sha256(convert_to(code, 'utf8')), trim(p_name), trim(p_contact), p_role, c.user_id);
+  return jsonb_build_object('id', v_id, 'code', code);
+end $$;
+comment on function crm.invite_member is 'Keeps a place and answers the code once. S-49, S-42.';
+
+-- Belongs to the table owner: the newcomer is no member yet, so no row policy can let him in. It reads nothing but the code.
+create function crm.accept_invitation(p_code text) returns jsonb
+  language plpgsql volatile security definer set search_path = '' as $$
+declare i crm.invitations; me uuid := (select auth.uid());
+begin
+  if me is null then raise sqlstate 'PT401' using message = 'signed_out'; end if;
+  select * into i from crm.invitations x
+    where x.code_hash = sha256(convert_to(upper(regexp_replace(coalesce(p_code, ''), '[^A-Za-z0-9]', '', 'g')), 'utf8')) for update;
+  if i.id is null or i.expires_at < now() or (i.accepted_by is not null and i.accepted_by <> me) then
+    raise sqlstate 'PT404' using message = 'invitation_unknown';
+  end if;
+  if i.accepted_by is null then
+    insert into crm.members (store_id, user_id, role, name) values (i.store_id, me, i.role, i.name) on conflict (store_id, user_id) do nothing;
+    update crm.invitations set accepted_by = me, accepted_at = now() where store_id = i.store_id and id = i.id;
+  end if;
+  return jsonb_build_object('store_id', i.store_id);
+end $$;
+comment on function crm.accept_invitation is 'Makes the signed-in caller a member of the inviting store; a second call by the same person is harmless.';
+
+create view api.invitations as
+  select i.store_id, i.id, i.name, i.contact, i.role, i.invited_by, i.created_at, i.expires_at, i.accepted_at
+  from crm.invitations i where crm.may(i.store_id, 'invite_member');
+alter view api.invitations owner to api_owner;
+grant select on api.invitations to authenticated;
+
+alter function crm.invite_member(uuid, text, text, text) owner to api_owner;
+create function api.invite_member(store_id uuid, name text, contact text, role text) returns jsonb
+  language sql volatile security invoker set search_path = ''
+  begin atomic select crm.invite_member(store_id, name, contact, role); end;
+create function api.accept_invitation(code text) returns jsonb
+  language sql volatile security invoker set search_path = ''
+  begin atomic select crm.accept_invitation(code); end;
+
+grant execute on function crm.mask_text(text, text), crm.me(uuid), crm.my_store_ids(text), crm.my_team(), crm.my_pools(), crm.may(uuid, text)
+  to authenticated, api_owner;
+grant execute on function crm.digits(text), crm.is_date(text), crm.as_number(jsonb), crm.as_date(jsonb), crm.as_uuid(text), crm.as_instant(text),
+  crm.change_no(), crm.refuse(text, text, jsonb), crm.pinyin_of(text, bool), crm.demand(uuid, text) to api_owner;
+grant execute on function crm.invite_member(uuid, text, text, text), crm.accept_invitation(text),
+  api.invite_member(uuid, text, text, text), api.accept_invitation(text) to authenticated;

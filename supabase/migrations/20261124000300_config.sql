@@ -1,0 +1,441 @@
+-- A store's configuration is one versioned document; publishing materialises it here, in one transaction.
+
+create table crm.config_versions (
+  store_id uuid not null references crm.stores on delete cascade,
+  version int not null check (version > 0),
+  document jsonb not null check (jsonb_typeof(document) = 'object' and pg_column_size(document) < 1048576),
+  author_id uuid,
+  note text not null default '' check (length(note) <= 500),
+  published_at timestamptz not null default now(),
+  primary key (store_id, version));
+comment on table crm.config_versions is 'Every published version of a store''s document, never changed afterwards.';
+
+-- Fields and rights -------------------------------------------------------------------------------------------------------
+
+create table crm.base_fields (
+  form text not null,
+  key text not null,
+  type text not null,
+  mask text,
+  required bool not null default false,
+  primary key (form, key));
+comment on table crm.base_fields is 'The columns of each form that a document must place and give rights for; type and mask are fixed, labels are the store''s.';
+insert into crm.base_fields (form, key, type, mask, required) values
+  ('customer', 'name', 'text', null, true),
+  ('customer', 'phone', 'phone', 'phone', false),
+  ('customer', 'wechat', 'text', 'all', false),
+  ('customer', 'gender', 'select', null, false),
+  ('customer', 'source', 'select', null, true),
+  ('customer', 'level', 'level', null, true),
+  ('customer', 'next_contact_on', 'date', null, false),
+  ('customer', 'need', 'long_text', null, false),
+  ('customer', 'preferred_time', 'select', null, false),
+  ('customer', 'do_not_call', 'bool', null, false),
+  ('companion', 'name', 'text', null, true),
+  ('companion', 'relation', 'select', null, false),
+  ('companion', 'influence', 'select', null, false),
+  ('companion', 'phone', 'phone', 'phone', false),
+  ('vehicle', 'plate', 'plate', 'plate', false),
+  ('vehicle', 'vin', 'vin', 'tail4', false),
+  ('vehicle', 'brand', 'text', null, false),
+  ('vehicle', 'series', 'text', null, false),
+  ('vehicle', 'model_year', 'number', null, false),
+  ('policy', 'insurer', 'text', null, false),
+  ('policy', 'policy_number', 'text', 'tail4', false),
+  ('policy', 'kind', 'select', null, false),
+  ('policy', 'premium_fen', 'money', null, false),
+  ('policy', 'starts_on', 'date', null, false),
+  ('policy', 'expires_on', 'date', null, true),
+  ('deal', 'title', 'text', null, false),
+  ('deal', 'amount_fen', 'money', null, false),
+  ('deal', 'expected_close_on', 'date', null, false),
+  ('conversation', 'words', 'long_text', null, false);
+
+create table crm.fields (
+  store_id uuid not null references crm.stores on delete cascade,
+  form text not null,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null,
+  is_base bool not null default false,
+  type text not null check (type in ('text', 'long_text', 'phone', 'plate', 'vin', 'number', 'money', 'bool', 'date', 'time', 'select', 'multi', 'level', 'person', 'file', 'formula')),
+  required bool not null default false,
+  pattern text check (length(pattern) <= 200),
+  min numeric, max numeric, max_length int,
+  options jsonb,
+  mask text check (mask in ('phone', 'plate', 'tail4', 'all')),
+  slot text check (slot in ('f1', 'f2', 'f3', 'f4', 't1', 't2', 't3', 't4', 'd1', 'd2')),
+  retired bool not null default false,
+  position int not null default 0,
+  primary key (store_id, form, key));
+comment on table crm.fields is 'Every field a store ever defined. Retired, never deleted; key and type never change (old values would come under new rights).';
+create unique index on crm.fields (store_id, form, slot) where slot is not null and not retired;
+
+create table crm.field_rights (
+  store_id uuid not null,
+  role text not null,
+  form text not null,
+  key text not null,
+  access text not null check (access in ('hidden', 'masked', 'read', 'write')),
+  primary key (store_id, role, form, key),
+  foreign key (store_id, role) references crm.roles (store_id, key) on delete cascade,
+  foreign key (store_id, form, key) references crm.fields on delete cascade);
+comment on table crm.field_rights is 'What a role may do with a field. No row = hidden: a new field starts closed.';
+create index on crm.field_rights (store_id, form, key);
+
+create table crm.forms (
+  store_id uuid not null references crm.stores on delete cascade,
+  form text not null,
+  fields jsonb not null,
+  known text[] not null,
+  maskable text[] not null,
+  slots jsonb not null,
+  primary key (store_id, form));
+comment on table crm.forms is 'Compiled fields of a form: definitions by key, keys ever defined, maskable keys, slots. Read once per statement.';
+
+create table crm.access (
+  store_id uuid not null,
+  role text not null,
+  form text not null,
+  readable text[] not null,
+  masked text[] not null,
+  writable text[] not null,
+  required text[] not null,
+  primary key (store_id, role, form),
+  foreign key (store_id, role) references crm.roles (store_id, key) on delete cascade,
+  check (required <@ writable and writable <@ readable and not masked && readable));
+comment on table crm.access is 'Compiled rights, one row per role and form.';
+
+create function crm.tg_fields__keep() returns trigger
+  language plpgsql volatile set search_path = '' as $$
+begin
+  if tg_op = 'UPDATE' and (new.store_id, new.form, new.key, new.type, new.is_base)
+    is not distinct from (old.store_id, old.form, old.key, old.type, old.is_base) then return new; end if;
+  if tg_op = 'DELETE' and not exists (select from crm.stores s where s.id = old.store_id) then return old; end if;   -- the whole store goes
+  raise sqlstate 'PT409' using message = 'field_type_fixed', detail = old.form || '.' || old.key;
+end $$;
+create trigger tg_fields__keep before update or delete on crm.fields for each row execute function crm.tg_fields__keep();
+
+create function crm.compile_access(p_store uuid, p_form text) returns void
+  language plpgsql volatile set search_path = '' as $$
+begin
+  insert into crm.forms (store_id, form, fields, known, maskable, slots)
+  select p_store, p_form,
+    coalesce(jsonb_object_agg(f.key, jsonb_strip_nulls(jsonb_build_object('type', f.type, 'label', f.label, 'base', nullif(f.is_base, false),
+      'required', nullif(f.required, false), 'pattern', f.pattern, 'min', f.min, 'max', f.max, 'length', f.max_length,
+      'options', f.options, 'mask', f.mask, 'slot', f.slot, 'position', f.position))) filter (where not f.retired), '{}'),
+    array_agg(f.key), coalesce(array_agg(f.key) filter (where f.mask is not null and not f.is_base), '{}'),
+    coalesce(jsonb_object_agg(f.slot, f.key) filter (where f.slot is not null and not f.retired), '{}')
+  from crm.fields f where f.store_id = p_store and f.form = p_form having count(*) > 0
+  on conflict (store_id, form) do update
+    set fields = excluded.fields, known = excluded.known, maskable = excluded.maskable, slots = excluded.slots;
+  delete from crm.access a where a.store_id = p_store and a.form = p_form;
+  insert into crm.access (store_id, role, form, readable, masked, writable, required)   -- no right = hidden; retired = hidden for all
+  select p_store, r.key, p_form,
+    coalesce(array_agg(f.key order by f.is_base desc, f.position) filter (where g.access in ('read', 'write')), '{}'),
+    coalesce(array_agg(f.key) filter (where g.access = 'masked' and f.mask is not null), '{}'),
+    coalesce(array_agg(f.key) filter (where g.access = 'write'), '{}'),
+    coalesce(array_agg(f.key) filter (where g.access = 'write' and f.required), '{}')   -- required of those who may write it
+  from crm.roles r
+  left join crm.fields f on f.store_id = r.store_id and f.form = p_form and not f.retired
+  left join crm.field_rights g on g.store_id = r.store_id and g.role = r.key and g.form = p_form and g.key = f.key
+  where r.store_id = p_store group by r.key;
+end $$;
+
+create type crm.caller_access as (
+  store_id uuid, user_id uuid, form text, readable text[], masked text[], writable text[], required text[]);
+create function crm.my_access(p_form text) returns setof crm.caller_access
+  language plpgsql stable security definer rows 2 set search_path = '' as $$
+begin
+  if p_form is null then                                -- every form, for the timeline
+    return query select m.store_id, m.user_id, a.form, a.readable, a.masked, a.writable, a.required
+      from crm.members m join crm.access a on a.store_id = m.store_id and a.role = m.role
+      where m.user_id = (select auth.uid()) and m.active;
+  else
+    return query select m.store_id, m.user_id, a.form, a.readable, a.masked, a.writable, a.required
+      from crm.members m join crm.access a on a.store_id = m.store_id and a.role = m.role and a.form = p_form
+      where m.user_id = (select auth.uid()) and m.active;
+  end if;
+end $$;
+comment on function crm.my_access is 'The caller''s field rights on a form (null: on all), one row per store and form.';
+
+-- Lists that rules and verbs look at ---------------------------------------------------------------------------------------
+
+create table crm.pools (
+  store_id uuid not null references crm.stores on delete cascade,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null, position int not null default 0, retired bool not null default false,
+  primary key (store_id, key));
+comment on table crm.pools is 'Named pools of customers without an owner, e.g. the market team''s (S-22, S-26).';
+
+create table crm.pipelines (
+  store_id uuid not null references crm.stores on delete cascade,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null, position int not null default 0, retired bool not null default false,
+  primary key (store_id, key));
+comment on table crm.pipelines is 'A way a deal goes: new car, used car, renewal.';
+
+create table crm.stages (
+  store_id uuid not null,
+  pipeline text not null,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null,
+  type text not null check (type in ('open', 'won', 'lost')),
+  color text not null default 'blue',
+  moves text[],
+  required text[] not null default '{}',
+  checklist jsonb not null default '[]',
+  position int not null default 0,
+  retired bool not null default false,
+  primary key (store_id, pipeline, key),
+  foreign key (store_id, pipeline) references crm.pipelines on delete cascade);
+comment on table crm.stages is 'Stages of a pipeline. Logic looks at type; moves null = to any stage; required and checklist are asked on entering (S-86).';
+
+create table crm.levels (
+  store_id uuid not null references crm.stores on delete cascade,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null, definition jsonb not null default '{}',
+  rank int not null,
+  cadence_days int check (cadence_days between 1 and 365),
+  pool text,
+  position int not null default 0, retired bool not null default false,
+  primary key (store_id, key),
+  foreign key (store_id, pool) references crm.pools on delete restrict);
+comment on table crm.levels is 'Purchase-intent levels (S-19): cadence in days (S-20), pool a customer of this level belongs to; a higher rank is nearer to buying.';
+
+create table crm.outcomes (
+  store_id uuid not null references crm.stores on delete cascade,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null,
+  methods text[] not null,
+  reached bool not null,
+  needs_words bool not null,
+  retry_hours int check (retry_hours between 1 and 720),
+  retry_max int check (retry_max between 1 and 20),
+  position int not null default 0, retired bool not null default false,
+  primary key (store_id, key));
+comment on table crm.outcomes is 'What can come of a conversation. reached = counts as a contact (default e); retry_hours until the next try of a task, retry_max tries.';
+
+create table crm.reasons (
+  store_id uuid not null references crm.stores on delete cascade,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null,
+  uses text[] not null,
+  parent text,
+  position int not null default 0, retired bool not null default false,
+  primary key (store_id, key),
+  check (uses <@ array['cancel', 'lost', 'contact']));
+comment on table crm.reasons is 'Why a task cannot be done, a deal was lost, or a customer got in touch (S-78, S-81).';
+
+create table crm.rules (
+  store_id uuid not null references crm.stores on delete cascade,
+  key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
+  label jsonb not null,
+  kind text not null check (kind in ('cadence', 'policy_window')),
+  days int[] not null default '{}',
+  active bool not null default true,
+  position int not null default 0,
+  primary key (store_id, key));
+comment on table crm.rules is 'Rules that make tasks (S-03): cadence by level, windows of days before a policy expires.';
+
+do $$ declare t text; begin
+  foreach t in array array['config_versions', 'fields', 'field_rights', 'forms', 'access', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules'] loop
+    execute format('alter table crm.%I enable row level security', t);
+    execute format('create policy select_member on crm.%I for select to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]))', t);
+    execute format('grant select on crm.%I to api_owner', t);
+  end loop;
+end $$;
+alter table crm.base_fields enable row level security;
+create policy select_all on crm.base_fields for select to api_owner using (form is not null);
+grant select on crm.base_fields to api_owner;
+
+-- Publishing ---------------------------------------------------------------------------------------------------------------
+-- Belongs to the table owner: configuration rows are writable by nobody else. Called by publish_config after its checks and
+-- by the operator's create_store.
+
+create function crm.apply_config(p_store uuid, p_document jsonb) returns void
+  language plpgsql volatile set search_path = '' as $$
+declare d jsonb := p_document; f record;
+begin
+  update crm.stores set settings = coalesce(d -> 'settings', '{}'),
+    time_zone = coalesce(d #>> '{store,time_zone}', time_zone) where id = p_store;
+
+  insert into crm.pools (store_id, key, label, position)
+  select p_store, x ->> 'key', x -> 'label', n from jsonb_array_elements(coalesce(d -> 'pools', '[]')) with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, position = excluded.position, retired = false;
+  update crm.pools set retired = true where store_id = p_store and not exists (
+    select from jsonb_array_elements(coalesce(d -> 'pools', '[]')) x where x ->> 'key' = key);
+
+  insert into crm.roles (store_id, key, label, scope, verbs, screens, pools, position)
+  select p_store, x ->> 'key', x -> 'label', x ->> 'scope', array(select jsonb_array_elements_text(coalesce(x -> 'verbs', '[]'))),
+    array(select jsonb_array_elements_text(coalesce(x -> 'screens', '[]'))), array(select jsonb_array_elements_text(coalesce(x -> 'pools', '[]'))), n
+  from jsonb_array_elements(d -> 'roles') with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, scope = excluded.scope, verbs = excluded.verbs,
+    screens = excluded.screens, pools = excluded.pools, position = excluded.position, retired = false;
+  update crm.roles r set retired = true where r.store_id = p_store and not exists (
+    select from jsonb_array_elements(d -> 'roles') x where x ->> 'key' = r.key);
+  if exists (select from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
+             where m.store_id = p_store and m.active and r.retired) then
+    raise sqlstate 'PT422' using message = 'role_in_use';
+  end if;
+
+  -- fields: the document's, and every base column it does not mention (retired: hidden from everyone)
+  insert into crm.fields (store_id, form, key, label, is_base, type, required, pattern, min, max, max_length, options, mask, slot, position)
+  select p_store, form.key, x ->> 'key', x -> 'label', b.key is not null, coalesce(b.type, x ->> 'type'),
+    coalesce((x ->> 'required')::bool, false) or coalesce(b.required, false), x ->> 'pattern', (x ->> 'min')::numeric, (x ->> 'max')::numeric,
+    (x ->> 'max_length')::int, x -> 'options', coalesce(b.mask, x ->> 'mask'), x ->> 'slot', n
+  from jsonb_each(d -> 'forms') form
+  cross join jsonb_array_elements(form.value -> 'fields') with ordinality as t (x, n)
+  left join crm.base_fields b on b.form = form.key and b.key = x ->> 'key'
+  on conflict (store_id, form, key) do update set label = excluded.label, type = excluded.type, is_base = excluded.is_base,
+    required = excluded.required, pattern = excluded.pattern, min = excluded.min, max = excluded.max, max_length = excluded.max_length,
+    options = excluded.options, mask = excluded.mask, slot = excluded.slot, position = excluded.position, retired = false;
+  insert into crm.fields (store_id, form, key, label, is_base, type, mask, retired)
+  select p_store, b.form, b.key, '{}', true, b.type, b.mask, true from crm.base_fields b on conflict do nothing;
+  update crm.fields k set retired = true where k.store_id = p_store and not k.retired and not exists (
+    select from jsonb_array_elements(coalesce(d -> 'forms' -> k.form -> 'fields', '[]')) x where x ->> 'key' = k.key);
+
+  delete from crm.field_rights where store_id = p_store;
+  insert into crm.field_rights (store_id, role, form, key, access)
+  select p_store, r ->> 'key', form.key, field.key, field.value #>> '{}'
+  from jsonb_array_elements(d -> 'roles') r
+  cross join jsonb_each(coalesce(r -> 'rights', '{}')) form
+  cross join jsonb_each(form.value) field
+  where field.value #>> '{}' <> 'hidden'
+    and exists (select from crm.fields k where k.store_id = p_store and k.form = form.key and k.key = field.key and not k.retired);
+  for f in select distinct form from crm.fields where store_id = p_store loop perform crm.compile_access(p_store, f.form); end loop;
+
+  insert into crm.pipelines (store_id, key, label, position)
+  select p_store, x ->> 'key', x -> 'label', n from jsonb_array_elements(d -> 'pipelines') with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, position = excluded.position, retired = false;
+  update crm.pipelines set retired = true where store_id = p_store and not exists (
+    select from jsonb_array_elements(d -> 'pipelines') x where x ->> 'key' = key);
+  insert into crm.stages (store_id, pipeline, key, label, type, color, moves, required, checklist, position)
+  select p_store, p ->> 'key', x ->> 'key', x -> 'label', x ->> 'type', coalesce(x ->> 'color', 'blue'),
+    case when jsonb_typeof(x -> 'moves') = 'array' then array(select jsonb_array_elements_text(x -> 'moves')) end,
+    array(select jsonb_array_elements_text(coalesce(x -> 'required', '[]'))), coalesce(x -> 'checklist', '[]'), n
+  from jsonb_array_elements(d -> 'pipelines') p
+  cross join jsonb_array_elements(p -> 'stages') with ordinality as t (x, n)
+  on conflict (store_id, pipeline, key) do update set label = excluded.label, type = excluded.type, color = excluded.color, moves = excluded.moves,
+    required = excluded.required, checklist = excluded.checklist, position = excluded.position, retired = false;
+  update crm.stages s set retired = true where s.store_id = p_store and not exists (
+    select from jsonb_array_elements(d -> 'pipelines') p, jsonb_array_elements(p -> 'stages') x
+    where p ->> 'key' = s.pipeline and x ->> 'key' = s.key);
+  if exists (select from crm.funnel_counts c join crm.stages s on s.store_id = c.store_id and s.pipeline = c.pipeline and s.key = c.stage
+             where c.store_id = p_store and c.deals > 0 and s.retired) then
+    raise sqlstate 'PT422' using message = 'stage_in_use';
+  end if;
+
+  insert into crm.levels (store_id, key, label, definition, rank, cadence_days, pool, position)
+  select p_store, x ->> 'key', x -> 'label', coalesce(x -> 'definition', '{}'), (x ->> 'rank')::int, (x ->> 'cadence_days')::int, x ->> 'pool', n
+  from jsonb_array_elements(d -> 'levels') with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, definition = excluded.definition, rank = excluded.rank,
+    cadence_days = excluded.cadence_days, pool = excluded.pool, position = excluded.position, retired = false;
+  update crm.levels set retired = true where store_id = p_store and not exists (
+    select from jsonb_array_elements(d -> 'levels') x where x ->> 'key' = key);
+
+  insert into crm.outcomes (store_id, key, label, methods, reached, needs_words, retry_hours, retry_max, position)
+  select p_store, x ->> 'key', x -> 'label', array(select jsonb_array_elements_text(x -> 'methods')), (x ->> 'reached')::bool,
+    (x ->> 'reached')::bool or coalesce((x ->> 'needs_words')::bool, false),         -- S-04: reached always needs words
+    (x ->> 'retry_hours')::int, (x ->> 'retry_max')::int, n
+  from jsonb_array_elements(d -> 'outcomes') with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, methods = excluded.methods, reached = excluded.reached,
+    needs_words = excluded.needs_words, retry_hours = excluded.retry_hours, retry_max = excluded.retry_max, position = excluded.position, retired = false;
+  update crm.outcomes set retired = true where store_id = p_store and not exists (
+    select from jsonb_array_elements(d -> 'outcomes') x where x ->> 'key' = key);
+
+  insert into crm.reasons (store_id, key, label, uses, parent, position)
+  select p_store, x ->> 'key', x -> 'label', array(select jsonb_array_elements_text(x -> 'uses')), x ->> 'parent', n
+  from jsonb_array_elements(d -> 'reasons') with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, uses = excluded.uses, parent = excluded.parent,
+    position = excluded.position, retired = false;
+  update crm.reasons set retired = true where store_id = p_store and not exists (
+    select from jsonb_array_elements(d -> 'reasons') x where x ->> 'key' = key);
+
+  insert into crm.rules (store_id, key, label, kind, days, active, position)
+  select p_store, x ->> 'key', x -> 'label', x ->> 'kind', array(select jsonb_array_elements_text(coalesce(x -> 'days', '[]'))::int),
+    coalesce((x ->> 'active')::bool, true), n
+  from jsonb_array_elements(d -> 'rules') with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, kind = excluded.kind, days = excluded.days, active = excluded.active, position = excluded.position;
+  update crm.rules set active = false where store_id = p_store and not exists (
+    select from jsonb_array_elements(d -> 'rules') x where x ->> 'key' = key);
+end $$;
+comment on function crm.apply_config is 'Materialises a document: what it no longer names is retired, never deleted.';
+
+create function crm.publish_config(p_store uuid, p_document jsonb, p_base_version int, p_note text) returns jsonb
+  language plpgsql volatile security definer set search_path = '' as $$
+declare c crm.caller := crm.demand(p_store, 'publish_config'); now_version int;
+begin
+  select s.config_version into now_version from crm.stores s where s.id = p_store for update;     -- two admins publish one after the other
+  if now_version is distinct from p_base_version then
+    raise sqlstate 'PT409' using message = 'version_conflict', detail = now_version::text;
+  end if;
+  begin
+    perform crm.apply_config(p_store, p_document);
+  exception
+    when sqlstate 'PT409' or sqlstate 'PT422' then raise;
+    when check_violation or not_null_violation or foreign_key_violation or unique_violation or invalid_text_representation or null_value_not_allowed
+      or invalid_parameter_value or datatype_mismatch then
+      raise log 'publish refused: % %', sqlstate, sqlerrm;
+      raise sqlstate 'PT422' using message = 'invalid_config';
+  end;
+  if not exists (select from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
+                 where m.store_id = p_store and m.active and not r.retired and r.verbs @> array['publish_config', 'invite_member']) then
+    raise sqlstate 'PT422' using message = 'last_admin';
+  end if;
+  insert into crm.config_versions (store_id, version, document, author_id, note)
+  values (p_store, now_version + 1, p_document, c.user_id, coalesce(p_note, ''));
+  update crm.stores set config_version = now_version + 1 where id = p_store;
+  return jsonb_build_object('version', now_version + 1);
+end $$;
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, last_admin, invalid_config.';
+
+create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
+  language plpgsql volatile set search_path = '' as $$
+begin
+  insert into crm.stores (id, group_id, name, config_version) values (p_id, p_group, p_name, 1);
+  perform crm.apply_config(p_id, p_document);
+  insert into crm.config_versions (store_id, version, document, note) values (p_id, 1, p_document, 'preset');
+  return p_id;
+end $$;
+comment on function crm.create_store is 'For the operator: a new store at work from a preset. No client may call it.';
+
+-- The document as a caller may know it: roles by key and label only, his own in full; forms cut to his rights --------------
+
+create function crm.config_for(p_store uuid) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+declare c crm.caller := crm.me(p_store); d jsonb; v int;
+begin
+  if c.store_id is null then return null; end if;
+  select s.config_version into v from crm.stores s where s.id = p_store;
+  select x.document into d from crm.config_versions x where x.store_id = p_store and x.version = v;
+  select d || jsonb_build_object('access', coalesce(jsonb_object_agg(a.form, jsonb_build_object(
+      'readable', a.readable, 'masked', a.masked, 'writable', a.writable, 'required', a.required)), '{}')) into d
+  from crm.access a where a.store_id = p_store and a.role = c.role;
+  if 'publish_config' = any (c.verbs) then return d; end if;
+  return (d - array['roles', 'forms', 'rules']) || jsonb_build_object(
+    'roles', (select coalesce(jsonb_agg(case when r ->> 'key' = c.role then r - 'rights' else jsonb_build_object('key', r -> 'key', 'label', r -> 'label') end order by n), '[]')
+              from jsonb_array_elements(d -> 'roles') with ordinality as t (r, n)),
+    'forms', (select coalesce(jsonb_object_agg(form.key, jsonb_set(form.value, '{fields}', (
+                select coalesce(jsonb_agg(x order by n), '[]') from jsonb_array_elements(form.value -> 'fields') with ordinality as t (x, n)
+                where x ->> 'key' = any (a.readable || a.masked)))), '{}')
+              from jsonb_each(d -> 'forms') form join crm.access a on a.store_id = p_store and a.role = c.role and a.form = form.key));
+end $$;
+comment on function crm.config_for is 'The published document cut to the caller: fields he may not see are absent, "access" holds his own rights per form.';
+
+create view api.config as
+  select s.id as store_id, s.config_version as version, crm.config_for(s.id) as document from crm.stores s;
+create view api.config_versions as
+  select v.store_id, v.version, v.author_id, m.name as author_name, v.note, v.published_at, v.document
+  from crm.config_versions v left join crm.members m on m.store_id = v.store_id and m.user_id = v.author_id
+  where crm.may(v.store_id, 'publish_config');
+alter view api.config owner to api_owner;
+alter view api.config_versions owner to api_owner;
+grant select on api.config, api.config_versions to authenticated;
+
+create function api.publish_config(store_id uuid, document jsonb, base_version int, note text default '') returns jsonb
+  language sql volatile security invoker set search_path = ''
+  begin atomic select crm.publish_config(store_id, document, base_version, note); end;
+alter function crm.config_for(uuid) owner to api_owner;
+
+grant execute on function crm.my_access(text), crm.config_for(uuid) to authenticated, api_owner;
+grant execute on function crm.publish_config(uuid, jsonb, int, text), api.publish_config(uuid, jsonb, int, text) to authenticated;

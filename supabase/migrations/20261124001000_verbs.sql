@@ -1,0 +1,468 @@
+-- The verbs of sync_push. Each refuses by code, checks rights before conflicts, and writes nothing when it refuses.
+
+create function crm.problems(p_store uuid, p_fields jsonb, p_patch jsonb, p_writable text[], p_required text[], p_create bool) returns jsonb
+  language plpgsql stable set search_path = '' as $$
+declare k text; v jsonb; d jsonb; found jsonb := '[]'; s text; t text; code text;
+begin
+  for k, v in select key, value from jsonb_each(p_patch) loop
+    d := p_fields -> k; s := v #>> '{}'; t := d ->> 'type'; code := null;
+    if d is null or k <> all (p_writable) then code := 'forbidden';                -- unknown, hidden, masked, read only: one answer
+    elsif jsonb_typeof(v) = 'null' or (jsonb_typeof(v) = 'string' and trim(s) = '') then
+      if k = any (p_required) then code := 'required'; end if;
+    elsif d ? 'mask' and position('****' in s) > 0 then code := 'masked';          -- an old masked copy, whoever sends it
+    elsif t in ('number', 'money') then
+      if jsonb_typeof(v) <> 'number' then code := 'type';
+      elsif v < coalesce(d -> 'min', case t when 'money' then '0' else '-1e15' end::jsonb) or v > coalesce(d -> 'max', case t when 'money' then '1e13' else '1e15' end::jsonb) then code := 'range';
+      elsif t = 'money' and s !~ '^\d+$' then code := 'type'; end if;              -- 分 are whole
+    elsif t = 'bool' then if jsonb_typeof(v) <> 'boolean' then code := 'type'; end if;
+    elsif t = 'multi' then
+      if jsonb_typeof(v) <> 'array' then code := 'type';
+      elsif exists (select from jsonb_array_elements(v) x where not coalesce(d -> 'options', '[]') @> jsonb_build_array(jsonb_build_object('key', x))) then code := 'option'; end if;
+    elsif jsonb_typeof(v) <> 'string' then code := 'type';
+    elsif t = 'select' then if not coalesce(d -> 'options', '[]') @> jsonb_build_array(jsonb_build_object('key', s)) then code := 'option'; end if;
+    elsif t = 'level' then if not exists (select from crm.levels l where l.store_id = p_store and l.key = s and not l.retired) then code := 'option'; end if;
+    elsif t = 'person' then if not exists (select from crm.members m where m.store_id = p_store and m.user_id = crm.as_uuid(s)) then code := 'option'; end if;
+    elsif t = 'date' then if not crm.is_date(s) then code := 'date'; end if;
+    elsif t = 'time' then if s !~ '^([01]\d|2[0-3]):[0-5]\d$' then code := 'format'; end if;
+    elsif length(s) > coalesce((d ->> 'length')::int, case t when 'long_text' then 2000 else 80 end) then code := 'length';   -- length before pattern
+    elsif t = 'phone' and s !~ '^\+?[0-9]{5,15}$' then code := 'format';
+    elsif t = 'plate' and s !~ '^[^\s]{4,12}$' then code := 'format';
+    elsif t = 'vin' and s !~ '^[A-Za-z0-9]{6,20}$' then code := 'format';
+    elsif d ? 'pattern' and s !~ (d ->> 'pattern') then code := 'format'; end if;
+    if code is not null then found := found || jsonb_build_object('field', k, 'code', code); end if;
+  end loop;
+  if p_create then
+    select found || coalesce(jsonb_agg(jsonb_build_object('field', k1, 'code', 'required')), '[]') into found from unnest(p_required) k1 where not p_patch ? k1;
+  end if;
+  return found;
+end $$;
+comment on function crm.problems is 'Every problem of a patch, by field: forbidden, required, masked, type, range, option, date, length, format.';
+
+create function crm.demand_verb(p_store uuid, p_verb text) returns crm.caller
+  language plpgsql stable set search_path = '' as $$
+declare c crm.caller := crm.me(p_store);
+begin
+  if c.store_id is null or p_verb <> all (c.verbs) then perform crm.refuse('forbidden'); end if;
+  return c;
+end $$;
+comment on function crm.demand_verb is 'The caller, or the refusal "forbidden": for verbs of sync_push.';
+
+-- Saving a record of any form: create with base_version null, else change. p_links are columns our own code decides.
+create function crm.save_record(p_table text, p_form text, p_op jsonb, p_links jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  a crm.caller_access; f crm.forms; shown jsonb; patch jsonb; base_part jsonb; mine jsonb; errors jsonb; now_version int; columns text; n int;
+  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); v_id uuid := crm.as_uuid(p_op #>> '{payload,id}');
+  given jsonb := coalesce(p_op #> '{payload,set}', '{}'); base int := (p_op ->> 'base_version')::int; v_customer uuid;
+begin
+  if v_id is null or jsonb_typeof(given) <> 'object' then perform crm.refuse('invalid', 'id'); end if;
+  select * into a from crm.my_access(p_form) x where x.store_id = v_store;
+  select * into f from crm.forms x where x.store_id = v_store and x.form = p_form;
+  if a.store_id is null or f.form is null then perform crm.refuse('forbidden'); end if;
+  if base is null then
+    select coalesce(jsonb_object_agg(key, value), '{}') into patch from jsonb_each(given) where jsonb_typeof(value) <> 'null' and value <> '""';
+    errors := crm.problems(v_store, f.fields, patch, a.writable, a.required, true);
+    if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;
+  else
+    execute format('select (to_jsonb(v) - ''custom'') || v.custom from api.%I v where v.store_id = $1 and v.id = $2', p_table) into shown using v_store, v_id;
+    if shown is null then perform crm.refuse('not_found'); end if;                 -- not there = not yours
+    execute format('select 1 from crm.%I t where t.store_id = $1 and t.id = $2 for update', p_table) into n using v_store, v_id;
+    -- compare with what this caller is shown: a masked value sent back is no write, a stripped key is no delete
+    execute format('select (to_jsonb(v) - ''custom'') || v.custom from api.%I v where v.store_id = $1 and v.id = $2', p_table) into shown using v_store, v_id;
+    select coalesce(jsonb_object_agg(key, value), '{}') into patch
+    from (select key, case when value = '""' then 'null' else value end as value from jsonb_each(given)) g
+    where value is distinct from coalesce(shown -> key, 'null');
+    if patch = '{}' then return jsonb_build_object('status', 'applied', 'version', shown -> 'version'); end if;
+    errors := crm.problems(v_store, f.fields, patch, a.writable, a.required, false);
+    if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;    -- rights first, conflict after: no signal from a hidden field
+    v_customer := case p_form when 'customer' then v_id else (shown ->> 'customer_id')::uuid end;
+    if exists (select from crm.events e where e.store_id = v_store and e.customer_id = v_customer and e.subject_id = v_id
+               and e.version > base and patch ? e.field) then
+      return jsonb_build_object('status', 'conflict', 'row', shown);
+    end if;
+  end if;
+  select coalesce(jsonb_object_agg(key, value) filter (where f.fields -> key ? 'base'), '{}'),
+    coalesce(jsonb_object_agg(key, value) filter (where not f.fields -> key ? 'base'), '{}') into base_part, mine from jsonb_each(patch);
+  if base is null then
+    base_part := base_part || p_links || jsonb_build_object('store_id', v_store, 'id', v_id, 'custom', mine);
+    select string_agg(format('%I', key), ', ') into columns from jsonb_object_keys(base_part) key;   -- base fields and our own links only
+    execute format('insert into crm.%1$I (%2$s) select %2$s from jsonb_populate_record(null::crm.%1$I, $1) on conflict (store_id, id) do nothing', p_table, columns)
+      using base_part;
+    get diagnostics n = row_count;
+    if n = 0 then perform crm.refuse('id_taken'); end if;                          -- the same answer for a visible and an invisible row
+    return jsonb_build_object('status', 'applied', 'version', 1);
+  end if;
+  select coalesce(string_agg(format('%1$I = r.%1$I', key), ', ') || ', ', '') into columns from jsonb_object_keys(base_part) key;
+  execute format('update crm.%1$I t set %2$s custom = (t.custom || $3) - array(select key from jsonb_each($3) where jsonb_typeof(value) = ''null'')
+    from jsonb_populate_record(null::crm.%1$I, $4) r where t.store_id = $1 and t.id = $2 returning t.version', p_table, columns)
+    into now_version using v_store, v_id, mine, base_part;
+  return jsonb_build_object('status', 'applied', 'version', now_version);
+end $$;
+
+create function crm.save_customer(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); c crm.caller := crm.demand_verb(v_store, 'save_customer');
+  v_owner uuid; v_pool text := p_op #>> '{payload,pool}'; links jsonb;
+begin
+  if p_op ->> 'base_version' is not null then return crm.save_record('customers', 'customer', p_op, '{}'); end if;
+  v_owner := case when v_pool is null then coalesce(crm.as_uuid(p_op #>> '{payload,owner_id}'), c.user_id) end;
+  if v_owner is distinct from c.user_id and 'assign_customer' <> all (c.verbs) then perform crm.refuse('forbidden', 'owner_id'); end if;   -- S-13
+  if v_owner is not null and not exists (select from crm.members m where m.store_id = v_store and m.user_id = v_owner and m.active) then
+    perform crm.refuse('option', 'owner_id');
+  end if;
+  if v_pool is not null and not exists (select from crm.pools p where p.store_id = v_store and p.key = v_pool and not p.retired) then
+    perform crm.refuse('option', 'pool');
+  end if;
+  links := jsonb_build_object('owner_id', v_owner, 'pool', v_pool, 'created_by', c.user_id);
+  return crm.save_record('customers', 'customer', p_op, links);
+end $$;
+
+-- A link of a new record: it must be visible, and hang on the same customer.
+create function crm.link_of(p_op jsonb, p_table text, p_key text, p_customer uuid) returns uuid
+  language plpgsql stable set search_path = '' as $$
+declare v uuid; found bool; v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
+begin
+  if p_op #> array['payload', p_key] is null or p_op #>> array['payload', p_key] is null then return null; end if;
+  v := crm.as_uuid(p_op #>> array['payload', p_key]);
+  execute format('select exists (select from api.%I t where t.store_id = $1 and t.id = $2 and ($3 is null or t.%I = $3))',
+    p_table, case p_table when 'customers' then 'id' else 'customer_id' end) into found using v_store, v, p_customer;
+  if not found then perform crm.refuse('not_found', p_key); end if;
+  return v;
+end $$;
+
+create function crm.save_companion(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+begin
+  perform crm.demand_verb(crm.as_uuid(p_op #>> '{payload,store_id}'), 'save_customer');
+  return crm.save_record('companions', 'companion', p_op, jsonb_build_object('customer_id', crm.link_of(p_op, 'customers', 'customer_id', null)));
+end $$;
+
+create function crm.save_vehicle(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+begin
+  perform crm.demand_verb(crm.as_uuid(p_op #>> '{payload,store_id}'), 'save_vehicle');
+  return crm.save_record('vehicles', 'vehicle', p_op, jsonb_build_object('customer_id', crm.link_of(p_op, 'customers', 'customer_id', null)));
+end $$;
+
+create function crm.save_policy(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare v_customer uuid;
+begin
+  perform crm.demand_verb(crm.as_uuid(p_op #>> '{payload,store_id}'), 'save_policy');
+  v_customer := crm.link_of(p_op, 'customers', 'customer_id', null);
+  return crm.save_record('policies', 'policy', p_op, jsonb_build_object('customer_id', v_customer, 'vehicle_id', crm.link_of(p_op, 'vehicles', 'vehicle_id', v_customer)));
+end $$;
+
+create function crm.save_deal(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); c crm.caller := crm.demand_verb(v_store, 'save_deal'); v_customer uuid;
+  v_pipeline text := p_op #>> '{payload,pipeline}'; v_stage text;
+begin
+  v_customer := crm.link_of(p_op, 'customers', 'customer_id', null);
+  if p_op ->> 'base_version' is null then             -- a new deal begins at the pipeline's first open stage; further by move_deal
+    select s.key into v_stage from crm.stages s where s.store_id = v_store and s.pipeline = v_pipeline and s.type = 'open' and not s.retired order by s.position limit 1;
+    if v_stage is null then perform crm.refuse('option', 'pipeline'); end if;
+  end if;
+  return crm.save_record('deals', 'deal', p_op, jsonb_build_object('customer_id', v_customer, 'owner_id', c.user_id, 'pipeline', v_pipeline, 'stage', v_stage,
+    'vehicle_id', crm.link_of(p_op, 'vehicles', 'vehicle_id', v_customer), 'policy_id', crm.link_of(p_op, 'policies', 'policy_id', v_customer)));
+end $$;
+
+-- Logging a conversation (S-04, S-20, S-21, S-92, S-101): one transaction = talk, level, next date, task cleared, next task.
+create function crm.log_conversation(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  p jsonb := p_op -> 'payload'; v_store uuid := crm.as_uuid(p ->> 'store_id'); c crm.caller := crm.demand_verb(v_store, 'log_conversation');
+  v_id uuid := crm.as_uuid(p ->> 'id'); v_customer uuid := crm.as_uuid(p ->> 'customer_id'); v_task uuid := crm.as_uuid(p ->> 'task_id');
+  a crm.caller_access; ac crm.caller_access; f crm.forms; o crm.outcomes; k crm.customers; t crm.tasks; l crm.levels;
+  v_words text := nullif(trim(p ->> 'words'), ''); v_level text; v_next date; v_at timestamptz := coalesce(crm.as_instant(p ->> 'occurred_at'), now());
+  answers jsonb := coalesce(p -> 'set', '{}'); errors jsonb := '[]'; v_due timestamptz; next_task uuid; new_tries int; n int;
+begin
+  if v_id is null then perform crm.refuse('invalid', 'id'); end if;
+  select * into a from crm.my_access('conversation') x where x.store_id = v_store;
+  select * into ac from crm.my_access('customer') x where x.store_id = v_store;
+  select * into f from crm.forms x where x.store_id = v_store and x.form = 'conversation';
+  select * into k from crm.customers x where x.store_id = v_store and x.id = v_customer and x.removed_at is null for update;
+  if k.id is null then perform crm.refuse('not_found', 'customer_id'); end if;
+  select * into o from crm.outcomes x where x.store_id = v_store and x.key = p ->> 'outcome' and not x.retired;
+  if p ->> 'outcome' is null then errors := errors || '{"field": "outcome", "code": "required"}'::jsonb;
+  elsif o.key is null then errors := errors || '{"field": "outcome", "code": "option"}'::jsonb;
+  elsif coalesce(p ->> 'method', 'call') <> all (o.methods) then errors := errors || '{"field": "method", "code": "option"}'::jsonb;
+  elsif o.needs_words and v_words is null then errors := errors || '{"field": "words", "code": "required"}'::jsonb; end if;
+  if 'level' = any (ac.writable) then
+    v_level := p ->> 'level';
+    if v_level is null then errors := errors || '{"field": "level", "code": "required"}'::jsonb; end if;
+  else v_level := k.level; end if;                    -- who may not grade keeps the level, explicitly
+  select * into l from crm.levels x where x.store_id = v_store and x.key = v_level and (not x.retired or x.key = k.level);
+  if v_level is not null and l.key is null then errors := errors || '{"field": "level", "code": "option"}'::jsonb; end if;
+  if p ->> 'next_contact_on' is not null then
+    v_next := crm.as_date(p -> 'next_contact_on');
+    if v_next is null then errors := errors || '{"field": "next_contact_on", "code": "date"}'::jsonb;
+    elsif v_next < (v_at at time zone c.time_zone)::date or v_next > c.today + 730 then errors := errors || '{"field": "next_contact_on", "code": "range"}'::jsonb; end if;
+  elsif not p ? 'next_contact_on' and o.reached then v_next := c.today + l.cadence_days;   -- not said: the level's cadence
+  end if;
+  if v_at > now() + interval '10 minutes' then v_at := now(); end if;              -- a phone whose clock runs ahead
+  answers := case when v_words is null then answers else answers || jsonb_build_object('words', v_words) end;
+  errors := errors || crm.problems(v_store, f.fields, answers, a.writable, a.required, coalesce(o.reached, false));   -- required of a real talk only
+  if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;
+
+  if p ->> 'task_id' is not null then
+    select * into t from crm.tasks x where x.store_id = v_store and x.id = v_task and x.removed_at is null for update;
+    if t.id is null or t.customer_id <> v_customer then perform crm.refuse('not_found', 'task_id'); end if;
+    if t.assignee_id <> c.user_id and c.scope = 'own' then perform crm.refuse('forbidden', 'task_id'); end if;
+    if t.status not in ('open', 'cancel_requested') then perform crm.refuse('task_closed', 'task_id'); end if;
+  end if;
+
+  insert into crm.conversations (store_id, id, customer_id, author_id, task_id, deal_id, method, outcome, reached, words, level_before, level_after,
+    next_contact_on, occurred_at, dialled_at, away_seconds, custom)
+  values (v_store, v_id, v_customer, c.user_id, t.id, crm.link_of(p_op, 'deals', 'deal_id', v_customer), coalesce(p ->> 'method', 'call'), o.key, o.reached, v_words, k.level, v_level,
+    v_next, v_at, crm.as_instant(p ->> 'dialled_at'), case when p ->> 'away_seconds' ~ '^\d{1,5}$' then least((p ->> 'away_seconds')::int, 86400) end, answers - 'words')
+  on conflict (store_id, id) do nothing;
+  get diagnostics n = row_count;
+  if n = 0 then perform crm.refuse('id_taken'); end if;
+
+  if t.id is not null then
+    if t.status = 'cancel_requested' then
+      update crm.approvals set status = 'withdrawn' where store_id = v_store and task_id = t.id and status = 'pending';
+    end if;
+    update crm.tasks set status = 'done', conversation_id = v_id, closed_at = now(), tries = tries + 1 where store_id = v_store and id = t.id;
+  end if;
+  if o.reached then                                   -- default e: any contact counts; the customer's other follow-ups are answered by it
+    update crm.tasks set status = 'done', conversation_id = v_id, closed_at = now()
+    where store_id = v_store and customer_id = v_customer and status = 'open' and removed_at is null and assignee_id = c.user_id
+      and why in ('cadence', 'next_contact', 'retry', 'first_contact') and subject_form = 'customer' and id is distinct from t.id;
+  end if;
+  update crm.customers set level = v_level, next_contact_on = case when o.reached or v_next is not null then v_next else next_contact_on end,
+    last_contact_at = case when o.reached then greatest(v_at, last_contact_at) else last_contact_at end
+  where store_id = v_store and id = v_customer;
+
+  new_tries := case when t.id is null then 1 else t.tries + 1 end;
+  if not o.reached and v_next is null and o.retry_hours is not null and new_tries < coalesce(o.retry_max, 3) and not k.do_not_call then
+    v_due := now() + make_interval(hours => o.retry_hours);
+    if (v_due at time zone c.time_zone)::time > coalesce((select (s.settings ->> 'cut_off')::time from crm.stores s where s.id = v_store), '20:00') then
+      v_due := ((v_due at time zone c.time_zone)::date + 1 + time '10:00') at time zone c.time_zone;      -- after closing time: tomorrow morning
+    end if;
+    insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_form, subject_id, due_on, due_at, expires_on, tries)
+    values (v_store, v_customer, c.user_id, 'retry', coalesce(t.subject_form, 'customer'), coalesce(t.subject_id, v_customer),
+      (v_due at time zone c.time_zone)::date, v_due, t.expires_on, new_tries) returning id into next_task;
+  elsif v_next is not null and not k.do_not_call then
+    insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, expires_on)
+    values (v_store, v_customer, c.user_id, 'next_contact', v_customer, v_next, t.expires_on) returning id into next_task;
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object('status', 'applied', 'version', 1, 'task_id', next_task));
+end $$;
+
+create function crm.request_cancel(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  p jsonb := p_op -> 'payload'; v_store uuid := crm.as_uuid(p ->> 'store_id'); c crm.caller := crm.demand_verb(v_store, 'request_cancel');
+  t crm.tasks; v_id uuid := crm.as_uuid(p ->> 'id');
+begin
+  if v_id is null then perform crm.refuse('invalid', 'id'); end if;
+  select * into t from crm.tasks x where x.store_id = v_store and x.id = crm.as_uuid(p ->> 'task_id') and x.removed_at is null for update;
+  if t.id is null then perform crm.refuse('not_found', 'task_id'); end if;
+  if t.assignee_id <> c.user_id and c.scope = 'own' then perform crm.refuse('forbidden', 'task_id'); end if;
+  if t.status <> 'open' then perform crm.refuse('task_closed', 'task_id'); end if;
+  if p ->> 'reason' is null then perform crm.refuse('required', 'reason'); end if;                 -- S-07
+  if not exists (select from crm.reasons r where r.store_id = v_store and r.key = p ->> 'reason' and 'cancel' = any (r.uses) and not r.retired) then
+    perform crm.refuse('option', 'reason');
+  end if;
+  insert into crm.approvals (store_id, id, task_id, customer_id, requester_id, reason, words)
+  values (v_store, v_id, t.id, t.customer_id, c.user_id, p ->> 'reason', nullif(trim(left(p ->> 'words', 500)), '')) on conflict (store_id, id) do nothing;
+  if not found then perform crm.refuse('id_taken'); end if;
+  update crm.tasks set status = 'cancel_requested' where store_id = v_store and id = t.id;
+  return jsonb_build_object('status', 'applied', 'version', 1);
+end $$;
+
+create function crm.decide_approval(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  p jsonb := p_op -> 'payload'; v_store uuid := crm.as_uuid(p ->> 'store_id'); c crm.caller := crm.demand_verb(v_store, 'decide_approval');
+  a crm.approvals; v_remark text := nullif(trim(left(p ->> 'remark', 500)), '');
+begin
+  select * into a from crm.approvals x where x.store_id = v_store and x.id = crm.as_uuid(p ->> 'id') and x.removed_at is null for update;   -- the second of two managers waits here
+  if a.id is null then perform crm.refuse('not_found', 'id'); end if;
+  if a.requester_id = c.user_id then perform crm.refuse('own_request', 'id'); end if;
+  if a.status <> 'pending' then
+    return jsonb_build_object('status', 'rejected', 'code', 'already_decided', 'field', 'id', 'decision', a.status, 'decided_by', a.decided_by, 'decided_at', a.decided_at);
+  end if;
+  if coalesce(p ->> 'decision', '') not in ('approve', 'reject') then perform crm.refuse('option', 'decision'); end if;
+  if p ->> 'decision' = 'reject' and v_remark is null then perform crm.refuse('required', 'remark'); end if;
+  update crm.approvals set status = case p ->> 'decision' when 'approve' then 'approved' else 'rejected' end, decided_by = c.user_id, decided_at = now(), remark = v_remark
+  where store_id = v_store and id = a.id;
+  if p ->> 'decision' = 'approve' then                -- S-08: excused, never counted as a call
+    update crm.tasks set status = 'excused', closed_at = now(), remark = v_remark where store_id = v_store and id = a.task_id;
+  else                                                -- S-09: open again, first in the queue, due today
+    update crm.tasks set status = 'open', due_on = c.today, due_at = null, rank = 0, remark = v_remark where store_id = v_store and id = a.task_id;
+  end if;
+  return jsonb_build_object('status', 'applied', 'version', a.version + 1);
+end $$;
+
+create function crm.move_deal(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  p jsonb := p_op -> 'payload'; v_store uuid := crm.as_uuid(p ->> 'store_id'); c crm.caller := crm.demand_verb(v_store, 'move_deal'); v_id uuid := crm.as_uuid(p ->> 'id');
+  d crm.deals; s crm.stages; here crm.stages; a crm.caller_access; f crm.forms; shown jsonb; patch jsonb := coalesce(p -> 'set', '{}'); errors jsonb; checks text[];
+  base int := (p_op ->> 'base_version')::int; saved jsonb;
+begin
+  select * into d from crm.deals x where x.store_id = v_store and x.id = v_id and x.removed_at is null for update;
+  if d.id is null then perform crm.refuse('not_found', 'id'); end if;
+  select * into here from crm.stages x where x.store_id = v_store and x.pipeline = d.pipeline and x.key = d.stage;
+  select * into s from crm.stages x where x.store_id = v_store and x.pipeline = d.pipeline and x.key = p ->> 'stage' and not x.retired;
+  if s.key is null then perform crm.refuse('option', 'stage'); end if;
+  if s.key = d.stage then return jsonb_build_object('status', 'applied', 'version', d.version); end if;
+  if here.moves is not null and s.key <> all (here.moves) then perform crm.refuse('move_not_allowed', 'stage'); end if;
+  select * into a from crm.my_access('deal') x where x.store_id = v_store;
+  select * into f from crm.forms x where x.store_id = v_store and x.form = 'deal';
+  select to_jsonb(v) || v.custom into shown from api.deals v where v.store_id = v_store and v.id = v_id;
+  checks := d.checked || array(select jsonb_array_elements_text(case when jsonb_typeof(p -> 'checked') = 'array' then p -> 'checked' else '[]' end));
+  errors := crm.problems(v_store, f.fields, patch, a.writable, '{}', false);
+  select errors || coalesce(jsonb_agg(jsonb_build_object('field', r, 'code', 'required')), '[]') into errors      -- S-86: the list of what is missing
+  from unnest(s.required) r where coalesce(patch -> r, (to_jsonb(d) || d.custom) -> r, 'null') in ('null', '""');
+  select errors || coalesce(jsonb_agg(jsonb_build_object('field', 'checked.' || (x ->> 'key'), 'code', 'unchecked')), '[]') into errors
+  from jsonb_array_elements(s.checklist) x where x ->> 'key' <> all (checks);
+  if s.type = 'lost' and not exists (select from crm.reasons r where r.store_id = v_store and r.key = p ->> 'lost_reason' and 'lost' = any (r.uses) and not r.retired) then
+    errors := errors || jsonb_build_object('field', 'lost_reason', 'code', case when p ->> 'lost_reason' is null then 'required' else 'option' end);
+  end if;
+  if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;
+  if base is not null and exists (select from crm.events e where e.store_id = v_store and e.customer_id = d.customer_id and e.subject_id = v_id and e.version > base and e.field = 'stage') then
+    return jsonb_build_object('status', 'conflict', 'row', shown);
+  end if;
+  if patch <> '{}' then
+    saved := crm.save_record('deals', 'deal', jsonb_build_object('payload', jsonb_build_object('store_id', v_store, 'id', v_id, 'set', patch), 'base_version', d.version), '{}');
+  end if;
+  update crm.deals x set stage = s.key, stage_at = now(), closed_at = case when s.type = 'open' then null else now() end,
+    lost_reason = case when s.type = 'lost' then p ->> 'lost_reason' end, checked = array(select distinct unnest(checks))
+  where x.store_id = v_store and x.id = v_id returning x.version into base;
+  return jsonb_build_object('status', 'applied', 'version', base);
+end $$;
+
+create function crm.snooze_task(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  p jsonb := p_op -> 'payload'; v_store uuid := crm.as_uuid(p ->> 'store_id'); c crm.caller := crm.demand_verb(v_store, 'snooze_task');
+  t crm.tasks; v_until date := crm.as_date(p -> 'until'); v_limit int;
+begin
+  select * into t from crm.tasks x where x.store_id = v_store and x.id = crm.as_uuid(p ->> 'task_id') and x.removed_at is null for update;
+  if t.id is null then perform crm.refuse('not_found', 'task_id'); end if;
+  if t.assignee_id <> c.user_id and c.scope = 'own' then perform crm.refuse('forbidden', 'task_id'); end if;
+  if t.status <> 'open' then perform crm.refuse('task_closed', 'task_id'); end if;
+  if t.rank = 0 then perform crm.refuse('due_today', 'task_id'); end if;           -- S-09: what the manager sent back is done today
+  if v_until is null then perform crm.refuse('date', 'until'); end if;
+  if v_until <= c.today or v_until > c.today + 30 or v_until > coalesce(t.expires_on, v_until) then perform crm.refuse('range', 'until'); end if;
+  select coalesce((s.settings ->> 'snooze_limit')::int, 3) into v_limit from crm.stores s where s.id = v_store;
+  if t.snoozes >= v_limit then perform crm.refuse('snooze_limit', 'task_id'); end if;
+  update crm.tasks set due_on = v_until, due_at = null, snoozes = snoozes + 1 where store_id = v_store and id = t.id;
+  return jsonb_build_object('status', 'applied', 'version', t.version + 1);
+end $$;
+
+-- Undo (F-21): one's own operation, within ten minutes, while nobody has touched the same values since. History tells what
+-- to put back, so every verb can be undone by the same few lines; a decision on someone else's request cannot.
+create function crm.undo(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); c crm.caller := crm.demand_verb(v_store, 'undo'); v_target uuid := crm.as_uuid(p_op #>> '{payload,op_id}');
+  o crm.ops; s record; columns text; v_table text; tables jsonb := '{"customer": "customers", "companion": "companions", "vehicle": "vehicles", "policy": "policies",
+    "deal": "deals", "task": "tasks", "approval": "approvals", "conversation": "conversations"}';
+begin
+  select * into o from crm.ops x where x.store_id = v_store and x.op_id = v_target for update;
+  if o.op_id is null or o.result ->> 'status' is distinct from 'applied' then perform crm.refuse('not_found', 'op_id'); end if;
+  if o.undone_by is not null then return jsonb_build_object('status', 'applied', 'version', 1); end if;
+  if o.verb in ('undo', 'decide_approval') then perform crm.refuse('not_undoable', 'op_id'); end if;
+  if o.applied_at < now() - interval '10 minutes' then perform crm.refuse('too_late', 'op_id'); end if;
+  if exists (select from crm.events e join crm.events later on later.store_id = e.store_id and later.customer_id = e.customer_id
+               and later.id > e.id and later.op_id is distinct from e.op_id
+               and (later.subject_id = e.subject_id and (later.field = e.field or e.kind = 'created') or e.form = 'customer' and e.kind = 'created')
+             where e.store_id = v_store and e.op_id = v_target) then
+    perform crm.refuse('changed_since', 'op_id');
+  end if;
+  for s in
+    select e.form, e.subject_id, bool_or(e.kind = 'created') as created,
+      coalesce(jsonb_object_agg(e.field, e.old) filter (where e.kind = 'changed' and not (e.is_field and b.key is null)), '{}') as base_part,
+      coalesce(jsonb_object_agg(e.field, e.old) filter (where e.is_field and b.key is null), '{}') as custom_part
+    from (select distinct on (x.subject_id, x.field) x.* from crm.events x where x.store_id = v_store and x.op_id = v_target order by x.subject_id, x.field, x.id) e
+    left join crm.base_fields b on b.form = e.form and b.key = e.field
+    group by e.form, e.subject_id
+  loop
+    v_table := tables ->> s.form;
+    if s.created then
+      execute format('update crm.%I set removed_at = now() where store_id = $1 and id = $2', v_table) using v_store, s.subject_id;
+    else
+      select coalesce(string_agg(format('%1$I = r.%1$I', key), ', '), '') into columns from jsonb_object_keys(s.base_part) key;
+      if s.custom_part <> '{}' then
+        columns := concat_ws(', ', nullif(columns, ''), 'custom = (t.custom || $3) - array(select key from jsonb_each($3) where jsonb_typeof(value) = ''null'')');
+      end if;
+      execute format('update crm.%1$I t set %2$s from jsonb_populate_record(null::crm.%1$I, $4) r where t.store_id = $1 and t.id = $2 and $3 is not null', v_table, columns)
+        using v_store, s.subject_id, s.custom_part, s.base_part;
+    end if;
+  end loop;
+  update crm.ops set undone_by = crm.as_uuid(p_op ->> 'op_id') where store_id = v_store and op_id = v_target;
+  return jsonb_build_object('status', 'applied', 'version', 1);
+end $$;
+
+create function crm.sync_push(p_device uuid, p_ops jsonb) returns jsonb
+  language plpgsql volatile security definer set search_path = '' as $$
+declare op jsonb; r jsonb; answers jsonb := '[]'; c crm.caller; v_store uuid; v_op uuid;
+begin
+  if jsonb_typeof(p_ops) is distinct from 'array' or p_device is null then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
+  if jsonb_array_length(p_ops) > 200 then raise sqlstate 'PT413' using message = 'ops_too_many'; end if;
+  if (select auth.uid()) is null then raise sqlstate 'PT401' using message = 'signed_out'; end if;
+  for op in select value from jsonb_array_elements(p_ops) loop
+    v_op := crm.as_uuid(op ->> 'op_id'); v_store := crm.as_uuid(op #>> '{payload,store_id}');
+    if v_op is null or coalesce(op ->> 'seq', '') !~ '^\d{1,15}$' or coalesce(op ->> 'base_version', '0') !~ '^\d{1,9}$' then
+      answers := answers || jsonb_build_object('op_id', op -> 'op_id', 'status', 'rejected', 'code', 'invalid', 'field', 'op_id'); continue;
+    end if;
+    c := crm.me(v_store);
+    if c.store_id is null then
+      answers := answers || jsonb_build_object('op_id', v_op, 'status', 'rejected', 'code', 'forbidden'); continue;
+    end if;
+    insert into crm.ops (op_id, store_id, user_id, device_id, seq, verb)
+    values (v_op, v_store, c.user_id, p_device, (op ->> 'seq')::bigint, left(coalesce(op ->> 'verb', ''), 40)) on conflict (store_id, op_id) do nothing;
+    if not found then                                 -- a concurrent copy was waited for
+      select o.result into r from crm.ops o where o.store_id = v_store and o.op_id = v_op and o.user_id = c.user_id;
+      answers := answers || case when found then jsonb_build_object('op_id', v_op, 'status', 'duplicate', 'first', r)
+        else jsonb_build_object('op_id', v_op, 'status', 'rejected', 'code', 'id_taken') end;
+      continue;
+    end if;
+    perform set_config('crm.op_id', v_op::text, true);
+    begin
+      case op ->> 'verb'
+        when 'save_customer' then r := crm.save_customer(op);
+        when 'save_companion' then r := crm.save_companion(op);
+        when 'save_vehicle' then r := crm.save_vehicle(op);
+        when 'save_policy' then r := crm.save_policy(op);
+        when 'save_deal' then r := crm.save_deal(op);
+        when 'log_conversation' then r := crm.log_conversation(op);
+        when 'request_cancel' then r := crm.request_cancel(op);
+        when 'decide_approval' then r := crm.decide_approval(op);
+        when 'move_deal' then r := crm.move_deal(op);
+        when 'snooze_task' then r := crm.snooze_task(op);
+        when 'undo' then r := crm.undo(op);
+        else perform crm.refuse('unknown_verb');
+      end case;
+    exception                                         -- a built-in error's text never reaches the caller
+      when sqlstate 'RFUSE' then r := sqlerrm::jsonb;
+      when insufficient_privilege then r := jsonb_build_object('status', 'rejected', 'code', 'forbidden');
+      when serialization_failure or deadlock_detected or lock_not_available then raise sqlstate 'PT503' using message = 'busy';
+      when others then
+        raise log 'op % failed: % %', v_op, sqlstate, sqlerrm;
+        r := jsonb_build_object('status', 'rejected', 'code', 'unexpected');
+    end;
+    update crm.ops o set result = r - 'row' where o.store_id = v_store and o.op_id = v_op;
+    answers := answers || (jsonb_build_object('op_id', v_op) || r);
+  end loop;
+  perform set_config('crm.op_id', '', true);
+  return answers;
+end $$;
+comment on function crm.sync_push is 'Applies operations in order, each all or nothing; answers applied, duplicate, rejected or conflict per operation.';
+alter function crm.sync_push(uuid, jsonb) owner to api_owner;
+
+create function api.sync_push(device_id uuid, ops jsonb) returns jsonb
+  language sql volatile security invoker set search_path = ''
+  begin atomic select crm.sync_push(device_id, ops); end;
+
+grant execute on function crm.problems(uuid, jsonb, jsonb, text[], text[], bool), crm.demand_verb(uuid, text), crm.save_record(text, text, jsonb, jsonb),
+  crm.save_customer(jsonb), crm.link_of(jsonb, text, text, uuid), crm.save_companion(jsonb), crm.save_vehicle(jsonb), crm.save_policy(jsonb), crm.save_deal(jsonb),
+  crm.log_conversation(jsonb), crm.request_cancel(jsonb), crm.decide_approval(jsonb), crm.move_deal(jsonb), crm.snooze_task(jsonb), crm.undo(jsonb) to api_owner;
+grant execute on function crm.sync_push(uuid, jsonb), api.sync_push(uuid, jsonb) to authenticated;

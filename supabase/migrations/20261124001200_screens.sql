@@ -1,0 +1,163 @@
+-- One function per screen: one round trip, JSON, the caller's rights, cost that follows the rows shown.
+
+create function crm.today(p_store uuid, p_member uuid, p_limit int) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+declare c crm.caller := crm.me(p_store); v_member uuid; midnight timestamptz; queue jsonb;
+begin
+  if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  v_member := coalesce(p_member, c.user_id);          -- a manager watches anyone's queue (S-06); row rules decide what he gets
+  midnight := c.today::timestamp at time zone c.time_zone;
+  select coalesce(jsonb_agg(to_jsonb(q) order by q.rank, q.due_on, q.due_at nulls first, q.id), '[]') into queue from (
+    select t.id, t.customer_id, t.why, t.rule, t.subject_form, t.subject_id, t.due_on, t.due_at, t.expires_on, t.rank, t.status, t.tries, t.snoozes, t.remark, t.version,
+      k.name, k.phone, k.level, k.do_not_call, k.need, k.last_contact_at
+    from (
+      select x.* from crm.tasks x
+      where x.store_id = p_store and x.assignee_id = v_member and x.status = 'open' and x.removed_at is null
+        and x.due_on <= c.today and (x.due_at is null or x.due_at <= now() or x.due_on < c.today)
+      order by x.rank, x.due_on, x.id limit least(greatest(coalesce(p_limit, 50), 1), 200)) t
+    join api.customers k on k.store_id = p_store and k.id = t.customer_id) q;
+  return jsonb_build_object('today', c.today, 'member_id', v_member, 'tasks', queue,
+    'open', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.status = 'open' and x.removed_at is null and x.due_on <= c.today),
+    'pending', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.status = 'cancel_requested' and x.removed_at is null and x.due_on <= c.today),
+    'done', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.closed_at >= midnight and x.status = 'done' and x.removed_at is null),
+    'excused', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.closed_at >= midnight and x.status = 'excused' and x.removed_at is null));
+end $$;
+comment on function crm.today is 'A member''s queue of today in order (sent back first, then by day), and how many are open, pending, done and excused (S-03, S-09).';
+
+create function crm.customer_brief(p_store uuid, p_customer uuid) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+declare c crm.caller := crm.me(p_store); k jsonb;
+begin
+  select to_jsonb(v) into k from api.customers v where v.store_id = p_store and v.id = p_customer;
+  if k is null then raise sqlstate 'PT404' using message = 'not_found'; end if;
+  return jsonb_build_object('today', c.today, 'customer', k,
+    'owner_name', (select m.name from crm.members m where m.store_id = p_store and m.user_id = (k ->> 'owner_id')::uuid),
+    'companions', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at), '[]') from api.companions x where x.store_id = p_store and x.customer_id = p_customer),
+    'vehicles', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.vehicles x where x.store_id = p_store and x.customer_id = p_customer),
+    'policies', (select coalesce(jsonb_agg(to_jsonb(x) order by x.expires_on desc), '[]') from api.policies x where x.store_id = p_store and x.customer_id = p_customer),
+    'deals', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.deals x where x.store_id = p_store and x.customer_id = p_customer),
+    'tasks', (select coalesce(jsonb_agg(to_jsonb(x) order by x.due_on), '[]') from api.tasks x where x.store_id = p_store and x.customer_id = p_customer and x.status in ('open', 'cancel_requested')),
+    'conversations', (select coalesce(jsonb_agg(to_jsonb(x) order by x.occurred_at desc), '[]') from (
+      select v.*, m.name as author_name from api.conversations v left join crm.members m on m.store_id = v.store_id and m.user_id = v.author_id
+      where v.store_id = p_store and v.customer_id = p_customer order by v.occurred_at desc limit 30) x));
+end $$;
+comment on function crm.customer_brief is 'Everything the card shows, in one call (S-38, S-89).';
+
+-- Finding by phone (all digits, or a tail of four), plate (whole or a tail), name, pinyin or initials. Conditions name only
+-- columns the caller reads; on a masked phone only the four digits the mask shows.
+create function crm.search_customers(p_store uuid, p_words text, p_limit int) returns setof api.customers
+  language plpgsql stable security definer set search_path = '' as $$
+declare
+  c crm.caller := crm.me(p_store); q text := left(regexp_replace(coalesce(p_words, ''), '\s', '', 'g'), 40); n int := least(greatest(coalesce(p_limit, 50), 1), 200);
+  a crm.caller_access; av crm.caller_access; u text; pattern text; ids uuid[] := '{}';
+begin
+  if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  if q = '' then
+    return query select v.* from api.customers v where v.store_id = p_store order by v.created_at desc, v.id limit n; return;
+  end if;
+  select * into a from crm.my_access('customer') x where x.store_id = p_store;
+  select * into av from crm.my_access('vehicle') x where x.store_id = p_store;
+  u := upper(q);
+  if q ~ '^\+?[0-9]{4,15}$' and ('phone' = any (a.readable) or ('phone' = any (a.masked) and length(q) = 4)) then
+    ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and k.phone_tail = right(q, 4) and k.phone like '%' || q and k.removed_at is null limit n);
+  end if;
+  if (q ~ '[0-9A-Za-z]{3,}$' or q ~ '^.[A-Za-z]') and 'plate' = any (av.readable) then
+    ids := ids || array(select v.customer_id from crm.vehicles v where v.store_id = p_store and starts_with(v.plate, u) and v.removed_at is null limit n)
+      || array(select v.customer_id from crm.vehicles v where v.store_id = p_store and starts_with(v.plate_reversed, reverse(u)) and v.removed_at is null limit n);
+  end if;
+  if 'name' = any (a.readable) and q !~ '^\+?[0-9]+$' then
+    if q ~ '^[A-Za-z]+$' then
+      ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and starts_with(k.initials, lower(q)) and k.removed_at is null limit n)
+        || array(select k.id from crm.customers k where k.store_id = p_store and starts_with(k.pinyin, lower(q)) and k.removed_at is null limit n);
+    end if;
+    if cardinality(ids) < n then
+      pattern := '%' || replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+      ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and k.name ilike pattern and k.removed_at is null order by k.created_at desc limit n);
+    end if;
+  end if;
+  return query select v.* from (select i.id, min(i.place) as place from unnest(ids) with ordinality as i (id, place) group by i.id) f
+    join api.customers v on v.store_id = p_store and v.id = f.id order by f.place limit n;
+end $$;
+comment on function crm.search_customers is 'Customers by phone tail, plate, name, pinyin or initials, under the caller''s row and field rights (S-39).';
+
+-- The duplicate check while typing: mine by id, a colleague's only as "someone, n days ago" (no name, no id).
+create function crm.find_duplicates(p_store uuid, p_phone text, p_plate text) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+declare c crm.caller := crm.demand(p_store, 'save_customer'); mine jsonb;
+begin
+  select coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'name', v.name, 'last_contact_at', v.last_contact_at)), '[]') into mine
+  from api.customers v where v.store_id = p_store and v.id in (
+    select k.id from crm.customers k where k.store_id = p_store and k.phone_tail = right(crm.digits(p_phone), 4) and k.phone = p_phone
+    union select x.customer_id from crm.vehicles x where x.store_id = p_store and x.plate = upper(p_plate));
+  return jsonb_build_object('mine', mine, 'elsewhere', case when mine = '[]' then crm.known_elsewhere(p_store, p_phone, upper(p_plate)) end);
+end $$;
+
+-- Belongs to the table owner, since a colleague's row is invisible to the caller; answers only a number of days.
+create function crm.known_elsewhere(p_store uuid, p_phone text, p_plate text) returns jsonb
+  language sql stable security definer set search_path = '' as $$
+  select jsonb_build_object('days', min((now()::date - coalesce(k.last_contact_at, k.created_at)::date)))
+  from crm.customers k
+  where k.store_id = p_store and p_store = any (crm.my_store_ids(null)) and k.removed_at is null
+    and ((k.phone_tail = right(p_phone, 4) and k.phone = p_phone)
+      or k.id in (select v.customer_id from crm.vehicles v where v.store_id = p_store and v.plate = p_plate and v.removed_at is null))
+  having count(*) > 0 $$;
+
+create function crm.funnel_report(p_store uuid, p_pipeline text, p_member uuid) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+declare c crm.caller := crm.me(p_store); a crm.caller_access;
+begin
+  if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  select * into a from crm.my_access('deal') x where x.store_id = p_store;
+  return (select jsonb_build_object('today', c.today, 'pipelines', coalesce(jsonb_agg(jsonb_build_object('pipeline', p.key, 'label', p.label, 'stages', (
+      select coalesce(jsonb_agg(jsonb_build_object('stage', s.key, 'label', s.label, 'type', s.type, 'color', s.color, 'deals', n.deals,
+        'amount_fen', case when 'amount_fen' = any (a.readable) then n.amount_fen end) order by s.position), '[]')
+      from crm.stages s
+      cross join lateral (select coalesce(sum(f.deals), 0)::int as deals, coalesce(sum(f.amount_fen), 0)::bigint as amount_fen from crm.funnel_counts f
+        where f.store_id = p_store and f.pipeline = s.pipeline and f.stage = s.key and (p_member is null or f.owner_id = p_member)) n
+      where s.store_id = p_store and s.pipeline = p.key and (not s.retired or n.deals > 0))) order by p.position), '[]'))
+    from crm.pipelines p where p.store_id = p_store and not p.retired and (p_pipeline is null or p.key = p_pipeline));
+end $$;
+comment on function crm.funnel_report is 'Deals and 分 per stage, from counters: what the caller may see, or one member''s (S-87).';
+
+-- What a decider needs on one card: reason, tries, times, last words (F-44).
+create function crm.pending_approvals(p_store uuid) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+declare c crm.caller := crm.demand(p_store, 'decide_approval');
+begin
+  return (select coalesce(jsonb_agg(to_jsonb(q) order by q.created_at), '[]') from (
+    select a.id, a.kind, a.task_id, a.customer_id, a.requester_id, m.name as requester_name, a.reason, a.words, a.created_at, a.version, k.name, k.level,
+      t.why, t.due_on, t.expires_on, t.tries, t.snoozes, a.requester_id = c.user_id as is_own,
+      (select coalesce(jsonb_agg(to_jsonb(x) order by x.occurred_at desc), '[]') from (
+        select v.occurred_at, v.outcome, v.method, v.words, v.dialled_at, v.away_seconds from api.conversations v
+        where v.store_id = p_store and v.customer_id = a.customer_id order by v.occurred_at desc limit 5) x) as conversations
+    from api.approvals a
+    join crm.tasks t on t.store_id = p_store and t.id = a.task_id
+    join api.customers k on k.store_id = p_store and k.id = a.customer_id
+    left join crm.members m on m.store_id = p_store and m.user_id = a.requester_id
+    where a.store_id = p_store and a.status = 'pending' order by a.created_at limit 200) q);
+end $$;
+
+alter function crm.today(uuid, uuid, int) owner to api_owner;
+alter function crm.customer_brief(uuid, uuid) owner to api_owner;
+alter function crm.search_customers(uuid, text, int) owner to api_owner;
+alter function crm.find_duplicates(uuid, text, text) owner to api_owner;
+alter function crm.funnel_report(uuid, text, uuid) owner to api_owner;
+alter function crm.pending_approvals(uuid) owner to api_owner;
+
+create function api.today(store_id uuid, member_id uuid default null, page_size int default 50) returns jsonb
+  language sql stable security invoker set search_path = '' begin atomic select crm.today(store_id, member_id, page_size); end;
+create function api.customer_brief(store_id uuid, customer_id uuid) returns jsonb
+  language sql stable security invoker set search_path = '' begin atomic select crm.customer_brief(store_id, customer_id); end;
+create function api.search_customers(store_id uuid, words text default '', page_size int default 50) returns setof api.customers
+  language sql stable security invoker set search_path = '' begin atomic select * from crm.search_customers(store_id, words, page_size); end;
+create function api.find_duplicates(store_id uuid, phone text default null, plate text default null) returns jsonb
+  language sql stable security invoker set search_path = '' begin atomic select crm.find_duplicates(store_id, phone, plate); end;
+create function api.funnel_report(store_id uuid, pipeline text default null, member_id uuid default null) returns jsonb
+  language sql stable security invoker set search_path = '' begin atomic select crm.funnel_report(store_id, pipeline, member_id); end;
+create function api.pending_approvals(store_id uuid) returns jsonb
+  language sql stable security invoker set search_path = '' begin atomic select crm.pending_approvals(store_id); end;
+
+grant execute on function crm.known_elsewhere(uuid, text, text) to api_owner;
+grant execute on function crm.today(uuid, uuid, int), crm.customer_brief(uuid, uuid), crm.search_customers(uuid, text, int), crm.find_duplicates(uuid, text, text),
+  crm.funnel_report(uuid, text, uuid), crm.pending_approvals(uuid), api.today(uuid, uuid, int), api.customer_brief(uuid, uuid), api.search_customers(uuid, text, int),
+  api.find_duplicates(uuid, text, text), api.funnel_report(uuid, text, uuid), api.pending_approvals(uuid) to authenticated;
