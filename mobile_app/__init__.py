@@ -1,0 +1,1 @@
+"""The phone app of advisors, renewal specialists and managers."""

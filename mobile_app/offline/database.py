@@ -1,0 +1,90 @@
+"""The phone's file: one SQLite database per person and store, touched by one thread, committed before a screen says saved."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+create table if not exists about (key text primary key, value text not null);
+-- The replica. doc is what the server last said; overlay is what it will say once my own waiting operations are applied.
+create table if not exists rows (
+  form text not null, id text not null, customer_id text, doc text, overlay text, op_id text, round integer not null default 0,
+  primary key (form, id)) without rowid;
+create index if not exists rows_customer on rows (customer_id, form);
+create table if not exists customer_words (id text primary key, name text, pinyin text, initials text, phone text, wait text) without rowid;
+create index if not exists customer_wait on customer_words (wait, id);
+create table if not exists plates (id text primary key, customer_id text not null, plate text not null) without rowid;
+-- The outbox: what a person did, in order. before holds the overlays as they were, for undo.
+create table if not exists outbox (
+  seq integer primary key autoincrement, op_id text not null unique, verb text not null, payload text not null, base_version integer,
+  customer_id text, made_at text not null, state text not null default 'waiting' check (state in ('waiting', 'sent', 'attention')),
+  answer text, before text not null default '[]', title text not null default '');
+create index if not exists outbox_state on outbox (state, seq);
+"""
+
+
+class Database:
+    """A file and the only thread that may touch it."""
+
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.file = file
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
+        self._connection: sqlite3.Connection | None = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(self.file, isolation_level=None, timeout=10)
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")  # "saved" means on disk: 0.6 ms a commit
+            connection.executescript(SCHEMA)
+            connection.execute("insert or ignore into about values ('schema', ?)", (str(SCHEMA_VERSION),))
+            self._connection = connection
+        return self._connection
+
+    async def read(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, lambda: query(self._open()))
+
+    async def write(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `change` in one transaction; it is on disk when this returns."""
+
+        def work() -> Result:
+            connection = self._open()
+            connection.execute("begin immediate")
+            try:
+                result = change(connection)
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")
+            return result
+
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    async def close(self) -> None:
+        def work() -> None:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+        await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        self._worker.shutdown(wait=False)
+
+
+def get_about(connection: sqlite3.Connection, key: str) -> str | None:
+    found = connection.execute("select value from about where key = ?", (key,)).fetchone()
+    return found[0] if found else None
+
+
+def set_about(connection: sqlite3.Connection, key: str, value: str | None) -> None:
+    if value is None:
+        connection.execute("delete from about where key = ?", (key,))
+    else:
+        connection.execute("insert into about values (?, ?) on conflict (key) do update set value = excluded.value", (key, value))

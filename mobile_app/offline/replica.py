@@ -1,0 +1,249 @@
+"""The owner's book on this device: the rows the server last showed, under what he did since."""
+
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from mobile_app.offline import effects
+from mobile_app.offline.database import Database, get_about, set_about
+from shared.domain.config import StoreConfig
+from shared.domain.records import RECORDS, Approval, Companion, Conversation, Customer, Deal, Policy, Record, Task, Vehicle
+from shared.gateway.sync import Page
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything the phone knows of one customer."""
+
+    customer: Customer
+    waiting: bool
+    companions: tuple[Companion, ...] = ()
+    vehicles: tuple[Vehicle, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    deals: tuple[Deal, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    waiting_ids: frozenset[UUID] = field(default_factory=frozenset)
+
+
+class Replica:
+    """Reads are local; only `take` (a page of sync_pull) and the outbox change anything."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # taking pages ---------------------------------------------------------------------------------------------------------
+
+    async def position(self) -> tuple[dict[str, Any] | None, int | None]:
+        """(cursor, configuration version) to pull from."""
+
+        def work(connection: sqlite3.Connection) -> tuple[dict[str, Any] | None, int | None]:
+            cursor, version = get_about(connection, "cursor"), get_about(connection, "config_version")
+            return (json.loads(cursor) if cursor else None), (int(version) if version else None)
+
+        return await self._database.read(work)
+
+    async def take(self, page: Page) -> None:
+        """One page, whole or not at all, with its cursor. Rows go only by tombstone, or when a complete round did not name them."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            number = int(get_about(connection, "round") or "0")
+            old = json.loads(get_about(connection, "cursor") or "null")
+            if page.reset and not (old and old.get("reset")):
+                number += 1
+                set_about(connection, "round", str(number))
+            if page.config is not None:
+                set_about(connection, "config", json.dumps(page.config))
+                set_about(connection, "config_version", str(page.config_version))
+                _cut_to_rights(connection, page.config)
+            for form, rows in page.rows.items():
+                if form in RECORDS:
+                    for row in rows:
+                        _put(connection, form, row, number)
+            for form, ids in page.removed.items():
+                for record_id in ids:
+                    _drop(connection, form, str(record_id))
+            if page.reset and not page.more:
+                gone = connection.execute(
+                    "select form, id from rows where round < ? and not exists (select 1 from outbox o where o.op_id = rows.op_id and o.state = 'waiting')",
+                    (number,),
+                ).fetchall()
+                for row in gone:
+                    _drop(connection, row["form"], row["id"])
+            set_about(connection, "cursor", json.dumps(page.cursor))
+            set_about(connection, "today", page.today.isoformat())
+            if not page.more:
+                set_about(connection, "synced", "1")
+
+        await self._database.write(work)
+
+    # reading ----------------------------------------------------------------------------------------------------------------
+
+    async def config(self) -> StoreConfig | None:
+        text = await self._database.read(lambda c: get_about(c, "config"))
+        return StoreConfig.model_validate_json(text) if text else None
+
+    async def today(self) -> date | None:
+        """The store's day as the server last said it."""
+        text = await self._database.read(lambda c: get_about(c, "today"))
+        return date.fromisoformat(text) if text else None
+
+    async def complete(self) -> bool:
+        """Whether a first full pull has ended on this device."""
+        return await self._database.read(lambda c: get_about(c, "synced") is not None)
+
+    async def tasks(self, *, user_id: UUID) -> list[tuple[Task, Customer]]:
+        """All unfinished tasks of the owner, and those finished lately, with their customers."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Task, Customer]]:
+            found = connection.execute(
+                "select coalesce(t.overlay, t.doc) as task, coalesce(k.overlay, k.doc) as customer from rows t join rows k on k.form = 'customers' and k.id = t.customer_id"
+                " where t.form = 'tasks' and json_extract(coalesce(t.overlay, t.doc), '$.assignee_id') = ?",
+                (str(user_id),),
+            ).fetchall()
+            return [(Task.model_validate_json(r["task"]), Customer.model_validate_json(r["customer"])) for r in found]
+
+        return await self._database.read(work)
+
+    async def customers(self, *, offset: int = 0, limit: int = PAGE) -> list[tuple[Customer, bool]]:
+        """A page of customers, who waits longest first; the flag says "not sent yet"."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Customer, bool]]:
+            found = connection.execute(
+                "select coalesce(r.overlay, r.doc) as doc, r.op_id from customer_words w join rows r on r.form = 'customers' and r.id = w.id order by w.wait, w.id limit ? offset ?",
+                (limit, offset),
+            ).fetchall()
+            return [(Customer.model_validate_json(r["doc"]), r["op_id"] is not None) for r in found]
+
+        return await self._database.read(work)
+
+    async def recent(self, limit: int = 8) -> list[Customer]:
+        """Customers talked to last, for 记一笔."""
+
+        def work(connection: sqlite3.Connection) -> list[Customer]:
+            found = connection.execute(
+                "select coalesce(overlay, doc) as doc from rows where form = 'customers' order by coalesce(json_extract(coalesce(overlay, doc), '$.last_contact_at'), '') desc limit ?",
+                (limit,),
+            ).fetchall()
+            return [Customer.model_validate_json(r["doc"]) for r in found]
+
+        return await self._database.read(work)
+
+    async def search(self, words: str, *, limit: int = PAGE) -> list[tuple[Customer, bool]]:
+        """By phone tail, plate (whole or tail), name, pinyin or initials (S-39)."""
+        text = "".join(words.split())
+        if not text:
+            return await self.customers(limit=limit)
+        plain = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Customer, bool]]:
+            found = connection.execute(
+                "select distinct coalesce(r.overlay, r.doc) as doc, r.op_id, w.wait, w.id from customer_words w join rows r on r.form = 'customers' and r.id = w.id"
+                " where w.name like :infix escape '\\' or w.pinyin like :prefix escape '\\' or w.initials like :prefix escape '\\' or (:digits and w.phone like :tail escape '\\')"
+                " or w.id in (select customer_id from plates where plate like :prefix escape '\\' or plate like :tail escape '\\') order by w.wait, w.id limit :limit",
+                {
+                    "infix": f"%{plain}%",
+                    "prefix": f"{plain}%",
+                    "tail": f"%{plain}",
+                    "digits": text.lstrip("+").isdigit() and len(text) >= 3,
+                    "limit": limit,
+                },
+            ).fetchall()
+            return [(Customer.model_validate_json(r["doc"]), r["op_id"] is not None) for r in found]
+
+        return await self._database.read(work)
+
+    async def card(self, customer_id: UUID) -> Card | None:
+        def work(connection: sqlite3.Connection) -> Card | None:
+            found = connection.execute(
+                "select form, id, coalesce(overlay, doc) as doc, op_id from rows where customer_id = ?", (str(customer_id),)
+            ).fetchall()
+            by_form: dict[str, list[Any]] = {form: [] for form in RECORDS}
+            waiting = set()
+            for row in found:
+                record: Record = RECORDS[row["form"]].model_validate_json(row["doc"])
+                by_form[row["form"]].append(record)
+                if row["op_id"]:
+                    waiting.add(record.id)
+            if not by_form["customers"]:
+                return None
+            customer = by_form["customers"][0]
+            return Card(
+                customer=customer,
+                waiting=customer.id in waiting,
+                waiting_ids=frozenset(waiting),
+                companions=tuple(by_form["companions"]),
+                vehicles=tuple(by_form["vehicles"]),
+                policies=tuple(sorted(by_form["policies"], key=lambda p: p.expires_on or date.min, reverse=True)),
+                deals=tuple(by_form["deals"]),
+                tasks=tuple(sorted(by_form["tasks"], key=lambda t: t.due_on)),
+                conversations=tuple(sorted(by_form["conversations"], key=lambda c: c.occurred_at, reverse=True)),
+                approvals=tuple(by_form["approvals"]),
+            )
+
+        return await self._database.read(work)
+
+    async def deals(self, pipeline: str) -> list[tuple[Deal, Customer]]:
+        def work(connection: sqlite3.Connection) -> list[tuple[Deal, Customer]]:
+            found = connection.execute(
+                "select coalesce(d.overlay, d.doc) as deal, coalesce(k.overlay, k.doc) as customer from rows d join rows k on k.form = 'customers' and k.id = d.customer_id"
+                " where d.form = 'deals' and json_extract(coalesce(d.overlay, d.doc), '$.pipeline') = ?",
+                (pipeline,),
+            ).fetchall()
+            return [(Deal.model_validate_json(r["deal"]), Customer.model_validate_json(r["customer"])) for r in found]
+
+        return await self._database.read(work)
+
+    async def counts(self) -> dict[str, int]:
+        return await self._database.read(lambda c: dict(c.execute("select form, count(*) from rows group by form").fetchall()))
+
+
+def _put(connection: sqlite3.Connection, form: str, row: dict[str, Any], number: int) -> None:
+    customer_id = row["id"] if form == "customers" else row.get("customer_id")
+    connection.execute(
+        "insert into rows (form, id, customer_id, doc, round) values (?, ?, ?, ?, ?)"
+        " on conflict (form, id) do update set doc = excluded.doc, customer_id = excluded.customer_id, round = excluded.round",
+        (form, row["id"], customer_id, json.dumps(row), number),
+    )
+    # my own act stays on screen until the server's row holds it: as long as it waits, the overlay stays
+    connection.execute(
+        "update rows set overlay = null, op_id = null where form = ? and id = ? and op_id is not null"
+        " and not exists (select 1 from outbox o where o.op_id = rows.op_id and o.state = 'waiting')",
+        (form, row["id"]),
+    )
+    effects.index(connection, form, row["id"])
+
+
+def _drop(connection: sqlite3.Connection, form: str, record_id: str) -> None:
+    if form == "customers":  # with all that hangs on him
+        connection.execute("delete from plates where customer_id = ?", (record_id,))
+        connection.execute("delete from customer_words where id = ?", (record_id,))
+        connection.execute("delete from rows where customer_id = ?", (record_id,))
+    else:
+        connection.execute("delete from rows where form = ? and id = ?", (form, record_id))
+        if form == "vehicles":
+            connection.execute("delete from plates where id = ?", (record_id,))
+
+
+def _cut_to_rights(connection: sqlite3.Connection, config: dict[str, Any]) -> None:
+    """Rights became narrower: what may not be seen leaves the disk before anything is pulled again (fields.md, pitfall 6)."""
+    from shared.domain.config import BASE_TYPES
+    from shared.domain.records import FORM_TABLES
+
+    for form, table in FORM_TABLES.items():
+        rights = config.get("access", {}).get(form, {})
+        allowed = {*rights.get("readable", ()), *rights.get("masked", ())}
+        for row in connection.execute("select id, doc, overlay from rows where form = ?", (table,)).fetchall():
+            for column in ("doc", "overlay"):
+                if row[column]:
+                    record = json.loads(row[column])
+                    record = {k: v for k, v in record.items() if k not in BASE_TYPES[form] or k in allowed}
+                    record["custom"] = {k: v for k, v in record.get("custom", {}).items() if k in allowed}
+                    connection.execute(f"update rows set {column} = ? where form = ? and id = ?", (json.dumps(record), table, row["id"]))
+            effects.index(connection, table, row["id"])

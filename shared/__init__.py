@@ -1,0 +1,1 @@
+"""What both apps need; knows neither app."""

@@ -1,0 +1,1 @@
+"""Pure rules and frozen models: no user interface, no network, no clock, no randomness."""

@@ -1,0 +1,224 @@
+"""StoreConfig: everything a store shapes for itself, as one document (schema 1). Source: S-50, S-55, S-56, F-65…F-79."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.domain.labels import Key, Label
+
+FieldType = Literal[
+    "text", "long_text", "phone", "plate", "vin", "number", "money", "bool", "date", "time", "select", "multi", "level", "person", "file", "formula"
+]
+Access = Literal["hidden", "masked", "read", "write"]
+StageType = Literal["open", "won", "lost"]
+STAGE_COLORS = ("grey", "blue", "cyan", "teal", "green", "amber", "orange", "red", "purple")
+
+BASE_TYPES: dict[str, dict[str, FieldType]] = {
+    "customer": {
+        "name": "text",
+        "phone": "phone",
+        "wechat": "text",
+        "gender": "select",
+        "source": "select",
+        "level": "level",
+        "next_contact_on": "date",
+        "need": "long_text",
+        "preferred_time": "select",
+        "do_not_call": "bool",
+    },
+    "companion": {"name": "text", "relation": "select", "influence": "select", "phone": "phone"},
+    "vehicle": {"plate": "plate", "vin": "vin", "brand": "text", "series": "text", "model_year": "number"},
+    "policy": {"insurer": "text", "policy_number": "text", "kind": "select", "premium_fen": "money", "starts_on": "date", "expires_on": "date"},
+    "deal": {"title": "text", "amount_fen": "money", "expected_close_on": "date"},
+    "conversation": {"words": "long_text"},
+}  # crm.base_fields holds the same; a test compares them
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Option(_Part):
+    key: Key
+    label: Label
+
+
+class FieldDefinition(_Part):
+    """One field of a form. A base field (a column) leaves `type` to the database."""
+
+    key: Key
+    label: Label
+    type: FieldType | None = None
+    required: bool = False
+    pattern: str | None = Field(default=None, max_length=200)
+    min: float | None = None
+    max: float | None = None
+    max_length: int | None = Field(default=None, ge=1, le=2000)
+    options: tuple[Option, ...] | None = None
+    mask: Literal["phone", "plate", "tail4", "all"] | None = None
+    slot: Literal["f1", "f2", "f3", "f4", "t1", "t2", "t3", "t4", "d1", "d2"] | None = None
+    hint: Label | None = None
+
+    def type_in(self, form: str) -> FieldType:
+        return BASE_TYPES.get(form, {}).get(self.key) or self.type or "text"
+
+
+class Form(_Part):
+    label: Label
+    fields: tuple[FieldDefinition, ...] = Field(max_length=200)
+
+    def field(self, key: str) -> FieldDefinition | None:
+        return next((f for f in self.fields if f.key == key), None)
+
+
+class Role(_Part):
+    key: Key
+    label: Label
+    scope: Literal["own", "team", "store"] = "own"
+    verbs: tuple[str, ...] = ()
+    screens: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    pipeline: str | None = None
+    rights: dict[str, dict[str, Access]] = {}
+
+
+class RoleName(_Part):
+    """Another role, as a document cut to its reader shows it."""
+
+    key: Key
+    label: Label
+
+
+class CheckItem(_Part):
+    key: Key
+    label: Label
+
+
+class Stage(_Part):
+    key: Key
+    label: Label
+    type: StageType
+    color: str = "blue"
+    moves: tuple[str, ...] | None = None
+    required: tuple[str, ...] = ()
+    checklist: tuple[CheckItem, ...] = ()
+
+
+class Pipeline(_Part):
+    key: Key
+    label: Label
+    stages: tuple[Stage, ...] = Field(min_length=1, max_length=20)
+
+    def stage(self, key: str) -> Stage | None:
+        return next((s for s in self.stages if s.key == key), None)
+
+    @model_validator(mode="after")
+    def _stages_make_sense(self) -> "Pipeline":
+        keys = [s.key for s in self.stages]
+        if len(keys) != len(set(keys)):
+            raise ValueError("two stages share a key")
+        if not any(s.type == "open" for s in self.stages):
+            raise ValueError("a pipeline needs an open stage to begin at")
+        for stage in self.stages:
+            if unknown := set(stage.moves or ()) - set(keys):
+                raise ValueError(f"stage {stage.key} may move to unknown stages: {', '.join(sorted(unknown))}")
+        return self
+
+
+class Level(_Part):
+    """A purchase-intent level (S-19): days of its horizon and cadence, the pool it belongs to."""
+
+    key: Key
+    label: Label
+    definition: Label = {}
+    rank: int
+    horizon_days: int | None = None
+    cadence_days: int | None = Field(default=None, ge=1, le=365)
+    pool: str | None = None
+
+
+class Outcome(_Part):
+    """What can come of a conversation; retry in hours."""
+
+    key: Key
+    label: Label
+    methods: tuple[str, ...]
+    reached: bool
+    needs_words: bool = False
+    retry_hours: int | None = Field(default=None, ge=1, le=720)
+    retry_max: int | None = Field(default=None, ge=1, le=20)
+
+
+class Reason(_Part):
+    key: Key
+    label: Label
+    uses: tuple[Literal["cancel", "lost", "contact"], ...]
+    parent: str | None = None
+
+
+class Phrase(_Part):
+    outcome: str | None = None
+    text: Label
+
+
+class Rule(_Part):
+    key: Key
+    label: Label
+    kind: Literal["cadence", "policy_window"]
+    days: tuple[int, ...] = ()
+    active: bool = True
+
+
+class StoreSettings(_Part):
+    time_zone: str = "Asia/Shanghai"
+    languages: tuple[str, ...] = ("zh_CN", "zh_TW", "en")
+
+
+class FieldRights(_Part):
+    """The caller's compiled rights on one form."""
+
+    readable: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+
+class StoreConfig(_Part):
+    """The document. As `api.config` serves it, roles and forms are cut to the caller and `access` holds his own rights."""
+
+    schema_: Literal[1] = Field(alias="schema", default=1)
+    store: StoreSettings = StoreSettings()
+    settings: dict[str, int | str | bool] = {}
+    pools: tuple[Option, ...] = ()
+    roles: tuple[Role | RoleName, ...] = Field(max_length=30)
+    forms: dict[str, Form]
+    pipelines: tuple[Pipeline, ...]
+    levels: tuple[Level, ...]
+    outcomes: tuple[Outcome, ...]
+    reasons: tuple[Reason, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    access: dict[str, FieldRights] = {}
+
+    def pipeline(self, key: str) -> Pipeline | None:
+        return next((p for p in self.pipelines if p.key == key), None)
+
+    def stage(self, pipeline: str, stage: str) -> Stage | None:
+        found = self.pipeline(pipeline)
+        return found.stage(stage) if found else None
+
+    def level(self, key: str | None) -> Level | None:
+        return next((x for x in self.levels if x.key == key), None)
+
+    def outcome(self, key: str | None) -> Outcome | None:
+        return next((x for x in self.outcomes if x.key == key), None)
+
+    def reasons_for(self, use: str) -> tuple[Reason, ...]:
+        return tuple(r for r in self.reasons if use in r.uses)
+
+    def rights(self, form: str) -> FieldRights:
+        return self.access.get(form, FieldRights())
+
+    def document(self) -> dict:
+        """The document as it is published: without the caller's own rights."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"access"})

@@ -1,0 +1,48 @@
+"""What moving a deal demands (S-86): the same list crm.move_deal would answer with."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.config import Stage, StoreConfig
+from shared.domain.labels import Label
+from shared.domain.problems import FieldProblem
+from shared.domain.records import Deal
+
+
+class StageCount(BaseModel):
+    """One stage of a funnel: how many deals, how much 分 (None when the caller may not see amounts)."""
+
+    model_config = ConfigDict(frozen=True)
+    stage: str
+    label: Label
+    type: str
+    color: str
+    deals: int
+    amount_fen: int | None = None
+
+
+class Funnel(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    pipeline: str
+    label: Label
+    stages: tuple[StageCount, ...]
+
+
+def targets(config: StoreConfig, deal: Deal) -> tuple[Stage, ...]:
+    """Stages this deal may move to."""
+    pipeline = config.pipeline(deal.pipeline)
+    if pipeline is None:
+        return ()
+    here = pipeline.stage(deal.stage)
+    return tuple(s for s in pipeline.stages if s.key != deal.stage and (here is None or here.moves is None or s.key in here.moves))
+
+
+def missing(deal: Deal, stage: Stage, values: Mapping[str, Any], checked: frozenset[str], lost_reason: str | None) -> list[FieldProblem]:
+    """What is still to be filled or ticked before the deal may enter the stage."""
+    found = [FieldProblem(key, "required") for key in stage.required if values.get(key, deal.value(key)) in (None, "")]
+    found += [FieldProblem(f"checked.{c.key}", "unchecked") for c in stage.checklist if c.key not in checked | set(deal.checked)]
+    if stage.type == "lost" and not lost_reason:
+        found.append(FieldProblem("lost_reason", "required"))
+    return found

@@ -1,0 +1,52 @@
+"""Who someone is in a store."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.domain.labels import Label
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Membership(_Row):
+    """The caller in one store."""
+
+    store_id: UUID
+    store_name: str
+    user_id: UUID
+    name: str
+    role: str
+    role_label: Label
+    scope: str
+    verbs: tuple[str, ...]
+    screens: tuple[str, ...]
+    pools: tuple[str, ...] = ()
+    time_zone: str
+    today: date
+    config_version: int
+
+    def may(self, verb: str) -> bool:
+        return verb in self.verbs
+
+
+class Member(_Row):
+    store_id: UUID
+    user_id: UUID
+    role: str
+    name: str
+    team: str | None = None
+    active: bool = True
+    joined_at: AwareDatetime | None = None
+
+
+class Invitation(_Row):
+    id: UUID
+    name: str
+    contact: str
+    role: str
+    expires_at: AwareDatetime
+    accepted_at: AwareDatetime | None = None

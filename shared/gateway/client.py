@@ -1,0 +1,93 @@
+"""One door to Supabase: typed answers in, Problems out. Everything about HTTP is known here and nowhere else."""
+
+from typing import Any, TypeVar
+
+import httpx
+from postgrest import APIError, AsyncPostgrestClient
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from shared.domain.problems import FieldProblem, Offline, Refused, SignedOut
+from shared.gateway.session import Keeper, SessionStore
+
+Row = TypeVar("Row", bound=BaseModel)
+Shape = TypeVar("Shape")
+
+# HTTP/1.1 on purpose: HTTP/2 keep-alive dies silently on phones (supabase-py#1064). Seconds.
+TIMEOUTS = httpx.Timeout(15.0, connect=5.0, pool=5.0)
+
+
+def make_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The one shared client of a process; a transport is the seam where tests inject faults."""
+    return httpx.AsyncClient(timeout=TIMEOUTS, http2=False, transport=transport, trust_env=False)
+
+
+class Gateway:
+    """Speaks to one Supabase as one person."""
+
+    def __init__(self, url: str, publishable_key: str, *, http: httpx.AsyncClient, store: SessionStore | None = None) -> None:
+        self.keeper = Keeper(url, publishable_key, http, store)
+        self._http, self._url, self._key = http, url, publishable_key
+
+    async def call(self, function: str, arguments: dict[str, Any]) -> Any:
+        """An `api` function, always by POST: nothing personal stands in a URL. Raises Offline, SignedOut, Refused."""
+        return await self._answer(lambda client: client.rpc(function, arguments))
+
+    async def rows(self, view: str, row: type[Row], *, store_id: str | None = None, order: str | None = None, limit: int = 200) -> list[Row]:
+        """Rows of an `api` view, filtered by nothing but the store. Raises Offline, SignedOut, Refused."""
+
+        def query(client: AsyncPostgrestClient):
+            request = client.from_(view).select("*")
+            if store_id:
+                request = request.eq("store_id", store_id)
+            if order:
+                request = request.order(order.lstrip("-"), desc=order.startswith("-"))
+            return request.limit(limit)
+
+        return parsed(TypeAdapter(list[row]), await self._answer(query))
+
+    async def _answer(self, build) -> Any:
+        renewed = False
+        while True:
+            token = await self.keeper.token(renew=renewed)
+            client = AsyncPostgrestClient(
+                f"{self._url}/rest/v1", schema="api", headers={"apikey": self._key, "Authorization": f"Bearer {token}"}, http_client=self._http
+            )
+            try:
+                return (await build(client).execute()).data
+            except APIError as error:
+                problem = _problem(error)
+                if isinstance(problem, SignedOut) and not renewed:
+                    renewed = True  # the clock of this device may be wrong: one fresh token decides
+                    continue
+                raise problem from error
+            except httpx.HTTPStatusError as error:
+                raise Offline(f"status {error.response.status_code}", _retry_after(error.response)) from error
+            except (httpx.HTTPError, ValidationError, ValueError) as error:
+                raise Offline(type(error).__name__) from error  # no network, or a page that is not ours
+
+
+def parsed(adapter: TypeAdapter[Shape], data: Any) -> Shape:
+    """The answer as a model; anything else is not our server's and counts as no answer."""
+    try:
+        return adapter.validate_python(data)
+    except ValidationError as error:
+        raise Offline(f"unreadable answer: {error.error_count()} places") from error
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdigit() else None
+
+
+def _problem(error: APIError) -> Exception:
+    code, message = str(error.code or ""), str(error.message or "")
+    if code in ("401", "PGRST301", "PGRST302", "PGRST303", "PT401", "bad_jwt") or "jwt" in message.lower():
+        return SignedOut()
+    if code in ("PT503", "429", "500", "502", "503", "504", "PGRST000", "PGRST001", "PGRST002", "PGRST003", "57014") or not code:
+        return Offline(code)
+    if code.startswith("PT"):
+        field = str(error.details) if error.details else None
+        return Refused(message, field, (FieldProblem(field, message),) if field and message in ("required", "option") else ())
+    if code == "42501":
+        return Refused("forbidden")
+    return Offline(code) if code.startswith(("5", "XX", "08", "53")) else Refused("unexpected")

@@ -1,0 +1,67 @@
+"""Any member's queue of today, and what waits for a decision (S-06, F-44)."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+
+from shared.domain.records import Task
+from shared.gateway.client import Gateway, parsed
+
+
+class QueueRow(Task):
+    name: str | None = None
+    phone: str | None = None
+    level: str | None = None
+    need: str | None = None
+
+
+class Queue(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    today: date
+    member_id: UUID
+    tasks: tuple[QueueRow, ...]
+    open: int
+    pending: int
+    done: int
+    excused: int
+
+
+class Talk(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    occurred_at: AwareDatetime
+    outcome: str
+    method: str
+    words: str | None = None
+    dialled_at: AwareDatetime | None = None
+
+
+class PendingApproval(BaseModel):
+    """One card of the inbox: reason, tries, times, last words."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: UUID
+    task_id: UUID
+    customer_id: UUID
+    requester_name: str | None = None
+    reason: str
+    words: str | None = None
+    created_at: AwareDatetime
+    name: str | None = None
+    level: str | None = None
+    why: str
+    due_on: date
+    expires_on: date | None = None
+    tries: int
+    snoozes: int
+    is_own: bool
+    conversations: tuple[Talk, ...] = ()
+
+
+async def today(gateway: Gateway, store_id: UUID, *, member_id: UUID | None = None) -> Queue:
+    data = await gateway.call("today", {"store_id": str(store_id), "member_id": str(member_id) if member_id else None})
+    return parsed(TypeAdapter(Queue), data)
+
+
+async def pending_approvals(gateway: Gateway, store_id: UUID) -> list[PendingApproval]:
+    return parsed(TypeAdapter(list[PendingApproval]), await gateway.call("pending_approvals", {"store_id": str(store_id)}))
