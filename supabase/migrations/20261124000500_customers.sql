@@ -40,7 +40,7 @@ create table crm.customers (
 comment on table crm.customers is 'A person or company, with an owner or in a named pool; renewal_owner_id is who renews its policies.';
 create index on crm.customers (store_id, owner_id, next_contact_on);
 create index on crm.customers (store_id, renewal_owner_id) where renewal_owner_id is not null;
-create index on crm.customers (store_id, created_at desc, id) include (owner_id, renewal_owner_id, pool, name, phone);  -- pages; infix search index-only
+create index on crm.customers (store_id, created_at desc, id) include (owner_id, renewal_owner_id, pool, name, phone) where removed_at is null;  -- pages; infix search index-only
 create index on crm.customers (store_id, phone_tail);
 create index on crm.customers (store_id, pinyin);
 create index on crm.customers (store_id, initials);

@@ -2,7 +2,7 @@
 
 create function crm.today(p_store uuid, p_member uuid, p_limit int) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
-declare c crm.caller := crm.me(p_store); v_member uuid; midnight timestamptz; queue jsonb;
+declare c crm.caller := crm.me(p_store); v_member uuid; midnight timestamptz; queue jsonb; n_open int; n_pending int; n_done int; n_excused int;
 begin
   if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   v_member := coalesce(p_member, c.user_id);          -- a manager watches anyone's queue (S-06); row rules decide what he gets
@@ -16,11 +16,12 @@ begin
         and x.due_on <= c.today and (x.due_at is null or x.due_at <= now() or x.due_on < c.today)
       order by x.rank, x.due_on, x.id limit least(greatest(coalesce(p_limit, 50), 1), 200)) t
     join api.customers k on k.store_id = p_store and k.id = t.customer_id) q;
-  return jsonb_build_object('today', c.today, 'member_id', v_member, 'tasks', queue,
-    'open', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.status = 'open' and x.removed_at is null and x.due_on <= c.today),
-    'pending', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.status = 'cancel_requested' and x.removed_at is null and x.due_on <= c.today),
-    'done', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.closed_at >= midnight and x.status = 'done' and x.removed_at is null),
-    'excused', (select count(*) from crm.tasks x where x.store_id = p_store and x.assignee_id = v_member and x.closed_at >= midnight and x.status = 'excused' and x.removed_at is null));
+  -- two counts a pass: every pass under row rules asks anew who the caller is
+  select count(*) filter (where x.status = 'open'), count(*) filter (where x.status = 'cancel_requested') into n_open, n_pending from crm.tasks x
+    where x.store_id = p_store and x.assignee_id = v_member and x.status in ('open', 'cancel_requested') and x.removed_at is null and x.due_on <= c.today;
+  select count(*) filter (where x.status = 'done'), count(*) filter (where x.status = 'excused') into n_done, n_excused from crm.tasks x
+    where x.store_id = p_store and x.assignee_id = v_member and x.closed_at >= midnight and x.removed_at is null;
+  return jsonb_build_object('today', c.today, 'member_id', v_member, 'tasks', queue, 'open', n_open, 'pending', n_pending, 'done', n_done, 'excused', n_excused);
 end $$;
 comment on function crm.today is 'A member''s queue of today in order (sent back first, then by day), and how many are open, pending, done and excused (S-03, S-09).';
 
@@ -49,30 +50,40 @@ create function crm.search_customers(p_store uuid, p_words text, p_limit int) re
   language plpgsql stable security definer set search_path = '' as $$
 declare
   c crm.caller := crm.me(p_store); q text := left(regexp_replace(coalesce(p_words, ''), '\s', '', 'g'), 40); n int := least(greatest(coalesce(p_limit, 50), 1), 200);
-  a crm.caller_access; av crm.caller_access; u text; pattern text; ids uuid[] := '{}';
+  a crm.caller_access; av crm.caller_access; u text; pattern text; latin text; ids uuid[] := '{}';
 begin
   if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   if q = '' then
     return query select v.* from api.customers v where v.store_id = p_store order by v.created_at desc, v.id limit n; return;
   end if;
   select * into a from crm.my_access('customer') x where x.store_id = p_store;
-  select * into av from crm.my_access('vehicle') x where x.store_id = p_store;
   u := upper(q);
   if q ~ '^\+?[0-9]{4,15}$' and ('phone' = any (a.readable) or ('phone' = any (a.masked) and length(q) = 4)) then
     ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and k.phone_tail = right(q, 4) and k.phone like '%' || q and k.removed_at is null limit n);
   end if;
-  if (q ~ '[0-9A-Za-z]{3,}$' or q ~ '^.[A-Za-z]') and 'plate' = any (av.readable) then
-    ids := ids || array(select v.customer_id from crm.vehicles v where v.store_id = p_store and starts_with(v.plate, u) and v.removed_at is null limit n)
-      || array(select v.customer_id from crm.vehicles v where v.store_id = p_store and starts_with(v.plate_reversed, reverse(u)) and v.removed_at is null limit n);
+  if q ~ '[0-9A-Za-z]{3,}$' or q ~ '^.[A-Za-z]' then
+    select * into av from crm.my_access('vehicle') x where x.store_id = p_store;
+    if 'plate' = any (av.readable) then
+      ids := ids || array(select v.customer_id from crm.vehicles v where v.store_id = p_store and starts_with(v.plate, u) and v.removed_at is null limit n)
+        || array(select v.customer_id from crm.vehicles v where v.store_id = p_store and starts_with(v.plate_reversed, reverse(u)) and v.removed_at is null limit n);
+    end if;
   end if;
   if 'name' = any (a.readable) and q !~ '^\+?[0-9]+$' then
-    if q ~ '^[A-Za-z]+$' then
-      ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and starts_with(k.initials, lower(q)) and k.removed_at is null limit n)
-        || array(select k.id from crm.customers k where k.store_id = p_store and starts_with(k.pinyin, lower(q)) and k.removed_at is null limit n);
-    end if;
-    if cardinality(ids) < n then
-      pattern := '%' || replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_') || '%';
-      ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and k.name ilike pattern and k.removed_at is null order by k.created_at desc limit n);
+    pattern := '%' || replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    latin := case when q ~ '^[A-Za-z]+$' then lower(q) end;
+    if c.scope = 'own' then                           -- his own book, by its indexes: in a store of 60,000 the difference of 2 ms and 100
+      ids := ids || array(select k.id from crm.customers k
+        where k.store_id = p_store and (k.owner_id = c.user_id or k.renewal_owner_id = c.user_id or k.pool = any (c.pools)) and k.removed_at is null
+          and (k.name ilike pattern or starts_with(k.initials, latin) or starts_with(k.pinyin, latin))
+        order by starts_with(k.initials, latin) desc nulls last, starts_with(k.pinyin, latin) desc nulls last, k.created_at desc limit n);
+    else
+      if latin is not null then
+        ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and starts_with(k.initials, latin) and k.removed_at is null limit n)
+          || array(select k.id from crm.customers k where k.store_id = p_store and starts_with(k.pinyin, latin) and k.removed_at is null limit n);
+      end if;
+      if cardinality(ids) < n then
+        ids := ids || array(select k.id from crm.customers k where k.store_id = p_store and k.name ilike pattern and k.removed_at is null order by k.created_at desc limit n);
+      end if;
     end if;
   end if;
   return query select v.* from (select i.id, min(i.place) as place from unnest(ids) with ordinality as i (id, place) group by i.id) f
