@@ -1,0 +1,92 @@
+"""The phone app: providers, the guard, the routes, the tabs."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import flet as ft
+import uuid6
+
+from mobile_app.approvals.screen import ApprovalsScreen
+from mobile_app.customers.card_screen import CustomerScreen
+from mobile_app.customers.new_screen import NewCustomerScreen
+from mobile_app.customers.screen import CustomersScreen
+from mobile_app.conversations.screen import LogConversationScreen
+from mobile_app.funnel.deal_screen import DealScreen
+from mobile_app.funnel.screen import FunnelScreen
+from mobile_app.me.screen import MeScreen, WaitingScreen
+from mobile_app.services import Services
+from mobile_app.session import Session, SessionContext
+from mobile_app.sign_in.screen import SignInScreen
+from mobile_app.today.screen import TodayScreen
+from shared.gateway.client import Gateway, make_http
+from shared.ui.feedback import Skeleton, say
+from shared.ui.preferences import PagePreferences, PreferencesSessionStore
+from shared.ui.text import TextContext, Texts, flutter_locale
+from shared.ui.theme import apply_theme, apply_text_scale
+from shared.ui.view import Connection, ConnectionContext, View, screen, watch_connection
+
+
+@screen
+def StartingScreen() -> ft.View:
+    return View(route="/starting", controls=[ft.SafeArea(Skeleton())])
+
+
+@ft.component
+def App(session: Session, connection: Connection) -> list[ft.View]:
+    page = ft.context.page
+
+    def look() -> None:
+        apply_theme(page, session.theme)
+        apply_text_scale(page, session.text_scale)
+        page.locale_configuration = flutter_locale(session.language)
+        page.update()
+
+    ft.use_effect(look, [session.theme, session.language, session.text_scale])
+
+    def inside() -> list[ft.View]:
+        if session.phase == "starting":
+            return [StartingScreen()]
+        if session.phase != "ready":
+            return [SignInScreen()]
+        return ft.Router(ROUTES, not_found=lambda: TodayScreen(), manage_views=True)
+
+    return ConnectionContext(connection, lambda: TextContext(Texts(session.language), lambda: SessionContext(session, inside)))
+
+
+ROUTES = [
+    ft.Route(index=True, component=TodayScreen),
+    ft.Route(path="customers", component=CustomersScreen, children=[
+        ft.Route(path="new", component=NewCustomerScreen),
+        ft.Route(path=":customer_id", component=CustomerScreen, children=[ft.Route(path="log", component=LogConversationScreen)]),
+    ]),
+    ft.Route(path="funnel", component=FunnelScreen, children=[ft.Route(path=":deal_id", component=DealScreen)]),
+    ft.Route(path="approvals", component=ApprovalsScreen),
+    ft.Route(path="me", component=MeScreen, children=[ft.Route(path="waiting", component=WaitingScreen)]),
+]  # fmt: skip
+
+
+def make_services(page: ft.Page) -> Services:
+    """The real world of one page session; where Supabase is, the environment says."""
+    preferences = PagePreferences(page, "phone")
+    folder = Path(os.environ.get("FLET_APP_STORAGE_DATA") or os.environ.get("FORECOURT_DEVICES") or Path.home() / ".forecourt-phone")
+    gateway = Gateway(
+        os.environ["SUPABASE_URL"], os.environ["SUPABASE_PUBLISHABLE_KEY"], http=make_http(), store=PreferencesSessionStore(preferences, "session")
+    )
+    return Services(gateway, folder, preferences, lambda: datetime.now(UTC), uuid6.uuid7)
+
+
+async def main(page: ft.Page) -> None:
+    """One page session: a phone, or a browser tab."""
+    page.title = "展厅助手"
+    session, connection = Session(make_services(page)), Connection()
+
+    def notice(text: str, *, action: str | None = None, on_action=None) -> None:
+        say(page, text, action=action, on_action=on_action)
+
+    session.say = notice
+    page.on_close = lambda e: page.run_task(session.close)
+    watch_connection(page, connection)
+    apply_theme(page)
+    page.render_views(App, session, connection)
+    await session.start()

@@ -1,0 +1,1 @@
+"""Logging a conversation: one panel for call, visit, WeChat, test drive …"""

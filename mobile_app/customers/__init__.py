@@ -1,0 +1,1 @@
+"""Finding customers, the card, new customers."""

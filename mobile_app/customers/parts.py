@@ -1,0 +1,96 @@
+"""A customer as a row; a conversation, a policy, a deal as lines of the card."""
+
+from typing import Any
+
+import flet as ft
+
+from mobile_app.conversations.parts import method_name
+from mobile_app.session import use_session
+from shared.domain.labels import money_text
+from shared.domain.records import Conversation, Customer, Deal, Policy, Vehicle
+from shared.ui.parts import mark_waiting, pill
+from shared.ui.text import use_text
+from shared.ui.theme import EDGE
+from shared.ui.view import component
+
+
+@component
+def CustomerRow(customer: Customer, waiting: bool, on_click: Any) -> ft.Control:
+    session, _ = use_session(), use_text()
+    level = session.config.level(customer.level) if session.config else None
+    overdue = customer.next_contact_on is not None and customer.next_contact_on < session.today
+    pills = [pill(_.label(level.label), tone="good" if level.rank >= 3 else "neutral")] if level else []
+    if customer.next_contact_on:
+        pills.append(pill(_("Next: %(day)s") % {"day": _.day(customer.next_contact_on, session.today)}, tone="urgent" if overdue else "neutral"))
+    if customer.do_not_call:
+        pills.append(pill(_("Do not call"), tone="urgent", icon=ft.Icons.PHONE_DISABLED))
+    return ft.Semantics(
+        identifier=f"customer-{customer.id}", button=True,
+        content=ft.Container(
+            padding=ft.Padding.symmetric(horizontal=EDGE, vertical=12), ink=True, on_click=on_click, border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
+            content=ft.Column(
+                spacing=6,
+                controls=[
+                    ft.Row(
+                        [
+                            ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS, expand=True),
+                            *([mark_waiting(_("Not sent yet"))] if waiting else []),
+                            ft.Text(customer.phone or "", color=ft.Colors.ON_SURFACE_VARIANT, size=13),
+                        ]
+                    ),
+                    ft.Row(pills, wrap=True, spacing=6, run_spacing=6),
+                ],
+            ),
+        ),
+    )  # fmt: skip
+
+
+def line(icon: ft.IconData, title: str, note: str = "", *, waiting: str | None = None, on_click: Any = None, identifier: str | None = None) -> ft.Control:
+    """One fact of the card."""
+    words: list[ft.Control] = [ft.Text(title)]
+    if note:
+        words.append(ft.Text(note, size=12, color=ft.Colors.ON_SURFACE_VARIANT))
+    row = ft.Row(
+        [ft.Icon(icon, size=20, color=ft.Colors.ON_SURFACE_VARIANT), ft.Column(words, spacing=2, expand=True), *([mark_waiting(waiting)] if waiting else []),
+         *([ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.OUTLINE)] if on_click else [])],
+        vertical_alignment=ft.CrossAxisAlignment.START,
+    )  # fmt: skip
+    box = ft.Container(row, padding=ft.Padding.symmetric(vertical=8), ink=on_click is not None, on_click=on_click)
+    return ft.Semantics(identifier=identifier, button=on_click is not None, content=box) if identifier else box
+
+
+@component
+def ConversationLine(conversation: Conversation, waiting: bool) -> ft.Control:
+    session, _ = use_session(), use_text()
+    outcome = session.config.outcome(conversation.outcome) if session.config else None
+    level = session.config.level(conversation.level_after) if session.config and conversation.level_before != conversation.level_after else None
+    head = f"{method_name(_, conversation.method)} · {_.label(outcome.label) if outcome else conversation.outcome}"
+    if level:
+        head += f" → {_.label(level.label)}"
+    when = " · ".join(x for x in (_.day(conversation.occurred_at.date(), session.today), conversation.author_name) if x)
+    icon = {"call": ft.Icons.CALL_OUTLINED, "visit": ft.Icons.STOREFRONT, "test_drive": ft.Icons.DIRECTIONS_CAR_OUTLINED, "wechat": ft.Icons.CHAT_BUBBLE_OUTLINE, "sms": ft.Icons.SMS_OUTLINED}.get(conversation.method, ft.Icons.NOTES)
+    return line(icon, f"{head}\n{conversation.words}" if conversation.words else head, when, waiting=_("Not sent yet") if waiting else None)
+
+
+@component
+def PolicyLine(policy: Policy) -> ft.Control:
+    session, _ = use_session(), use_text()
+    title = " · ".join(x for x in (policy.insurer, money_text(policy.premium_fen) if policy.premium_fen is not None else None) if x) or _("Policy")
+    return line(ft.Icons.SHIELD_OUTLINED, title, " · ".join(x for x in (_("Ends %(day)s") % {"day": _.day(policy.expires_on, session.today)}, policy.policy_number) if x))
+
+
+@component
+def VehicleLine(vehicle: Vehicle) -> ft.Control:
+    title = " ".join(x for x in (vehicle.brand, vehicle.series) if x) or vehicle.plate or "—"
+    return line(ft.Icons.DIRECTIONS_CAR_OUTLINED, title, " · ".join(str(x) for x in (vehicle.plate, vehicle.model_year, vehicle.vin) if x))
+
+
+@component
+def DealLine(deal: Deal, waiting: bool) -> ft.Control:
+    session, _ = use_session(), use_text()
+    stage = session.config.stage(deal.pipeline, deal.stage) if session.config else None
+    title = f"{deal.title or _('Deal')} · {_.label(stage.label) if stage else deal.stage}"
+    return line(
+        ft.Icons.FILTER_ALT_OUTLINED, title, money_text(deal.amount_fen) if deal.amount_fen is not None else "", waiting=_("Not sent yet") if waiting else None,
+        identifier=f"deal-{deal.id}", on_click=lambda e: e.page.navigate(f"/funnel/{deal.id}"),
+    )  # fmt: skip

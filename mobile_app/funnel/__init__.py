@@ -1,0 +1,1 @@
+"""Deals by stage, and moving them."""

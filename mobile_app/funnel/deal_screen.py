@@ -1,0 +1,80 @@
+"""Moving a deal: choose the stage, fill in exactly what it asks for."""
+
+from datetime import date
+from uuid import UUID
+
+import flet as ft
+
+from mobile_app.funnel.state import MoveDeal
+from mobile_app.session import use_session
+from mobile_app.shell import page_view
+from shared.domain.labels import money_text
+from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem
+from shared.ui.parts import DateField, card, chips, docked, identified, primary_button, section, text_button, text_field
+from shared.ui.text import use_text
+from shared.ui.theme import EDGE
+from shared.ui.view import screen
+
+
+@screen
+def DealScreen() -> ft.View:
+    session, _ = use_session(), use_text()
+    page = ft.context.page
+    deal_id = UUID(ft.use_route_params()["deal_id"])
+    state, _set = ft.use_state(lambda: MoveDeal(session, deal_id))
+    ft.use_effect(act(state.load), [session.revision])
+
+    def leave() -> None:
+        if state.moved:
+            page.navigate("/funnel")
+
+    ft.use_effect(leave, [state.moved])
+    route, config, deal = ft.use_view_path(), session.config, state.deal
+    if not state.loaded:
+        return page_view(route, _("Deal"), Skeleton(3))
+    if deal is None or config is None:
+        return page_view(route, _("Deal"), EmptyState(ft.Icons.FILTER_ALT_OFF_OUTLINED, _("Not here"), _("This deal is not in your own book.")))
+    stage = config.stage(deal.pipeline, deal.stage)
+    name = state.customer.name if state.customer else ""
+    head = card(
+        ft.Text(name or "—", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        ft.Text(" · ".join(x for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _.label(stage.label) if stage else None) if x), color=ft.Colors.ON_SURFACE_VARIANT),
+        text_button("open-customer", _("Open the customer"), lambda e: page.navigate(f"/customers/{deal.customer_id}"), icon=ft.Icons.PERSON_OUTLINE),
+    )
+    blocks: list[ft.Control] = [*([ProblemBanner(state.problem)] if state.problem else []), head]
+    options = [(s.key, _.label(s.label)) for s in state.targets]
+    blocks.append(section(_("Move to"), chips("target", options, state.target.key if state.target else None, lambda key: act(state.choose, key))))
+    form = config.forms["deal"]
+    for key in state.asked:
+        definition = form.field(key)
+        if definition is None:
+            continue
+        label, kind, problem = f"{_.label(definition.label)} *", definition.type_in("deal"), field_problem(_, state.problems, key)
+        if kind == "date":
+            value = date.fromisoformat(state.values[key]) if state.values.get(key) else None
+            blocks.append(DateField(key.replace("_", "-"), label, value, session.today, lambda day, key=key: state.put(key, day.isoformat()), problem))
+        elif kind == "money":
+            shown = state.values.get(f"_{key}", "")
+            blocks.append(text_field(key.replace("_", "-"), f"{label} ({_('yuan')})", shown, lambda e, key=key: put_money(state, key, e.control.value), problem=problem, keyboard_type=ft.KeyboardType.NUMBER))
+        else:
+            blocks.append(text_field(key.replace("_", "-"), label, str(state.values.get(key, "")), lambda e, key=key: state.put(key, e.control.value), problem=problem))
+    for item in state.target.checklist if state.target else ():
+        box = ft.Checkbox(label=_.label(item.label), value=item.key in state.checked, on_change=lambda e, key=item.key: state.tick(key))
+        hint = field_problem(_, state.problems, f"checked.{item.key}")
+        blocks.append(ft.Column([identified(f"check-{item.key}", box), *([ft.Text(hint, color=ft.Colors.ERROR, size=12)] if hint else [])], spacing=0))
+    if state.target and state.target.type == "lost":
+        reasons = [(r.key, _.label(r.label)) for r in config.reasons_for("lost")]
+        blocks.append(section(_("Why was it lost?"), chips("lost-reason", reasons, state.lost_reason, lambda key: act(state.choose_reason, key), problem=field_problem(_, state.problems, "lost_reason"))))
+    body = ft.ListView([ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)], expand=True, build_controls_on_demand=False)
+    return page_view(route, _("Deal"), body, bottom=docked(primary_button("move", _("Move"), act(state.move), disabled=state.target is None)))
+
+
+def put_money(state: MoveDeal, key: str, text: str) -> None:
+    """元 as typed → whole 分; what is no number stays visible and is refused by the form."""
+    cleaned = text.replace(",", "").replace(",", "").strip()
+    try:
+        fen: object = round(float(cleaned) * 100) if cleaned else None
+    except ValueError:
+        fen = cleaned
+    state.values = {**{k: v for k, v in state.values.items() if k != key}, **({key: fen} if fen is not None else {}), f"_{key}": text}
+    state.problems = {k: v for k, v in state.problems.items() if k != key}

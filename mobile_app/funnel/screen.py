@@ -1,0 +1,73 @@
+"""The funnel with counts and amounts, and the deals of one stage below it."""
+
+import flet as ft
+
+from mobile_app.funnel.state import FunnelBoard
+from mobile_app.session import use_session
+from mobile_app.shell import tab_view
+from shared.domain.funnel import StageCount
+from shared.domain.labels import money_text
+from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
+from shared.ui.parts import MAX_ROWS, chips, section
+from shared.ui.text import use_text
+from shared.ui.theme import EDGE, is_dark, stage_color
+from shared.ui.view import component, screen
+
+
+@screen
+def FunnelScreen() -> ft.View:
+    session, _ = use_session(), use_text()
+    state, _set = ft.use_state(lambda: FunnelBoard(session))
+    ft.use_effect(act(state.load), [session.revision])
+    if not state.loaded or state.counted is None or session.config is None:
+        return tab_view("funnel", _("Funnel"), ft.Container(Skeleton(5), expand=True))
+    pipelines = [(p.key, _.label(p.label)) for p in session.config.pipelines]
+    blocks: list[ft.Control] = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
+    if len(pipelines) > 1:
+        blocks.append(ft.Container(chips("pipeline", pipelines, state.pipeline, lambda key: act(state.choose_pipeline, key)), padding=EDGE))
+    top = max((s.deals for s in state.counted.stages), default=0)
+    bars = [StageBar(s, top, s.stage == state.stage, lambda e, s=s: state.choose_stage(s.stage), key=s.stage) for s in state.counted.stages]
+    blocks.append(ft.Container(ft.Column(bars, spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.symmetric(horizontal=EDGE)))
+    here = [(d, c) for d, c in state.deals if d.stage == state.stage]
+    stage = next((s for s in state.counted.stages if s.stage == state.stage), None)
+    rows: list[ft.Control] = [DealRow(d, c, key=str(d.id)) for d, c in here[:MAX_ROWS]]
+    if not rows:
+        rows = [EmptyState(ft.Icons.FILTER_ALT_OFF_OUTLINED, _("No deals of yours here"))]
+    blocks.append(ft.Container(section(_.label(stage.label) if stage else "", *rows), padding=EDGE))
+    return tab_view("funnel", _("Funnel"), ft.ListView(blocks, expand=True))
+
+
+@component
+def StageBar(count: StageCount, top: int, selected: bool, on_click) -> ft.Control:
+    """One stage: name, number, amount; the bar's length is the number, its name says the same for those who cannot see it."""
+    _ = use_text()
+    color = stage_color(count.color, dark=is_dark(ft.context.page))
+    name = _.label(count.label)
+    amount = money_text(count.amount_fen) if count.amount_fen else ""
+    share = max(count.deals / top, 0.02) if top else 0.02
+    bar = ft.Row([ft.Container(height=8, border_radius=4, bgcolor=color, expand=max(int(share * 100), 1)), ft.Container(expand=max(100 - int(share * 100), 1))], spacing=0)
+    return ft.Semantics(
+        identifier=f"stage-{count.stage}".replace("_", "-"), button=True, selected=selected, label=f"{name} {count.deals} {amount}",
+        content=ft.Container(
+            padding=ft.Padding.symmetric(horizontal=12, vertical=10), border_radius=12, ink=True, on_click=on_click,
+            bgcolor=ft.Colors.SECONDARY_CONTAINER if selected else ft.Colors.SURFACE_CONTAINER_LOW,
+            content=ft.Column(
+                [ft.Row([ft.Text(name, expand=True, weight=ft.FontWeight.W_600 if selected else None), ft.Text(amount, color=ft.Colors.ON_SURFACE_VARIANT, size=13), ft.Text(str(count.deals), theme_style=ft.TextThemeStyle.TITLE_MEDIUM)]), bar],
+                spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+        ),
+    )  # fmt: skip
+
+
+@component
+def DealRow(deal, customer) -> ft.Control:
+    session, _ = use_session(), use_text()
+    age = (session.now() - deal.stage_at).days if deal.stage_at else 0
+    note = " · ".join(x for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _("%(n)d days here") % {"n": age}) if x)
+    return ft.Semantics(
+        identifier=f"deal-{deal.id}", button=True,
+        content=ft.Container(
+            padding=ft.Padding.symmetric(vertical=10), ink=True, on_click=lambda e: e.page.navigate(f"/funnel/{deal.id}"), border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
+            content=ft.Row([ft.Column([ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM), ft.Text(note, size=13, color=ft.Colors.ON_SURFACE_VARIANT)], spacing=2, expand=True), ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.OUTLINE)]),
+        ),
+    )  # fmt: skip

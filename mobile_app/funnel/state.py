@@ -1,0 +1,131 @@
+"""The funnel, its board, and a deal on the move."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import flet as ft
+
+from mobile_app.session import Session
+from shared.domain import forms, funnel
+from shared.domain.config import Stage
+from shared.domain.funnel import Funnel, StageCount
+from shared.domain.problems import Offline
+from shared.domain.records import Customer, Deal
+from shared.gateway import funnel as remote
+
+
+@ft.observable
+@dataclass(eq=False)
+class FunnelBoard:
+    """Own deals from this device; whoever sees the store gets the store's counts from the server."""
+
+    session: Session
+    pipeline: str = ""
+    stage: str = ""
+    counted: Funnel | None = None
+    deals: list[tuple[Deal, Customer]] = field(default_factory=list)
+    loaded: bool = False
+    problem: str = ""
+
+    def __post_init__(self) -> None:
+        config = self.session.config
+        if config and config.pipelines:
+            role = next((r for r in config.roles if self.session.me and r.key == self.session.me.role), None)
+            self.pipeline = getattr(role, "pipeline", None) or config.pipelines[0].key
+
+    async def load(self) -> None:
+        self.deals = await self.session.book.replica.deals(self.pipeline)
+        self.counted, self.problem = self._own(), ""
+        if self.session.me and self.session.me.scope != "own":
+            try:
+                found = await remote.report(self.session.services.gateway, self.session.store_id, pipeline=self.pipeline)
+                self.counted = found[0] if found else self.counted
+            except Offline:
+                self.problem = "offline"
+        if self.counted and not any(s.stage == self.stage for s in self.counted.stages):
+            self.stage = next((s.stage for s in self.counted.stages if s.deals), self.counted.stages[0].stage)
+        self.loaded = True
+
+    def _own(self) -> Funnel | None:
+        pipeline = self.session.config.pipeline(self.pipeline) if self.session.config else None
+        if pipeline is None:
+            return None
+        counts = []
+        for stage in pipeline.stages:
+            here = [d for d, _ in self.deals if d.stage == stage.key]
+            counts.append(StageCount(stage=stage.key, label=stage.label, type=stage.type, color=stage.color, deals=len(here), amount_fen=sum(d.amount_fen or 0 for d in here)))
+        return Funnel(pipeline=pipeline.key, label=pipeline.label, stages=tuple(counts))
+
+    async def choose_pipeline(self, key: str) -> None:
+        self.pipeline, self.stage = key, ""
+        await self.load()
+
+    def choose_stage(self, key: str) -> None:
+        self.stage = key
+
+
+@ft.observable
+@dataclass(eq=False)
+class MoveDeal:
+    """A deal, the stage it goes to, and exactly what that stage asks for (S-86)."""
+
+    session: Session
+    deal_id: UUID
+    deal: Deal | None = None
+    customer: Customer | None = None
+    target: Stage | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    checked: list[str] = field(default_factory=list)
+    lost_reason: str | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+    loaded: bool = False
+    moved: bool = False
+
+    async def load(self) -> None:
+        config = self.session.config
+        for pipeline in config.pipelines if config else ():
+            for deal, customer in await self.session.book.replica.deals(pipeline.key):
+                if deal.id == self.deal_id:
+                    self.deal, self.customer = deal, customer
+        self.loaded = True
+
+    @property
+    def targets(self) -> tuple[Stage, ...]:
+        return funnel.targets(self.session.config, self.deal) if self.session.config and self.deal else ()
+
+    def choose(self, key: str) -> None:
+        self.target = next((s for s in self.targets if s.key == key), None)
+        self.problems = {}
+
+    def put(self, key: str, value: Any) -> None:
+        self.values = {**self.values, key: value}
+        self.problems = {k: v for k, v in self.problems.items() if k != key}
+
+    def tick(self, key: str) -> None:
+        self.checked = [k for k in self.checked if k != key] if key in self.checked else [*self.checked, key]
+
+    def choose_reason(self, key: str) -> None:
+        self.lost_reason = key
+
+    @property
+    def asked(self) -> list[str]:
+        """Fields the stage demands and the deal does not have."""
+        return [key for key in self.target.required if self.deal is None or self.deal.value(key) in (None, "")] if self.target else []
+
+    async def move(self) -> None:
+        config, deal, target = self.session.config, self.deal, self.target
+        if config is None or deal is None or target is None:
+            return
+        values = {k: v for k, v in self.values.items() if not k.startswith("_")}  # "_amount_fen" is the money as typed
+        found = funnel.missing(deal, target, values, frozenset(self.checked), self.lost_reason)
+        found += forms.problems(config, "deal", values, creating=False)
+        self.problems = {p.field: p.code for p in reversed(found)}
+        if found:
+            return
+        payload = {"id": str(deal.id), "customer_id": str(deal.customer_id), "stage": target.key, "set": values, "checked": self.checked}
+        if target.type == "lost":
+            payload["lost_reason"] = self.lost_reason
+        await self.session.act("move_deal", payload, base_version=deal.version, title=deal.title or "")
+        self.moved = True

@@ -1,0 +1,1 @@
+"""Language, look, what is not sent yet, signing out."""

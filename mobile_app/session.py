@@ -1,0 +1,219 @@
+"""Who is signed in, in which store, with which book; and what every screen watches."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import flet as ft
+from pydantic import TypeAdapter, ValidationError
+
+from mobile_app.offline.database import Database
+from mobile_app.offline.outbox import Outbox
+from mobile_app.offline.replica import Replica
+from mobile_app.offline.sync import Sync, SyncState
+from mobile_app.services import Services
+from shared.domain.config import StoreConfig
+from shared.domain.members import Membership
+from shared.domain.problems import Offline, Problem, Refused, SignedOut
+from shared.gateway import members as remote_members
+
+logger = logging.getLogger(__name__)
+MEMBERSHIPS = TypeAdapter(list[Membership])
+
+
+@dataclass(frozen=True)
+class Book:
+    """One person's book in one store, on this device."""
+
+    database: Database
+    outbox: Outbox
+    replica: Replica
+    sync: Sync
+
+
+@ft.observable
+@dataclass(eq=False)
+class Session:
+    """phase: starting → signed_out | not_invited | ready. `revision` moves whenever the book changed: screens reload on it."""
+
+    services: Services
+    phase: str = "starting"
+    problem: str = ""
+    memberships: list[Membership] = field(default_factory=list)
+    me: Membership | None = None
+    config: StoreConfig | None = None
+    language: str = "zh_CN"
+    theme: str = "system"
+    text_scale: float = 1.0
+    sync: SyncState = field(default_factory=SyncState)
+    revision: int = 0
+    _book: Book | None = None
+    _loop: asyncio.Task | None = None
+    _today: date | None = None
+    say: Callable[..., None] = lambda *a, **k: None
+
+    @property
+    def book(self) -> Book:
+        assert self._book is not None
+        return self._book
+
+    @property
+    def today(self) -> date:
+        """The store's day: what the server said last, carried on by this device's clock in the store's zone."""
+        here = self.services.now().astimezone(ZoneInfo(self.me.time_zone if self.me else "Asia/Shanghai")).date()
+        return max(here, self._today) if self._today and abs((here - self._today).days) <= 2 else self._today or here
+
+    @property
+    def store_id(self) -> UUID:
+        assert self.me is not None
+        return self.me.store_id
+
+    def now(self) -> datetime:
+        return self.services.now()
+
+    # coming and going -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """The state of last time, without waiting for any server."""
+        stored = json.loads(await self.services.preferences.get("settings") or "{}")
+        self.language, self.theme, self.text_scale = stored.get("language", self.language), stored.get("theme", self.theme), stored.get("text_scale", 1.0)
+        if await self.services.gateway.keeper.restore() is None:
+            self.phase = "signed_out"
+            return
+        try:
+            known = MEMBERSHIPS.validate_json(await self.services.preferences.get("memberships") or "[]")
+        except ValidationError:
+            known = []
+        if known:
+            await self._enter(known, stored.get("store_id"))
+        else:
+            await self.find_memberships()
+
+    async def find_memberships(self) -> None:
+        """Ask the server who this is. Raises Problem."""
+        try:
+            found = await remote_members.whoami(self.services.gateway)
+        except SignedOut:
+            self.phase = "signed_out"
+            raise
+        if not found:
+            self.phase = "not_invited"
+            return
+        await self.services.preferences.set("memberships", MEMBERSHIPS.dump_json(found).decode())
+        stored = json.loads(await self.services.preferences.get("settings") or "{}")
+        await self._enter(found, stored.get("store_id"))
+
+    async def sign_in(self, identifier: str, password: str) -> None:
+        """Raises Refused or Offline."""
+        await self.services.gateway.keeper.sign_in(identifier, password)
+        await self.find_memberships()
+
+    async def join(self, identifier: str, password: str, code: str) -> None:
+        """Come in by an invitation: an account if there is none yet, then the code. Raises Refused or Offline."""
+        keeper = self.services.gateway.keeper
+        try:
+            await keeper.sign_up(identifier, password)
+        except Refused as refused:
+            if refused.code != "user_exists":
+                raise
+            await keeper.sign_in(identifier, password)
+        await remote_members.accept(self.services.gateway, code)
+        await self.find_memberships()
+
+    async def choose_store(self, store_id: UUID) -> None:
+        await self._leave_book()
+        await self._enter(self.memberships, str(store_id))
+        await self.keep_settings()
+
+    async def _enter(self, memberships: list[Membership], wanted: str | None) -> None:
+        self.memberships = memberships
+        self.me = next((m for m in memberships if str(m.store_id) == wanted), memberships[0])
+        await self._leave_book()
+        database = Database(self.services.device_folder / str(self.me.user_id) / f"{self.me.store_id}.sqlite")
+        outbox = Outbox(database, user_id=self.me.user_id, store_id=self.me.store_id, new_id=self.services.new_id)
+        replica = Replica(database)
+        sync = Sync(self.services.gateway, outbox, replica, self.me.store_id, self._synced)
+        self._book = Book(database, outbox, replica, sync)
+        self.config = await replica.config()
+        self._today = await replica.today() or self.me.today
+        self.phase = "ready"
+        self._loop = asyncio.create_task(sync.run())
+
+    def _synced(self, state: SyncState) -> None:
+        before, self.sync = self.sync, state
+        if before.running and not state.running:
+            asyncio.create_task(self.refresh())
+        if state.trouble == "signed_out":
+            self.phase = "signed_out"
+
+    async def refresh(self) -> None:
+        """Take over what the book now holds."""
+        if self._book is None:
+            return
+        try:
+            config = await self._book.replica.config()
+            self._today = await self._book.replica.today() or self._today
+        except RuntimeError:
+            return  # the book was closed meanwhile
+        if config != self.config:
+            self.config = config
+        self.revision += 1
+
+    async def _leave_book(self) -> None:
+        if self._loop is not None:
+            self._loop.cancel()
+            self._loop = None
+        if self._book is not None:
+            book, self._book = self._book, None
+            await book.database.close()
+
+    async def sign_out(self) -> None:
+        """The book and what waits in it stay sealed on the device: only the same person opens them again."""
+        await self._leave_book()
+        await self.services.gateway.keeper.sign_out()
+        await self.services.preferences.set("memberships", None)
+        self.me, self.config, self.memberships, self.phase, self.sync = None, None, [], "signed_out", SyncState()
+
+    async def close(self) -> None:
+        """The page is gone."""
+        await self._leave_book()
+
+    # acting -------------------------------------------------------------------------------------------------------------------
+
+    async def act(self, verb: str, payload: dict, *, base_version: int | None = None, title: str = "") -> UUID:
+        """Do something: it is on disk when this returns, and on its way."""
+        op_id = await self.book.outbox.add(verb, payload, now=self.now(), base_version=base_version, title=title)
+        self.revision += 1
+        self.book.sync.wake()
+        return op_id
+
+    async def undo(self, op_id: UUID) -> None:
+        await self.book.outbox.undo(op_id, now=self.now())
+        self.revision += 1
+        self.book.sync.wake()
+
+    async def keep_settings(self) -> None:
+        chosen = {"language": self.language, "theme": self.theme, "text_scale": self.text_scale, "store_id": str(self.me.store_id) if self.me else None}
+        await self.services.preferences.set("settings", json.dumps(chosen))
+
+    async def pull_now(self) -> None:
+        """For the refresh button: tell about trouble instead of hiding it."""
+        try:
+            await self.book.sync.once()
+            self.problem = ""
+        except (Offline, SignedOut):
+            self.problem = self.sync.trouble or "offline"
+        except Problem as problem:
+            self.problem = problem.code
+
+
+SessionContext = ft.create_context(None)
+
+
+def use_session() -> Session:
+    return ft.use_context(SessionContext)  # type: ignore[return-value]

@@ -1,0 +1,80 @@
+"""The frame of the tabs: title, sync mark, navigation along the lower edge."""
+
+from typing import Any
+
+import flet as ft
+
+from mobile_app.session import Session, use_session
+from shared.ui.feedback import ProblemBanner, act
+from shared.ui.parts import icon_button
+from shared.ui.text import Texts, use_text
+from shared.ui.view import View, component
+
+TABS = {
+    "today": ("/", ft.Icons.CHECKLIST, ft.Icons.CHECKLIST_RTL),
+    "customers": ("/customers", ft.Icons.PEOPLE_OUTLINE, ft.Icons.PEOPLE),
+    "funnel": ("/funnel", ft.Icons.FILTER_ALT_OUTLINED, ft.Icons.FILTER_ALT),
+    "approvals": ("/approvals", ft.Icons.FACT_CHECK_OUTLINED, ft.Icons.FACT_CHECK),
+    "me": ("/me", ft.Icons.PERSON_OUTLINE, ft.Icons.PERSON),
+}
+
+
+def tab_name(_: Texts, tab: str) -> str:
+    return {"today": _("Today"), "customers": _("Customers"), "funnel": _("Funnel"), "approvals": _("Approvals"), "me": _("Me")}[tab]
+
+
+def tabs_of(session: Session) -> list[str]:
+    """The tabs this role has, in the order of the store's configuration; everyone has "me"."""
+    screens = session.me.screens if session.me else ()
+    return [t for t in screens if t in TABS and t != "me"] + ["me"]
+
+
+def tab_view(tab: str, title: str, body: ft.Control, *, actions: list[ft.Control] | None = None, bottom: ft.Control | None = None, floating: ft.Control | None = None) -> ft.View:
+    """A view with the navigation bar. All tabs share one key, so changing between them does not animate."""
+    session, _ = use_session(), use_text()
+    tabs = tabs_of(session)
+    bar = ft.NavigationBar(
+        selected_index=tabs.index(tab) if tab in tabs else 0,
+        on_change=lambda e: e.page.navigate(TABS[tabs[int(e.data)]][0]),
+        destinations=[ft.NavigationBarDestination(icon=TABS[t][1], selected_icon=TABS[t][2], label=tab_name(_, t)) for t in tabs],
+    )
+    return View(
+        key="tabs", route="/",
+        appbar=ft.AppBar(title=ft.Text(title), automatically_imply_leading=False, actions=[*(actions or []), SyncMark()]),
+        controls=[ft.SafeArea(expand=True, content=ft.Column([TroubleBanner(), body, *([bottom] if bottom else [])], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))],
+        navigation_bar=bar, floating_action_button=floating,
+    )  # fmt: skip
+
+
+def page_view(route: str, title: str, *controls: ft.Control, bottom: ft.Control | None = None, actions: list[ft.Control] | None = None, **properties: Any) -> ft.View:
+    """A view above the tabs, with a way back."""
+    body = [*controls, *([bottom] if bottom else [])]
+    return View(
+        route=route, appbar=ft.AppBar(title=ft.Text(title), actions=actions or []),
+        controls=[ft.SafeArea(expand=True, content=ft.Column(body, expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))], **properties,
+    )  # fmt: skip
+
+
+@component
+def SyncMark() -> ft.Control:
+    """What is not sent yet, in one touch."""
+    session, _ = use_session(), use_text()
+    state = session.sync
+    if state.attention:
+        name, icon, color = _("%(n)d need attention") % {"n": state.attention}, ft.Icons.ERROR_OUTLINE, ft.Colors.ERROR
+    elif state.waiting:
+        name, icon, color = _("%(n)d not sent yet") % {"n": state.waiting}, ft.Icons.CLOUD_UPLOAD_OUTLINED, ft.Colors.TERTIARY
+    elif state.trouble:
+        name, icon, color = _("Working offline"), ft.Icons.CLOUD_OFF, ft.Colors.ON_SURFACE_VARIANT
+    else:
+        name, icon, color = _("Everything is sent"), ft.Icons.CLOUD_DONE_OUTLINED, ft.Colors.ON_SURFACE_VARIANT
+    return icon_button("sync-mark", icon, name, lambda e: e.page.navigate("/me/waiting"), icon_color=color)
+
+
+@component
+def TroubleBanner() -> ft.Control:
+    """Only real trouble: being offline is the cloud's business, not a banner's."""
+    session = use_session()
+    if not session.problem or session.problem == "offline":
+        return ft.Container(height=0)
+    return ProblemBanner(session.problem, act(session.pull_now))

@@ -1,0 +1,156 @@
+"""The few parts every screen is made of. Each touchable one has an identifier (kebab-case) that tests and screen readers hold on to."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import flet as ft
+
+from shared.ui.dates import from_picker, to_picker
+from shared.ui.text import use_text
+from shared.ui.theme import EDGE, GAP, TARGET
+from shared.ui.view import component
+
+MAX_ROWS = 200  # controls of a list that the server keeps and compares; more belong on the next page
+
+
+def identified(identifier: str, control: ft.Control, **semantics: Any) -> ft.Control:
+    return ft.Semantics(identifier=identifier, content=control, **semantics)
+
+
+def primary_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, disabled: bool = False, action: Any = None) -> ft.Control:
+    """The one thing to do here, full width."""
+    extra = {"action": action} if action is not None else {}
+    button = ft.FilledButton(label, icon=icon, on_click=on_click, disabled=disabled, height=52, expand=True, **extra)
+    return identified(identifier, ft.Row([button]))
+
+
+def secondary_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, disabled: bool = False) -> ft.Control:
+    return identified(identifier, ft.Row([ft.OutlinedButton(label, icon=icon, on_click=on_click, disabled=disabled, height=TARGET, expand=True)]))
+
+
+def text_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None) -> ft.Control:
+    return identified(identifier, ft.TextButton(label, icon=icon, on_click=on_click, height=TARGET))
+
+
+def icon_button(identifier: str, icon: ft.IconData, name: str, on_click: Any, **properties: Any) -> ft.Control:
+    """A bare icon with a name for those who cannot see it."""
+    return ft.Semantics(identifier=identifier, label=name, button=True, content=ft.IconButton(icon, tooltip=name, on_click=on_click, **properties))
+
+
+def docked(*controls: ft.Control) -> ft.Control:
+    """The lower edge of a screen, where the thumb is."""
+    return ft.Container(
+        padding=ft.Padding.only(left=EDGE, right=EDGE, top=12, bottom=EDGE),
+        bgcolor=ft.Colors.SURFACE,
+        border=ft.Border.only(top=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
+        content=ft.Column(list(controls), spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+    )
+
+
+def section(title: str, *controls: ft.Control, trailing: ft.Control | None = None) -> ft.Control:
+    head = [ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_SMALL, color=ft.Colors.ON_SURFACE_VARIANT, expand=True), *([trailing] if trailing else [])]
+    return ft.Column([ft.Row(head, height=32), *controls], spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def card(*controls: ft.Control, identifier: str | None = None, padding: int = EDGE) -> ft.Control:
+    box = ft.Container(
+        padding=padding, border_radius=16, bgcolor=ft.Colors.SURFACE_CONTAINER_LOW, border=ft.Border.all(1, ft.Colors.OUTLINE_VARIANT),
+        content=ft.Column(list(controls), spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+    )
+    return identified(identifier, box) if identifier else box
+
+
+def chip(identifier: str, label: str, *, selected: bool, on_click: Any, icon: ft.IconData | None = None, color: str | None = None) -> ft.Control:
+    """A choice of one tap, 48 dp high."""
+    ink = ft.Colors.ON_PRIMARY if selected else color or ft.Colors.ON_SURFACE
+    inside: list[ft.Control] = [ft.Icon(icon, size=18, color=ink)] if icon else []
+    inside.append(ft.Text(label, color=ink, weight=ft.FontWeight.W_600 if selected else None))
+    return ft.Semantics(
+        identifier=identifier, button=True, selected=selected,
+        content=ft.Container(
+            height=TARGET, padding=ft.Padding.symmetric(horizontal=14), border_radius=TARGET // 2, ink=True, on_click=on_click,
+            bgcolor=ft.Colors.PRIMARY if selected else ft.Colors.SURFACE, border=ft.Border.all(1, ft.Colors.PRIMARY if selected else ft.Colors.OUTLINE_VARIANT),
+            content=ft.Row(inside, tight=True, spacing=6, alignment=ft.MainAxisAlignment.CENTER),
+        ),
+    )
+
+
+def chips(identifier: str, options: Sequence[tuple[str, str]], chosen: str | None, on_choose: Callable[[str], Any], *, problem: str | None = None) -> ft.Control:
+    """Up to seven choices side by side; one tap, no confirmation."""
+    row = ft.Row([chip(f"{identifier}-{key}".replace("_", "-"), label, selected=key == chosen, on_click=on_choose(key)) for key, label in options], wrap=True, spacing=GAP, run_spacing=GAP)
+    return ft.Column([row, *([ft.Text(problem, color=ft.Colors.ERROR, size=12)] if problem else [])], spacing=4)
+
+
+def text_field(identifier: str, label: str, value: str, on_change: Callable[[Any], None], *, problem: str | None = None, **properties: Any) -> ft.Control:
+    """A field under control: what it shows is always what we hold, so a render never wipes typed words."""
+    return identified(identifier, ft.TextField(label=label, value=value, on_change=on_change, error=problem, border_radius=12, **properties))
+
+
+@component
+def DateField(identifier: str, label: str, value: date | None, today: date, on_choose: Callable[[date], Any], problem: str | None = None) -> ft.Control:
+    """A day: the field shows it in words and opens the calendar."""
+    _ = use_text()
+    is_open, set_open = ft.use_state(False)
+
+    def picked(event: Any) -> None:
+        set_open(False)
+        if event.control.value is not None:
+            on_choose(from_picker(event.control.value))
+
+    picker = ft.DatePicker(
+        value=to_picker(value or today), current_date=to_picker(today), first_date=to_picker(today - timedelta(days=3650)),
+        last_date=to_picker(today + timedelta(days=3650)), on_change=picked, on_dismiss=lambda e: set_open(False),
+    )
+    ft.use_dialog(picker if is_open else None)
+    return identified(
+        identifier,
+        ft.TextField(label=label, value=_.day(value, today) if value else "", read_only=True, border_radius=12, error=problem, suffix_icon=ft.Icons.CALENDAR_MONTH, on_click=lambda e: set_open(True)),
+    )
+
+
+@component
+def DateChips(identifier: str, value: date | None, today: date, on_choose: Callable[[date | None], Any], suggested: date | None = None) -> ft.Control:
+    """The next date in one tap: tomorrow, +3, +7, the level's own, or the calendar."""
+    _ = use_text()
+    is_open, set_open = ft.use_state(False)
+    days = sorted({today + timedelta(days=n) for n in (1, 3, 7)} | ({suggested} if suggested else set()))
+
+    def picked(event: Any) -> None:
+        set_open(False)
+        if event.control.value is not None:
+            on_choose(from_picker(event.control.value))
+
+    picker = ft.DatePicker(
+        value=to_picker(value or suggested or today), current_date=to_picker(today), first_date=to_picker(today),
+        last_date=to_picker(today + timedelta(days=730)), on_change=picked, on_dismiss=lambda e: set_open(False),
+    )
+    ft.use_dialog(picker if is_open else None)
+    other = value is not None and value not in days
+    return ft.Row(
+        wrap=True, spacing=GAP, run_spacing=GAP,
+        controls=[
+            *(chip(f"{identifier}-plus-{(d - today).days}", _.day(d, today), selected=d == value, on_click=lambda e, d=d: on_choose(d)) for d in days),
+            chip(f"{identifier}-other", _.day(value, today) if other and value else _("Other day"), selected=other, icon=ft.Icons.CALENDAR_MONTH, on_click=lambda e: set_open(True)),
+        ],
+    )
+
+
+def mark_waiting(name: str) -> ft.Control:
+    """Not sent yet: on this device only."""
+    return ft.Semantics(label=name, content=ft.Icon(ft.Icons.CLOUD_UPLOAD_OUTLINED, size=16, color=ft.Colors.TERTIARY, tooltip=name))
+
+
+def pill(text: str, *, tone: str = "neutral", icon: ft.IconData | None = None) -> ft.Control:
+    """A small remark on a row: why it is here."""
+    back, ink = {
+        "neutral": (ft.Colors.SURFACE_CONTAINER_HIGHEST, ft.Colors.ON_SURFACE_VARIANT),
+        "urgent": (ft.Colors.ERROR_CONTAINER, ft.Colors.ON_ERROR_CONTAINER),
+        "notice": (ft.Colors.TERTIARY_CONTAINER, ft.Colors.ON_TERTIARY_CONTAINER),
+        "good": (ft.Colors.PRIMARY_CONTAINER, ft.Colors.ON_PRIMARY_CONTAINER),
+    }[tone]
+    inside: list[ft.Control] = [ft.Icon(icon, size=14, color=ink)] if icon else []
+    return ft.Container(
+        padding=ft.Padding.symmetric(horizontal=10, vertical=4), border_radius=8, bgcolor=back,
+        content=ft.Row([*inside, ft.Text(text, size=12, color=ink)], tight=True, spacing=4),
+    )

@@ -1,0 +1,45 @@
+"""Small settings of this device or browser, and the session kept among them."""
+
+import logging
+
+import flet as ft
+
+logger = logging.getLogger(__name__)
+
+
+class PagePreferences:
+    """Flet's own key-value store under a prefix. In a browser that is localStorage: readable by any script of this origin, hence the
+    strict content policy of the server. The service is made for each use: one kept over a reconnect does not answer any more."""
+
+    def __init__(self, page: ft.Page, app: str) -> None:
+        self._page, self._prefix = page, f"forecourt.{app}."
+
+    async def get(self, key: str) -> str | None:
+        try:
+            return await ft.SharedPreferences().get(self._prefix + key)
+        except (RuntimeError, TimeoutError):
+            logger.warning("preferences do not answer")
+            return None
+
+    async def set(self, key: str, value: str | None) -> None:
+        store = ft.SharedPreferences()
+        try:
+            if value is None:
+                await store.remove(self._prefix + key)
+            else:
+                await store.set(self._prefix + key, value)
+        except (RuntimeError, TimeoutError):
+            logger.warning("preferences do not answer")  # a setting is lost, the work is not
+
+
+class PreferencesSessionStore:
+    """A session among the preferences."""
+
+    def __init__(self, preferences: PagePreferences, key: str) -> None:
+        self._preferences, self._key = preferences, key
+
+    async def read(self) -> str | None:
+        return await self._preferences.get(self._key)
+
+    async def write(self, text: str | None) -> None:
+        await self._preferences.set(self._key, text)

@@ -1,0 +1,115 @@
+"""Words in the language of this user: gettext catalogues, no global state (the admin is one process for many people)."""
+
+import functools
+import gettext
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import flet as ft
+
+from shared.domain.labels import Label, label_text
+
+LANGUAGES = {"zh_CN": "简体中文", "zh_TW": "繁體中文", "en": "English"}
+LOCALE = Path(__file__).parent / "locale"
+WEEKDAYS = {"zh_CN": "一二三四五六日", "zh_TW": "一二三四五六日"}
+
+
+@functools.cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    return gettext.translation("forecourt", LOCALE, [language])
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One language. Called with an English phrase it answers the user's; `_ = use_text()` keeps extraction simple."""
+
+    language: str = "zh_CN"
+
+    def __call__(self, phrase: str) -> str:
+        return _catalogue(self.language).gettext(phrase)
+
+    def many(self, one: str, several: str, n: int) -> str:
+        return _catalogue(self.language).ngettext(one, several, n) % {"n": n}
+
+    def label(self, label: Label | None) -> str:
+        """What the store wrote, in this language."""
+        return label_text(label, self.language)
+
+    def day(self, day: date | None, today: date) -> str:
+        """今天, 明天, 昨天, else 11月24日 周二 (with the year when it is another one)."""
+        _ = self
+        if day is None:
+            return _("No date")
+        near = {0: _("Today"), 1: _("Tomorrow"), -1: _("Yesterday")}.get((day - today).days)
+        if near:
+            return near
+        if self.language == "en":
+            return f"{day:%a} {day.day} {day:%b}" + (f" {day.year}" if day.year != today.year else "")
+        year = f"{day.year}年" if day.year != today.year else ""
+        return f"{year}{day.month}月{day.day}日 周{WEEKDAYS[self.language][day.weekday()]}" if not year else f"{year}{day.month}月{day.day}日"
+
+
+TextContext = ft.create_context(Texts())
+
+
+def use_text() -> Texts:
+    """The words of the user who sees this component."""
+    return ft.use_context(TextContext)
+
+
+def flutter_locale(language: str) -> ft.LocaleConfiguration:
+    """What Flutter's own widgets (the calendar, 返回) speak."""
+    places = {"zh_CN": ft.Locale("zh", "CN", "Hans"), "zh_TW": ft.Locale("zh", "TW", "Hant"), "en": ft.Locale("en")}
+    supported = [ft.Locale("zh"), ft.Locale("zh", script_code="Hans"), ft.Locale("zh", script_code="Hant"), *places.values()]
+    return ft.LocaleConfiguration(current_locale=places[language], supported_locales=supported)
+
+
+def problem_text(_: Texts, code: str, field: str | None = None) -> str:
+    """The sentence for a code of supabase/error_codes.md; with a field's label in front when one is known."""
+    sentences = {
+        "offline": _("No connection. What you enter is kept on this device."),
+        "signed_out": _("Please sign in again. Nothing you entered is lost."),
+        "invalid_credentials": _("The account or the password is wrong."),
+        "too_many_tries": _("Too many tries. Please wait a few minutes."),
+        "user_exists": _("This account exists already. Sign in with its password."),
+        "weak_password": _("Choose a longer password: at least 8 characters."),
+        "not_invited": _("This account belongs to no store yet. Ask your manager for an invitation code."),
+        "invitation_unknown": _("This code is unknown or has expired. Ask for a new one."),
+        "forbidden": _("Your role may not do this."),
+        "not_found": _("This record is not here any more, or belongs to a colleague."),
+        "id_taken": _("This was saved before."),
+        "invalid": _("Please check the marked fields."),
+        "required": _("Please fill this in."),
+        "unchecked": _("Please tick this."),
+        "option": _("Please choose one of the list."),
+        "type": _("This is not the kind of value expected here."),
+        "range": _("This value is outside the allowed range."),
+        "date": _("This is not a date."),
+        "length": _("This text is too long."),
+        "format": _("This does not look right. Please check it."),
+        "masked": _("A hidden number cannot be saved. Type it in full."),
+        "task_closed": _("This task is finished already."),
+        "already_decided": _("A colleague has decided this already."),
+        "own_request": _("Someone else must decide your own request."),
+        "move_not_allowed": _("The deal cannot move to this stage from here."),
+        "snooze_limit": _("This task was put off too often. Call, or ask the manager."),
+        "due_today": _("The manager sent this back: it is to be done today."),
+        "too_late": _("Undo is possible for ten minutes only."),
+        "changed_since": _("Someone has changed this since; it cannot be undone."),
+        "not_undoable": _("This cannot be undone."),
+        "conflict": _("Someone else changed the same field. Look at both before you save."),
+        "version_conflict": _("Someone else published meanwhile. Reload to see the changes; yours are kept here."),
+        "stage_in_use": _("Deals stand at a stage you removed. Move them first."),
+        "role_in_use": _("Members still have a role you removed."),
+        "last_admin": _("The store would be without an admin."),
+        "field_type_fixed": _("The type of a field cannot change."),
+        "invalid_config": _("This configuration is not complete."),
+        "unknown_key": _("This field is not part of the form."),
+        "unknown_verb": _("This app is too new for the server."),
+        "ops_malformed": _("The server could not read this."),
+        "ops_too_many": _("Too much at once."),
+        "busy": _("The server is busy. It will be tried again."),
+    }
+    sentence = sentences.get(code) or _("Something went wrong. Please try again.")
+    return f"{field}: {sentence}" if field else sentence

@@ -1,0 +1,49 @@
+"""One calm theme. Screens use the roles of ft.Colors and these few sizes, never hex."""
+
+import flet as ft
+
+SEED = "#1F5FA8"
+GAP, EDGE, TARGET = 8, 16, 48  # dp
+
+# Stage colours a store may choose from: a mark beside a word, never the only sign. (on light, on dark)
+STAGE_COLORS = {
+    "grey": ("#5B6470", "#AEB7C2"), "blue": ("#1F5FA8", "#9CC4F5"), "cyan": ("#0B6E83", "#82D3E6"), "teal": ("#0F6B5C", "#7FD6C4"), "green": ("#2C6B2F", "#9AD39B"),
+    "amber": ("#8A5A00", "#F2C46D"), "orange": ("#9A4A12", "#F5B48A"), "red": ("#A8322D", "#F3A6A1"), "purple": ("#6B3FA0", "#CDB2F2"),
+}  # fmt: skip
+
+
+def _theme(brightness: ft.Brightness) -> ft.Theme:
+    return ft.Theme(
+        color_scheme_seed=SEED,
+        use_material3=True,
+        page_transitions=ft.PageTransitionsTheme(android=ft.PageTransitionTheme.NONE, linux=ft.PageTransitionTheme.NONE, macos=ft.PageTransitionTheme.NONE, windows=ft.PageTransitionTheme.NONE),
+        visual_density=ft.VisualDensity.STANDARD,
+        appbar_theme=ft.AppBarTheme(center_title=False, elevation=0),
+    )
+
+
+def apply_theme(page: ft.Page, mode: str = "system") -> None:
+    page.theme, page.dark_theme = _theme(ft.Brightness.LIGHT), _theme(ft.Brightness.DARK)
+    page.theme_mode = {"light": ft.ThemeMode.LIGHT, "dark": ft.ThemeMode.DARK}.get(mode, ft.ThemeMode.SYSTEM)
+
+
+def is_dark(page: ft.Page) -> bool:
+    if page.theme_mode == ft.ThemeMode.SYSTEM:
+        return page.platform_brightness == ft.Brightness.DARK
+    return page.theme_mode == ft.ThemeMode.DARK
+
+
+def stage_color(name: str, *, dark: bool) -> str:
+    return STAGE_COLORS.get(name, STAGE_COLORS["blue"])[1 if dark else 0]
+
+
+def apply_text_scale(page: ft.Page, scale: float) -> None:
+    """Larger words for those who want them; the sizes are Material's own, multiplied."""
+    sizes = {
+        "body_large": 16, "body_medium": 14, "body_small": 12, "label_large": 14, "label_medium": 12, "label_small": 11,
+        "title_large": 22, "title_medium": 16, "title_small": 14, "headline_small": 24, "headline_medium": 28,
+    }  # fmt: skip
+    styles = {name: ft.TextStyle(size=size * scale) for name, size in sizes.items()}
+    for theme in (page.theme, page.dark_theme):
+        if theme is not None:
+            theme.text_theme = ft.TextTheme(**styles) if scale != 1 else None

@@ -1,0 +1,79 @@
+"""The only place that calls ft.View and ft.component: both need a cure (a dropped connection, an error while rendering)."""
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import flet as ft
+
+logger = logging.getLogger(__name__)
+
+
+@ft.observable
+@dataclass(eq=False)
+class Connection:
+    """How often the client has come back; every view carries it in its key, else a phone that was locked shows a frozen screen."""
+
+    epoch: int = 0
+
+
+ConnectionContext = ft.create_context(Connection())
+
+
+def View(*, key: str | None = None, **properties: Any) -> ft.View:
+    """A view that is drawn anew after a reconnect. Tabs share one `key`, so that changing between them does not animate."""
+    epoch = ft.use_context(ConnectionContext).epoch
+    properties.setdefault("padding", 0)
+    properties.setdefault("spacing", 0)
+    properties.setdefault("horizontal_alignment", ft.CrossAxisAlignment.STRETCH)
+    return ft.View(key=f"{key or properties.get('route', '')}@{epoch}", **properties)
+
+
+def watch_connection(page: ft.Page, connection: Connection) -> None:
+    """Count the client's returns. Called once per page."""
+
+    def returned(_: object) -> None:
+        connection.epoch += 1
+
+    page.on_connect = returned
+
+
+def error_card() -> ft.Control:
+    """What stands where a part could not be drawn. Without words of ours: the text may be what failed."""
+    return ft.Container(
+        padding=24,
+        content=ft.Column(
+            horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+            controls=[ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=32), ft.Text("出错了,请返回重试 · Something went wrong", text_align=ft.TextAlign.CENTER)],
+        ),
+    )
+
+
+def component(render: Callable[..., Any]) -> Callable[..., Any]:
+    """A component that shows a card instead of ending the page's update loop when drawing it fails."""
+
+    @functools.wraps(render)
+    def safe(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return render(*args, **kwargs)
+        except Exception:
+            logger.exception("could not draw %s", render.__name__)
+            return error_card()
+
+    return ft.component(safe)
+
+
+def screen(render: Callable[..., Any]) -> Callable[..., Any]:
+    """A component that stands for a whole view; the card it shows in need comes with a way back."""
+
+    @functools.wraps(render)
+    def safe(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return render(*args, **kwargs)
+        except Exception:
+            logger.exception("could not draw %s", render.__name__)
+            return ft.View(route="/error", appbar=ft.AppBar(leading=ft.IconButton(ft.Icons.HOME, on_click=lambda e: e.page.navigate("/"))), controls=[error_card()])
+
+    return ft.component(safe)
