@@ -38,14 +38,15 @@ create table crm.customers (
   constraint owner_or_pool check ((owner_id is null) <> (pool is null))    -- S-22
 ) with (fillfactor = 85);
 comment on table crm.customers is 'A person or company, with an owner or in a named pool; renewal_owner_id is who renews its policies.';
-create index on crm.customers (store_id, owner_id, next_contact_on);
-create index on crm.customers (store_id, renewal_owner_id) where renewal_owner_id is not null;
+-- One's own book is searched in these three without touching the rows: 400 customers lie on 400 pages, their entries on five.
+create index on crm.customers (store_id, owner_id, next_contact_on) include (renewal_owner_id, pool, id, name, initials, pinyin, created_at, removed_at);
+create index on crm.customers (store_id, renewal_owner_id) include (owner_id, pool, id, name, initials, pinyin, created_at, removed_at) where renewal_owner_id is not null;
 create index on crm.customers (store_id, created_at desc, id) include (owner_id, renewal_owner_id, pool, name, phone) where removed_at is null;  -- pages; infix search index-only
 create index on crm.customers (store_id, phone_tail);
 create index on crm.customers (store_id, pinyin);
 create index on crm.customers (store_id, initials);
 create index on crm.customers (store_id, next_contact_on) where next_contact_on is not null;
-create index on crm.customers (store_id, pool) where pool is not null;
+create index on crm.customers (store_id, pool) include (owner_id, renewal_owner_id, id, name, initials, pinyin, created_at, removed_at) where pool is not null;
 create index on crm.customers (store_id, level);
 create index on crm.customers (store_id, f1, id) where f1 is not null;     -- one such index for each slot kind in use
 create index on crm.customers (store_id, t1, id) where t1 is not null;

@@ -33,7 +33,7 @@ create table crm.tasks (
 ) with (fillfactor = 80);
 comment on table crm.tasks is 'Call tasks. done only by a conversation (S-04), excused only by an approval (S-08). rank 0 = the manager sent it back (S-09).';
 create unique index on crm.tasks (store_id, rule, subject_id, due_on) where rule is not null;      -- running the rules twice adds nothing (S-03)
-create index on crm.tasks (store_id, assignee_id, rank, due_on, id) where status in ('open', 'cancel_requested') and removed_at is null;   -- the queue and its counts
+create index on crm.tasks (store_id, assignee_id, rank, due_on, id) include (status, customer_id) where status in ('open', 'cancel_requested') and removed_at is null;   -- the queue; its counts from the index alone
 create index on crm.tasks (store_id, assignee_id, change_no);
 create index on crm.tasks (store_id, assignee_id, closed_at) where closed_at is not null;
 create index on crm.tasks (store_id, customer_id);

@@ -73,10 +73,18 @@ begin
     pattern := '%' || replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_') || '%';
     caseless := lower(q) = upper(q);                  -- hanzi: like takes a third of the time of ilike
     latin := case when q ~ '^[A-Za-z]+$' then lower(q) end;
-    if c.scope = 'own' then                           -- his own book, by its indexes: in a store of 60,000 the difference of 2 ms and 50
-      ids := ids || array(select k.id from crm.customers k
-        where k.store_id = p_store and (k.owner_id = c.user_id or k.renewal_owner_id = c.user_id or k.pool = any (c.pools)) and k.removed_at is null
-          and ((case when caseless then k.name like pattern else k.name ilike pattern end) or starts_with(k.initials, latin) or starts_with(k.pinyin, latin))
+    if c.scope = 'own' then                           -- his own book, index by index, with an "or" the rows would be fetched
+      ids := ids || array(
+        select k.id from (
+          select o.id, o.name, o.initials, o.pinyin, o.created_at from crm.customers o
+          where o.store_id = p_store and o.owner_id = c.user_id and o.removed_at is null
+          union all
+          select r.id, r.name, r.initials, r.pinyin, r.created_at from crm.customers r
+          where r.store_id = p_store and r.renewal_owner_id = c.user_id and r.owner_id is distinct from c.user_id and r.removed_at is null
+          union all
+          select p.id, p.name, p.initials, p.pinyin, p.created_at from crm.customers p
+          where p.store_id = p_store and p.pool = any (c.pools) and p.renewal_owner_id is distinct from c.user_id and p.removed_at is null) k
+        where case when caseless then k.name like pattern else k.name ilike pattern end or starts_with(k.initials, latin) or starts_with(k.pinyin, latin)
         order by starts_with(k.initials, latin) desc nulls last, starts_with(k.pinyin, latin) desc nulls last, k.created_at desc limit 200);
     else
       if latin is not null then
