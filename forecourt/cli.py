@@ -74,7 +74,9 @@ def _serve(home: Path, port: int, url: str, key: str, facts: dict) -> None:
     (home / "logs").mkdir(parents=True, exist_ok=True)
     with open(home / "logs" / "web.log", "ab") as log:
         # the server's standard input is our pipe: it ends with us, however we end
-        server = subprocess.Popen([sys.executable, "-m", "forecourt.serve", "--port", str(port)], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "forecourt.serve", "--port", str(port)], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
+        )
         try:
             phone = f"http://127.0.0.1:{port}"
             _wait_for_web(server, phone)

@@ -1,6 +1,6 @@
 """Serves the phone app at /, the admin panel at /admin, and says it is well at /healthz: one process, one origin, no CDN.
 
-    python -m forecourt.serve --port 8550      with SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY in the environment
+python -m forecourt.serve --port 8550      with SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY in the environment
 """
 
 import argparse
@@ -40,7 +40,11 @@ class Precompressed:
         if path.startswith("/assets/fonts/noto") and path.endswith(".woff2") and ".." not in path:
             file = self.root / path[1:]
             data = (file if file.is_file() else self.root / "assets/fonts/blank.woff2").read_bytes()
-            headers = [(b"content-type", b"font/woff2"), (b"cache-control", b"public, max-age=31536000, immutable"), (b"cross-origin-resource-policy", b"same-origin")]
+            headers = [
+                (b"content-type", b"font/woff2"),
+                (b"cache-control", b"public, max-age=31536000, immutable"),
+                (b"cross-origin-resource-policy", b"same-origin"),
+            ]
             return await _send(send, 200, data, headers, is_head)
         if (twin := self.twins.get(path)) is None:
             return await self.app(scope, receive, _with_policy(send))
@@ -52,7 +56,9 @@ class Precompressed:
         if asked.get(b"if-none-match") == self.etag:
             return await _send(send, 304, b"", headers, is_head)
         accepted = asked.get(b"accept-encoding", b"")
-        encoding, file = (b"br", twin) if b"br" in accepted else (b"gzip", twin.with_suffix(".gz")) if b"gzip" in accepted else (None, twin.with_suffix(""))
+        encoding, file = (
+            (b"br", twin) if b"br" in accepted else (b"gzip", twin.with_suffix(".gz")) if b"gzip" in accepted else (None, twin.with_suffix(""))
+        )
         headers.append((b"content-type", (mimetypes.guess_type(path)[0] or "application/octet-stream").encode()))
         headers += [(b"content-encoding", encoding)] if encoding else []
         await _send(send, 200, file.read_bytes(), headers, is_head)
@@ -61,7 +67,11 @@ class Precompressed:
 def _with_policy(send):
     async def wrapped(message) -> None:
         if message["type"] == "http.response.start":
-            extra = [(b"content-security-policy", CONTENT_POLICY.encode()), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+            extra = [
+                (b"content-security-policy", CONTENT_POLICY.encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"referrer-policy", b"same-origin"),
+            ]
             message = {**message, "headers": [*message.get("headers", []), *extra]}
         await send(message)
 
@@ -102,7 +112,10 @@ def make_app(home: Path):
             assets_dir=str(root_folder), **options,
         )  # fmt: skip
 
-    root.mount("/admin", Precompressed(served(admin_main, app_name="展厅助手 · 管理后台", app_short_name="管理后台"), root_folder, prefix="/admin", version=version))
+    root.mount(
+        "/admin",
+        Precompressed(served(admin_main, app_name="展厅助手 · 管理后台", app_short_name="管理后台"), root_folder, prefix="/admin", version=version),
+    )
     root.mount("/", Precompressed(served(phone_main, app_name="展厅助手", app_short_name="展厅助手"), root_folder, version=version))
     return root
 

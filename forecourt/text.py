@@ -1,8 +1,8 @@
 """Catalogues of the user interface: extract what the code says, fill in what is translated, compile.
 
-    python -m forecourt.text extract            update forecourt.po of every language from the code
-    python -m forecourt.text fill FILE.json     {phrase: {"zh_CN": …, "zh_TW": …}} into the catalogues; English is the phrase itself
-    python -m forecourt.text compile            write the .mo files that run
+python -m forecourt.text extract            update forecourt.po of every language from the code
+python -m forecourt.text fill FILE.json     {phrase: {"zh_CN": …, "zh_TW": …}} into the catalogues; English is the phrase itself
+python -m forecourt.text compile            write the .mo files that run
 """
 
 import io
@@ -48,7 +48,9 @@ def save(language: str, catalogue: Catalog) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     write_po(buffer, catalogue, omit_header=False, sort_output=True, no_location=True, ignore_obsolete=True)
-    kept = [line for line in buffer.getvalue().splitlines(keepends=True) if not line.startswith((b'"POT-Creation', b'"PO-Revision', b'"Generated-By'))]
+    kept = [
+        line for line in buffer.getvalue().splitlines(keepends=True) if not line.startswith((b'"POT-Creation', b'"PO-Revision', b'"Generated-By'))
+    ]
     file.write_bytes(b"".join(kept))
 
 

@@ -105,7 +105,7 @@ def _place_fonts(out: Path) -> None:
 
     placed = 0
     for family, package in (("SC", "noto-sans-sc"), ("TC", "noto-sans-tc")):
-        for address in re.findall(r'A\.z\("Noto Sans %s \d+","([^"]+)"\)' % family, engine):
+        for address in re.findall(rf'A\.z\("Noto Sans {family} \d+","([^"]+)"\)', engine):
             if number := re.search(r"\.(\d+)\.woff2$", address):
                 placed += place(address, FONTSOURCE / package / "files" / f"{package}-{number[1]}-400-normal.woff2")
     for k, address in re.findall(r'A\.z\("Noto Sans Symbols 2 (\d+)","([^"]+)"\)', engine):

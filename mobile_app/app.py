@@ -8,10 +8,10 @@ import flet as ft
 import uuid6
 
 from mobile_app.approvals.screen import ApprovalsScreen
+from mobile_app.conversations.screen import LogConversationScreen
 from mobile_app.customers.card_screen import CustomerScreen
 from mobile_app.customers.new_screen import NewCustomerScreen
 from mobile_app.customers.screen import CustomersScreen
-from mobile_app.conversations.screen import LogConversationScreen
 from mobile_app.funnel.deal_screen import DealScreen
 from mobile_app.funnel.screen import FunnelScreen
 from mobile_app.me.screen import MeScreen, WaitingScreen
@@ -20,10 +20,10 @@ from mobile_app.session import Session, SessionContext
 from mobile_app.sign_in.screen import SignInScreen
 from mobile_app.today.screen import TodayScreen
 from shared.gateway.client import Gateway, make_http
-from shared.ui.feedback import Skeleton, say
+from shared.ui.feedback import Skeleton
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale
-from shared.ui.theme import apply_theme, apply_text_scale
+from shared.ui.theme import apply_text_scale, apply_theme
 from shared.ui.view import Connection, ConnectionContext, View, screen, watch_connection
 
 
@@ -81,11 +81,10 @@ async def main(page: ft.Page) -> None:
     page.title = "展厅助手"
     session, connection = Session(make_services(page)), Connection()
 
-    def notice(text: str, *, action: str | None = None, on_action=None) -> None:
-        say(page, text, action=action, on_action=on_action)
+    async def closed(_: object) -> None:
+        await session.close()
 
-    session.say = notice
-    page.on_close = lambda e: page.run_task(session.close)
+    page.on_close = closed
     watch_connection(page, connection)
     apply_theme(page)
     page.render_views(App, session, connection)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -36,6 +35,17 @@ class Book:
     sync: Sync
 
 
+@dataclass(frozen=True)
+class Notice:
+    """One line above the lower edge; `undo` takes the act back."""
+
+    text: str
+    undo: UUID | None = None
+
+
+NOTICE_SECONDS = 8
+
+
 @ft.observable
 @dataclass(eq=False)
 class Session:
@@ -55,7 +65,8 @@ class Session:
     _book: Book | None = None
     _loop: asyncio.Task | None = None
     _today: date | None = None
-    say: Callable[..., None] = lambda *a, **k: None
+    _refreshing: asyncio.Task | None = None
+    notice: Notice | None = None
 
     @property
     def book(self) -> Book:
@@ -81,7 +92,11 @@ class Session:
     async def start(self) -> None:
         """The state of last time, without waiting for any server."""
         stored = json.loads(await self.services.preferences.get("settings") or "{}")
-        self.language, self.theme, self.text_scale = stored.get("language", self.language), stored.get("theme", self.theme), stored.get("text_scale", 1.0)
+        self.language, self.theme, self.text_scale = (
+            stored.get("language", self.language),
+            stored.get("theme", self.theme),
+            stored.get("text_scale", 1.0),
+        )
         if await self.services.gateway.keeper.restore() is None:
             self.phase = "signed_out"
             return
@@ -145,9 +160,15 @@ class Session:
         self._loop = asyncio.create_task(sync.run())
 
     def _synced(self, state: SyncState) -> None:
-        before, self.sync = self.sync, state
+        before = self.sync
+        try:
+            self.sync = state
+        except RuntimeError:  # Flet's word for "this page is gone": the book goes with it
+            if self._loop is not None:
+                self._loop.cancel()
+            return
         if before.running and not state.running:
-            asyncio.create_task(self.refresh())
+            self._refreshing = asyncio.create_task(self.refresh())
         if state.trouble == "signed_out":
             self.phase = "signed_out"
 
@@ -192,13 +213,34 @@ class Session:
         self.book.sync.wake()
         return op_id
 
+    def say(self, text: str, *, undo: UUID | None = None) -> None:
+        """Show a line for some seconds."""
+        notice = self.notice = Notice(text, undo)
+
+        def over() -> None:
+            if self.notice is notice:
+                self.notice = None
+
+        asyncio.get_running_loop().call_later(NOTICE_SECONDS, over)
+
+    async def undo_notice(self) -> None:
+        if self.notice is not None and self.notice.undo is not None:
+            op_id, self.notice = self.notice.undo, None
+            await self.undo(op_id)
+
     async def undo(self, op_id: UUID) -> None:
+        self.notice = None
         await self.book.outbox.undo(op_id, now=self.now())
         self.revision += 1
         self.book.sync.wake()
 
     async def keep_settings(self) -> None:
-        chosen = {"language": self.language, "theme": self.theme, "text_scale": self.text_scale, "store_id": str(self.me.store_id) if self.me else None}
+        chosen = {
+            "language": self.language,
+            "theme": self.theme,
+            "text_scale": self.text_scale,
+            "store_id": str(self.me.store_id) if self.me else None,
+        }
         await self.services.preferences.set("settings", json.dumps(chosen))
 
     async def pull_now(self) -> None:

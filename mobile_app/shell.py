@@ -29,7 +29,15 @@ def tabs_of(session: Session) -> list[str]:
     return [t for t in screens if t in TABS and t != "me"] + ["me"]
 
 
-def tab_view(tab: str, title: str, body: ft.Control, *, actions: list[ft.Control] | None = None, bottom: ft.Control | None = None, floating: ft.Control | None = None) -> ft.View:
+def tab_view(
+    tab: str,
+    title: str,
+    body: ft.Control,
+    *,
+    actions: list[ft.Control] | None = None,
+    bottom: ft.Control | None = None,
+    floating: ft.Control | None = None,
+) -> ft.View:
     """A view with the navigation bar. All tabs share one key, so changing between them does not animate."""
     session, _ = use_session(), use_text()
     tabs = tabs_of(session)
@@ -41,14 +49,16 @@ def tab_view(tab: str, title: str, body: ft.Control, *, actions: list[ft.Control
     return View(
         key="tabs", route="/",
         appbar=ft.AppBar(title=ft.Text(title), automatically_imply_leading=False, actions=[*(actions or []), SyncMark()]),
-        controls=[ft.SafeArea(expand=True, content=ft.Column([TroubleBanner(), body, *([bottom] if bottom else [])], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))],
+        controls=[ft.SafeArea(expand=True, content=ft.Column([TroubleBanner(), body, NoticeBar(), *([bottom] if bottom else [])], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))],
         navigation_bar=bar, floating_action_button=floating,
     )  # fmt: skip
 
 
-def page_view(route: str, title: str, *controls: ft.Control, bottom: ft.Control | None = None, actions: list[ft.Control] | None = None, **properties: Any) -> ft.View:
+def page_view(
+    route: str, title: str, *controls: ft.Control, bottom: ft.Control | None = None, actions: list[ft.Control] | None = None, **properties: Any
+) -> ft.View:
     """A view above the tabs, with a way back."""
-    body = [*controls, *([bottom] if bottom else [])]
+    body = [*controls, NoticeBar(), *([bottom] if bottom else [])]
     return View(
         route=route, appbar=ft.AppBar(title=ft.Text(title), actions=actions or []),
         controls=[ft.SafeArea(expand=True, content=ft.Column(body, expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))], **properties,
@@ -69,6 +79,33 @@ def SyncMark() -> ft.Control:
     else:
         name, icon, color = _("Everything is sent"), ft.Icons.CLOUD_DONE_OUTLINED, ft.Colors.ON_SURFACE_VARIANT
     return icon_button("sync-mark", icon, name, lambda e: e.page.navigate("/me/waiting"), icon_color=color)
+
+
+@component
+def NoticeBar() -> ft.Control:
+    """What was just done, and the way back; it stands in the flow, so that it never covers the next button."""
+    session, _ = use_session(), use_text()
+    if session.notice is None:
+        return ft.Container(height=0)
+    words: list[ft.Control] = [
+        ft.Semantics(
+            identifier="notice", live_region=True, expand=True, content=ft.Text(session.notice.text, color=ft.Colors.ON_INVERSE_SURFACE, max_lines=2)
+        )
+    ]
+    if session.notice.undo is not None:
+        words.append(
+            ft.Semantics(
+                identifier="undo",
+                content=ft.TextButton(_("Undo"), on_click=act(session.undo_notice), height=48, style=ft.ButtonStyle(color=ft.Colors.INVERSE_PRIMARY)),
+            )
+        )
+    return ft.Container(
+        ft.Row(words),
+        padding=ft.Padding.only(left=16, right=8),
+        margin=ft.Margin.symmetric(horizontal=12, vertical=4),
+        border_radius=12,
+        bgcolor=ft.Colors.INVERSE_SURFACE,
+    )
 
 
 @component

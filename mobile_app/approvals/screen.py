@@ -25,7 +25,13 @@ def ApprovalsScreen() -> ft.View:
     elif not state.rows and not state.problem:
         blocks.append(EmptyState(ft.Icons.INBOX_OUTLINED, _("Nothing waits for you"), _("Requests of your team appear here.")))
     else:
-        blocks += [ft.Container(ApprovalCard(state, row, state.rejecting == str(row.id), state.remark, state.remark_problem, key=str(row.id)), padding=ft.Padding.symmetric(horizontal=EDGE, vertical=6)) for row in state.rows[:MAX_ROWS]]
+        blocks += [
+            ft.Container(
+                ApprovalCard(state, row, state.rejecting == str(row.id), state.remark, state.remark_problem, key=str(row.id)),
+                padding=ft.Padding.symmetric(horizontal=EDGE, vertical=6),
+            )
+            for row in state.rows[:MAX_ROWS]
+        ]
     return tab_view("approvals", _("Approvals"), ft.ListView(blocks, expand=True, build_controls_on_demand=False), actions=[refresh])
 
 
@@ -45,10 +51,23 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
         outcome = config.outcome(talk.outcome) if config else None
         local = talk.occurred_at.astimezone(None) if session.me is None else talk.occurred_at
         text = f"{_.day(local.date(), session.today)} · {_.label(outcome.label) if outcome else talk.outcome}"
-        talks.append(ft.Text(f"{text}:{talk.words}" if talk.words else text, size=13, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS))
+        talks.append(
+            ft.Text(
+                f"{text}:{talk.words}" if talk.words else text,
+                size=13,
+                color=ft.Colors.ON_SURFACE_VARIANT,
+                max_lines=2,
+                overflow=ft.TextOverflow.ELLIPSIS,
+            )
+        )
     asked = _("%(who)s asks to cancel") % {"who": row.requester_name or "—"}
     parts: list[ft.Control] = [
-        ft.Row([ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, expand=True), ft.Text(_.day(row.created_at.date(), session.today), size=12, color=ft.Colors.ON_SURFACE_VARIANT)]),
+        ft.Row(
+            [
+                ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, expand=True),
+                ft.Text(_.day(row.created_at.date(), session.today), size=12, color=ft.Colors.ON_SURFACE_VARIANT),
+            ]
+        ),
         ft.Text(asked, size=13, color=ft.Colors.ON_SURFACE_VARIANT),
         ft.Row(pills, wrap=True, spacing=6, run_spacing=6),
         *([ft.Text(f"“{row.words}”")] if row.words else []),
@@ -58,7 +77,16 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
         parts.append(ft.Text(_("Someone else must decide your own request."), size=13, color=ft.Colors.ON_SURFACE_VARIANT))
     elif rejecting:
         parts += [
-            text_field("remark", _("What is to be done?"), remark, typed(state.set_remark), problem=field_problem(_, {"remark": remark_problem} if remark_problem else {}, "remark"), autofocus=True, multiline=True, max_lines=3),
+            text_field(
+                "remark",
+                _("What is to be done?"),
+                remark,
+                typed(state.set_remark),
+                problem=field_problem(_, {"remark": remark_problem} if remark_problem else {}, "remark"),
+                autofocus=True,
+                multiline=True,
+                max_lines=3,
+            ),
             primary_button("send-reject", _("Send back, due today"), act(state.reject, str(row.id))),
             text_button("stop-reject", _("Back"), act(state.stop_reject)),
         ]

@@ -61,4 +61,6 @@ class Approvals:
         await self.session.act("decide_approval", payload, title=row.name or "")
         self.rows, self.rejecting, self.remark = [r for r in self.rows if str(r.id) != approval_id], "", ""
         _ = self.texts
-        self.session.say(_("Approved: %(name)s") % {"name": row.name or ""} if decision == "approve" else _("Sent back: %(name)s") % {"name": row.name or ""})
+        self.session.say(
+            _("Approved: %(name)s") % {"name": row.name or ""} if decision == "approve" else _("Sent back: %(name)s") % {"name": row.name or ""}
+        )

@@ -28,9 +28,18 @@ def LogPanel(state: LogConversation, with_methods: bool = False) -> ft.Control:
     parts: list[ft.Control] = []
     if with_methods:
         methods = [m for m in conversations.METHODS if conversations.outcomes_for(config, m)]
-        parts.append(section(_("How"), chips("method", [(m, method_name(_, m)) for m in methods], state.method, lambda key: act(state.choose_method, key))))
+        parts.append(
+            section(_("How"), chips("method", [(m, method_name(_, m)) for m in methods], state.method, lambda key: act(state.choose_method, key)))
+        )
     outcomes = [(o.key, _.label(o.label)) for o in conversations.outcomes_for(config, state.method)]
-    parts.append(section(_("Outcome"), chips("outcome", outcomes, state.outcome, lambda key: act(state.choose_outcome, key), problem=field_problem(_, state.problems, "outcome"))))
+    parts.append(
+        section(
+            _("Outcome"),
+            chips(
+                "outcome", outcomes, state.outcome, lambda key: act(state.choose_outcome, key), problem=field_problem(_, state.problems, "outcome")
+            ),
+        )
+    )
     chosen = state.chosen
     if chosen is not None:
         phrases = conversations.phrases_for(config, state.outcome)
@@ -38,7 +47,14 @@ def LogPanel(state: LogConversation, with_methods: bool = False) -> ft.Control:
             "words", _("What was said"), state.words, typed(state.set_words), problem=field_problem(_, state.problems, "words"), multiline=True, min_lines=2, max_lines=6, autofocus=not phrases,
         )  # fmt: skip
         if phrases:
-            row = ft.Row([chip(f"phrase-{n}", _.label(p.text), selected=False, on_click=act(state.add_phrase, _.label(p.text))) for n, p in enumerate(phrases[:4])], scroll=ft.ScrollMode.HIDDEN, spacing=8)
+            row = ft.Row(
+                [
+                    chip(f"phrase-{n}", _.label(p.text), selected=False, on_click=act(state.add_phrase, _.label(p.text)))
+                    for n, p in enumerate(phrases[:4])
+                ],
+                scroll=ft.ScrollMode.HIDDEN,
+                spacing=8,
+            )
             parts.append(section(_("Words"), words, row))
         else:
             parts.append(section(_("Words"), words))
@@ -47,6 +63,12 @@ def LogPanel(state: LogConversation, with_methods: bool = False) -> ft.Control:
             levels = [(level.key, _.label(level.label)) for level in config.levels]
             here = config.level(state.level)
             note = ft.Text(_.label(here.definition), size=12, color=ft.Colors.ON_SURFACE_VARIANT) if here else ft.Container()
-            parts.append(section(_("Level"), chips("level", levels, state.level, lambda key: act(state.choose_level, key), problem=field_problem(_, state.problems, "level")), note))
+            parts.append(
+                section(
+                    _("Level"),
+                    chips("level", levels, state.level, lambda key: act(state.choose_level, key), problem=field_problem(_, state.problems, "level")),
+                    note,
+                )
+            )
         parts.append(section(_("Next contact"), DateChips("next", state.next_on, session.today, state.choose_next, state.suggested)))
     return ft.Column(parts, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)

@@ -27,7 +27,15 @@ def LogConversationScreen() -> ft.View:
     async def load() -> None:
         card = await session.book.replica.card(customer_id)
         customer = card.customer if card else Customer(id=customer_id)
-        set_state(LogConversation(session, customer, _, method="visit" if card and not card.conversations else "call", done=lambda: page.navigate(f"/customers/{customer_id}")))
+        set_state(
+            LogConversation(
+                session,
+                customer,
+                _,
+                method="visit" if card and not card.conversations else "call",
+                done=lambda: page.navigate(f"/customers/{customer_id}"),
+            )
+        )
 
     ft.on_mounted(load)
     if state is None:

@@ -107,9 +107,6 @@ class LogConversation:
             self._saving = False
         _ = self.texts
 
-        async def undo(_event: object = None) -> None:
-            await self.session.undo(op_id)
-
-        self.session.say(_("Saved: %(name)s") % {"name": self.customer.name or ""}, action=_("Undo"), on_action=undo)
+        self.session.say(_("Saved: %(name)s") % {"name": self.customer.name or ""}, undo=op_id)
         if self.done:
             self.done()

@@ -24,19 +24,32 @@ def CustomerScreen() -> ft.View:
     route = ft.use_view_path()
     found, config = state.card, session.config
     if found is None or config is None:
-        body = [Skeleton(4)] if not state.loaded else [ProblemBanner(state.problem, act(state.load)), EmptyState(ft.Icons.PERSON_OFF_OUTLINED, _("Not here"))]
+        body = (
+            [Skeleton(4)]
+            if not state.loaded
+            else [ProblemBanner(state.problem, act(state.load)), EmptyState(ft.Icons.PERSON_OFF_OUTLINED, _("Not here"))]
+        )
         return page_view(route, _("Customer"), *body)
     customer = found.customer
     level = config.level(customer.level)
     pills = [pill(_.label(level.label), tone="good")] if level else []
     if customer.next_contact_on:
-        pills.append(pill(_("Next: %(day)s") % {"day": _.day(customer.next_contact_on, session.today)}, tone="urgent" if customer.next_contact_on < session.today else "neutral"))
+        pills.append(
+            pill(
+                _("Next: %(day)s") % {"day": _.day(customer.next_contact_on, session.today)},
+                tone="urgent" if customer.next_contact_on < session.today else "neutral",
+            )
+        )
     if customer.do_not_call:
         pills.append(pill(_("Do not call"), tone="urgent", icon=ft.Icons.PHONE_DISABLED))
     head = card(
         ft.Row(
             [
-                ft.Semantics(identifier="customer-name", expand=True, content=ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.HEADLINE_SMALL, max_lines=3)),
+                ft.Semantics(
+                    identifier="customer-name",
+                    expand=True,
+                    content=ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.HEADLINE_SMALL, max_lines=3),
+                ),
                 *([mark_waiting(_("Not sent yet"))] if found.waiting else []),
             ]
         ),
@@ -59,16 +72,31 @@ def CustomerScreen() -> ft.View:
     if found.deals:
         blocks.append(section(_("Deals"), *[DealLine(d, d.id in found.waiting_ids, key=str(d.id)) for d in found.deals[:10]]))
     if found.vehicles or found.policies:
-        blocks.append(section(_("Cars and policies"), *[VehicleLine(v, key=str(v.id)) for v in found.vehicles[:5]], *[PolicyLine(p, key=str(p.id)) for p in found.policies[:6]]))
+        blocks.append(
+            section(
+                _("Cars and policies"),
+                *[VehicleLine(v, key=str(v.id)) for v in found.vehicles[:5]],
+                *[PolicyLine(p, key=str(p.id)) for p in found.policies[:6]],
+            )
+        )
     talks = [ConversationLine(c, c.id in found.waiting_ids, key=str(c.id)) for c in found.conversations[:50]]
     blocks.append(section(_("Conversations"), *(talks or [ft.Text(_("Nothing logged yet."), color=ft.Colors.ON_SURFACE_VARIANT)])))
     may_log = session.me is not None and session.me.may("log_conversation")
     may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.do_not_call
     buttons = []
     if may_log:
-        buttons.append(primary_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE))
+        buttons.append(
+            primary_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)
+        )
     if may_dial:
-        call = ft.OutlinedButton(_("Call"), icon=ft.Icons.CALL, height=48, expand=True, action=ft.OpenUrl(f"tel:{customer.phone}"), on_click=lambda e: e.page.navigate(f"/customers/{customer.id}/log"))
+        call = ft.OutlinedButton(
+            _("Call"),
+            icon=ft.Icons.CALL,
+            height=48,
+            expand=True,
+            action=ft.OpenUrl(f"tel:{customer.phone}"),
+            on_click=lambda e: e.page.navigate(f"/customers/{customer.id}/log"),
+        )
         buttons.append(ft.Semantics(identifier="call", content=ft.Row([call])))
     return page_view(
         route, customer.name or _("Customer"), ft.ListView([ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)], expand=True),
@@ -99,5 +127,3 @@ def companion_note(_, config, companion) -> str:
         if definition and companion.value(key):
             words.append(shown_value(_, definition, "companion", companion.value(key)))
     return " · ".join(words)
-
-

@@ -44,26 +44,71 @@ def NewCustomerScreen() -> ft.View:
         return f"{text} *" if config and key in config.rights("customer").required else text
 
     if "name" in writable:
-        blocks.append(text_field("name", label("name"), str(state.values.get("name", "")), put("name"), problem=field_problem(_, state.problems, "name"), autofocus=True))
+        blocks.append(
+            text_field(
+                "name",
+                label("name"),
+                str(state.values.get("name", "")),
+                put("name"),
+                problem=field_problem(_, state.problems, "name"),
+                autofocus=True,
+            )
+        )
     if "phone" in writable:
-        blocks.append(text_field("phone", label("phone"), str(state.values.get("phone", "")), typing_phone, problem=field_problem(_, state.problems, "phone"), keyboard_type=ft.KeyboardType.PHONE))
+        blocks.append(
+            text_field(
+                "phone",
+                label("phone"),
+                str(state.values.get("phone", "")),
+                typing_phone,
+                problem=field_problem(_, state.problems, "phone"),
+                keyboard_type=ft.KeyboardType.PHONE,
+            )
+        )
     if state.mine:
         known, name = state.mine
         text = ft.Text(_("Already your customer: %(name)s") % {"name": name}, expand=True, color=ft.Colors.ON_TERTIARY_CONTAINER)
         blocks.append(notice(ft.Row([text, text_button("open-duplicate", _("Open"), lambda e: page.navigate(f"/customers/{known}"))])))
     elif state.elsewhere_days is not None:
-        words = _("Already with a colleague, last contact today.") if state.elsewhere_days == 0 else _("Already with a colleague, last contact %(days)d days ago.") % {"days": state.elsewhere_days}
+        words = (
+            _("Already with a colleague, last contact today.")
+            if state.elsewhere_days == 0
+            else _("Already with a colleague, last contact %(days)d days ago.") % {"days": state.elsewhere_days}
+        )
         blocks.append(notice(ft.Text(words, color=ft.Colors.ON_TERTIARY_CONTAINER)))
     for key in ("source", "level"):
         if key in writable and config and form:
             definition = form.field(key)
-            options = [(x.key, _.label(x.label)) for x in config.levels] if key == "level" else [(o.key, _.label(o.label)) for o in (definition.options if definition else None) or ()]
+            options = (
+                [(x.key, _.label(x.label)) for x in config.levels]
+                if key == "level"
+                else [(o.key, _.label(o.label)) for o in (definition.options if definition else None) or ()]
+            )
             blocks.append(section(label(key), chips(key, options, state.values.get(key), choose(key), problem=field_problem(_, state.problems, key))))
     if "need" in writable:
-        blocks.append(text_field("need", label("need"), str(state.values.get("need", "")), put("need"), problem=field_problem(_, state.problems, "need"), multiline=True, min_lines=2, max_lines=4))
-    body = ft.ListView([ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)], expand=True, build_controls_on_demand=False)
-    return page_view(ft.use_view_path(), _("New customer"), body, bottom=docked(primary_button("save-customer", _("Save"), act(state.save), icon=ft.Icons.CHECK)))
+        blocks.append(
+            text_field(
+                "need",
+                label("need"),
+                str(state.values.get("need", "")),
+                put("need"),
+                problem=field_problem(_, state.problems, "need"),
+                multiline=True,
+                min_lines=2,
+                max_lines=4,
+            )
+        )
+    body = ft.ListView(
+        [ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)],
+        expand=True,
+        build_controls_on_demand=False,
+    )
+    return page_view(
+        ft.use_view_path(), _("New customer"), body, bottom=docked(primary_button("save-customer", _("Save"), act(state.save), icon=ft.Icons.CHECK))
+    )
 
 
 def notice(content: ft.Control) -> ft.Control:
-    return ft.Semantics(identifier="duplicate", live_region=True, content=ft.Container(content, padding=12, border_radius=12, bgcolor=ft.Colors.TERTIARY_CONTAINER))
+    return ft.Semantics(
+        identifier="duplicate", live_region=True, content=ft.Container(content, padding=12, border_radius=12, bgcolor=ft.Colors.TERTIARY_CONTAINER)
+    )

@@ -45,7 +45,9 @@ def CustomerRow(customer: Customer, waiting: bool, on_click: Any) -> ft.Control:
     )  # fmt: skip
 
 
-def line(icon: ft.IconData, title: str, note: str = "", *, waiting: str | None = None, on_click: Any = None, identifier: str | None = None) -> ft.Control:
+def line(
+    icon: ft.IconData, title: str, note: str = "", *, waiting: str | None = None, on_click: Any = None, identifier: str | None = None
+) -> ft.Control:
     """One fact of the card."""
     words: list[ft.Control] = [ft.Text(title)]
     if note:
@@ -68,7 +70,13 @@ def ConversationLine(conversation: Conversation, waiting: bool) -> ft.Control:
     if level:
         head += f" → {_.label(level.label)}"
     when = " · ".join(x for x in (_.day(conversation.occurred_at.date(), session.today), conversation.author_name) if x)
-    icon = {"call": ft.Icons.CALL_OUTLINED, "visit": ft.Icons.STOREFRONT, "test_drive": ft.Icons.DIRECTIONS_CAR_OUTLINED, "wechat": ft.Icons.CHAT_BUBBLE_OUTLINE, "sms": ft.Icons.SMS_OUTLINED}.get(conversation.method, ft.Icons.NOTES)
+    icon = {
+        "call": ft.Icons.CALL_OUTLINED,
+        "visit": ft.Icons.STOREFRONT,
+        "test_drive": ft.Icons.DIRECTIONS_CAR_OUTLINED,
+        "wechat": ft.Icons.CHAT_BUBBLE_OUTLINE,
+        "sms": ft.Icons.SMS_OUTLINED,
+    }.get(conversation.method, ft.Icons.NOTES)
     return line(icon, f"{head}\n{conversation.words}" if conversation.words else head, when, waiting=_("Not sent yet") if waiting else None)
 
 
@@ -76,7 +84,11 @@ def ConversationLine(conversation: Conversation, waiting: bool) -> ft.Control:
 def PolicyLine(policy: Policy) -> ft.Control:
     session, _ = use_session(), use_text()
     title = " · ".join(x for x in (policy.insurer, money_text(policy.premium_fen) if policy.premium_fen is not None else None) if x) or _("Policy")
-    return line(ft.Icons.SHIELD_OUTLINED, title, " · ".join(x for x in (_("Ends %(day)s") % {"day": _.day(policy.expires_on, session.today)}, policy.policy_number) if x))
+    return line(
+        ft.Icons.SHIELD_OUTLINED,
+        title,
+        " · ".join(x for x in (_("Ends %(day)s") % {"day": _.day(policy.expires_on, session.today)}, policy.policy_number) if x),
+    )
 
 
 @component

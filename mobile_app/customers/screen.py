@@ -24,12 +24,26 @@ def CustomersScreen() -> ft.View:
 
     search = ft.Container(
         padding=ft.Padding.symmetric(horizontal=EDGE, vertical=8),
-        content=identified("search", ft.TextField(label=_("Name, pinyin, phone or plate"), value=state.words, on_change=typing, prefix_icon=ft.Icons.SEARCH, border_radius=28, dense=True)),
+        content=identified(
+            "search",
+            ft.TextField(
+                label=_("Name, pinyin, phone or plate"),
+                value=state.words,
+                on_change=typing,
+                prefix_icon=ft.Icons.SEARCH,
+                border_radius=28,
+                dense=True,
+            ),
+        ),
     )
     if not state.loaded:
         rows: list[ft.Control] = [Skeleton(5)]
     elif not state.rows:
-        empty = (_("Nobody found"), _("Try the last four digits, the plate, or the initials.")) if state.words else (_("No customers yet"), _("Add the first one with the button below."))
+        empty = (
+            (_("Nobody found"), _("Try the last four digits, the plate, or the initials."))
+            if state.words
+            else (_("No customers yet"), _("Add the first one with the button below."))
+        )
         rows = [EmptyState(ft.Icons.PERSON_SEARCH, *empty)]
     else:
         rows = [CustomerRow(c, waiting, lambda e, c=c: e.page.navigate(f"/customers/{c.id}"), key=str(c.id)) for c, waiting in state.rows[:MAX_ROWS]]
@@ -37,8 +51,15 @@ def CustomersScreen() -> ft.View:
             rows.append(text_button("more", _("Show more"), act(state.load_more)))
     add = None
     if session.me and session.me.may("save_customer"):
-        button = ft.FloatingActionButton(content=_("New customer"), icon=ft.Icons.PERSON_ADD_ALT_1, on_click=lambda e: e.page.navigate("/customers/new"))
+        button = ft.FloatingActionButton(
+            content=_("New customer"), icon=ft.Icons.PERSON_ADD_ALT_1, on_click=lambda e: e.page.navigate("/customers/new")
+        )
         add = identified("new-customer", button)
     banner = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
-    body = ft.Column([search, *banner, ft.ListView(rows, expand=True, padding=ft.Padding.only(bottom=88))], expand=True, spacing=0)
+    body = ft.Column(
+        [search, *banner, ft.ListView(rows, expand=True, padding=ft.Padding.only(bottom=88))],
+        expand=True,
+        spacing=0,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
     return tab_view("customers", _("Customers"), body, floating=add)

@@ -38,7 +38,14 @@ def DealScreen() -> ft.View:
     name = state.customer.name if state.customer else ""
     head = card(
         ft.Text(name or "—", theme_style=ft.TextThemeStyle.TITLE_LARGE),
-        ft.Text(" · ".join(x for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _.label(stage.label) if stage else None) if x), color=ft.Colors.ON_SURFACE_VARIANT),
+        ft.Text(
+            " · ".join(
+                x
+                for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _.label(stage.label) if stage else None)
+                if x
+            ),
+            color=ft.Colors.ON_SURFACE_VARIANT,
+        ),
         text_button("open-customer", _("Open the customer"), lambda e: page.navigate(f"/customers/{deal.customer_id}"), icon=ft.Icons.PERSON_OUTLINE),
     )
     blocks: list[ft.Control] = [*([ProblemBanner(state.problem)] if state.problem else []), head]
@@ -52,20 +59,52 @@ def DealScreen() -> ft.View:
         label, kind, problem = f"{_.label(definition.label)} *", definition.type_in("deal"), field_problem(_, state.problems, key)
         if kind == "date":
             value = date.fromisoformat(state.values[key]) if state.values.get(key) else None
-            blocks.append(DateField(key.replace("_", "-"), label, value, session.today, lambda day, key=key: state.put(key, day.isoformat()), problem))
+            blocks.append(
+                DateField(key.replace("_", "-"), label, value, session.today, lambda day, key=key: state.put(key, day.isoformat()), problem)
+            )
         elif kind == "money":
             shown = state.values.get(f"_{key}", "")
-            blocks.append(text_field(key.replace("_", "-"), f"{label} ({_('yuan')})", shown, lambda e, key=key: put_money(state, key, e.control.value), problem=problem, keyboard_type=ft.KeyboardType.NUMBER))
+            blocks.append(
+                text_field(
+                    key.replace("_", "-"),
+                    f"{label} ({_('yuan')})",
+                    shown,
+                    lambda e, key=key: put_money(state, key, e.control.value),
+                    problem=problem,
+                    keyboard_type=ft.KeyboardType.NUMBER,
+                )
+            )
         else:
-            blocks.append(text_field(key.replace("_", "-"), label, str(state.values.get(key, "")), lambda e, key=key: state.put(key, e.control.value), problem=problem))
+            blocks.append(
+                text_field(
+                    key.replace("_", "-"), label, str(state.values.get(key, "")), lambda e, key=key: state.put(key, e.control.value), problem=problem
+                )
+            )
     for item in state.target.checklist if state.target else ():
         box = ft.Checkbox(label=_.label(item.label), value=item.key in state.checked, on_change=lambda e, key=item.key: state.tick(key))
         hint = field_problem(_, state.problems, f"checked.{item.key}")
-        blocks.append(ft.Column([identified(f"check-{item.key}", box), *([ft.Text(hint, color=ft.Colors.ERROR, size=12)] if hint else [])], spacing=0))
+        blocks.append(
+            ft.Column([identified(f"check-{item.key}", box), *([ft.Text(hint, color=ft.Colors.ERROR, size=12)] if hint else [])], spacing=0)
+        )
     if state.target and state.target.type == "lost":
         reasons = [(r.key, _.label(r.label)) for r in config.reasons_for("lost")]
-        blocks.append(section(_("Why was it lost?"), chips("lost-reason", reasons, state.lost_reason, lambda key: act(state.choose_reason, key), problem=field_problem(_, state.problems, "lost_reason"))))
-    body = ft.ListView([ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)], expand=True, build_controls_on_demand=False)
+        blocks.append(
+            section(
+                _("Why was it lost?"),
+                chips(
+                    "lost-reason",
+                    reasons,
+                    state.lost_reason,
+                    lambda key: act(state.choose_reason, key),
+                    problem=field_problem(_, state.problems, "lost_reason"),
+                ),
+            )
+        )
+    body = ft.ListView(
+        [ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)],
+        expand=True,
+        build_controls_on_demand=False,
+    )
     return page_view(route, _("Deal"), body, bottom=docked(primary_button("move", _("Move"), act(state.move), disabled=state.target is None)))
 
 

@@ -27,7 +27,9 @@ def FunnelScreen() -> ft.View:
         blocks.append(ft.Container(chips("pipeline", pipelines, state.pipeline, lambda key: act(state.choose_pipeline, key)), padding=EDGE))
     top = max((s.deals for s in state.counted.stages), default=0)
     bars = [StageBar(s, top, s.stage == state.stage, lambda e, s=s: state.choose_stage(s.stage), key=s.stage) for s in state.counted.stages]
-    blocks.append(ft.Container(ft.Column(bars, spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.symmetric(horizontal=EDGE)))
+    blocks.append(
+        ft.Container(ft.Column(bars, spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.symmetric(horizontal=EDGE))
+    )
     here = [(d, c) for d, c in state.deals if d.stage == state.stage]
     stage = next((s for s in state.counted.stages if s.stage == state.stage), None)
     rows: list[ft.Control] = [DealRow(d, c, key=str(d.id)) for d, c in here[:MAX_ROWS]]
@@ -45,7 +47,13 @@ def StageBar(count: StageCount, top: int, selected: bool, on_click) -> ft.Contro
     name = _.label(count.label)
     amount = money_text(count.amount_fen) if count.amount_fen else ""
     share = max(count.deals / top, 0.02) if top else 0.02
-    bar = ft.Row([ft.Container(height=8, border_radius=4, bgcolor=color, expand=max(int(share * 100), 1)), ft.Container(expand=max(100 - int(share * 100), 1))], spacing=0)
+    bar = ft.Row(
+        [
+            ft.Container(height=8, border_radius=4, bgcolor=color, expand=max(int(share * 100), 1)),
+            ft.Container(expand=max(100 - int(share * 100), 1)),
+        ],
+        spacing=0,
+    )
     return ft.Semantics(
         identifier=f"stage-{count.stage}".replace("_", "-"), button=True, selected=selected, label=f"{name} {count.deals} {amount}",
         content=ft.Container(
@@ -63,7 +71,9 @@ def StageBar(count: StageCount, top: int, selected: bool, on_click) -> ft.Contro
 def DealRow(deal, customer) -> ft.Control:
     session, _ = use_session(), use_text()
     age = (session.now() - deal.stage_at).days if deal.stage_at else 0
-    note = " · ".join(x for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _("%(n)d days here") % {"n": age}) if x)
+    note = " · ".join(
+        x for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _("%(n)d days here") % {"n": age}) if x
+    )
     return ft.Semantics(
         identifier=f"deal-{deal.id}", button=True,
         content=ft.Container(

@@ -54,7 +54,16 @@ class FunnelBoard:
         counts = []
         for stage in pipeline.stages:
             here = [d for d, _ in self.deals if d.stage == stage.key]
-            counts.append(StageCount(stage=stage.key, label=stage.label, type=stage.type, color=stage.color, deals=len(here), amount_fen=sum(d.amount_fen or 0 for d in here)))
+            counts.append(
+                StageCount(
+                    stage=stage.key,
+                    label=stage.label,
+                    type=stage.type,
+                    color=stage.color,
+                    deals=len(here),
+                    amount_fen=sum(d.amount_fen or 0 for d in here),
+                )
+            )
         return Funnel(pipeline=pipeline.key, label=pipeline.label, stages=tuple(counts))
 
     async def choose_pipeline(self, key: str) -> None:

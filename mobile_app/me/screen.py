@@ -7,7 +7,7 @@ from mobile_app.offline.outbox import Waiting
 from mobile_app.session import use_session
 from mobile_app.shell import page_view, tab_view
 from shared.ui.feedback import EmptyState, Skeleton, act
-from shared.ui.parts import card, chips, section, secondary_button, text_button
+from shared.ui.parts import card, chips, secondary_button, section, text_button
 from shared.ui.text import LANGUAGES, Texts, problem_text, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component, screen
@@ -21,15 +21,44 @@ def MeScreen() -> ft.View:
     if me is None:
         return tab_view("me", _("Me"), Skeleton(3))
     sync = session.sync
-    status = _("%(n)d need attention") % {"n": sync.attention} if sync.attention else _("%(n)d not sent yet") % {"n": sync.waiting} if sync.waiting else _("Everything is sent")
+    status = (
+        _("%(n)d need attention") % {"n": sync.attention}
+        if sync.attention
+        else _("%(n)d not sent yet") % {"n": sync.waiting}
+        if sync.waiting
+        else _("Everything is sent")
+    )
     if sync.trouble:
         status += " · " + problem_text(_, sync.trouble)
     blocks = [
-        card(ft.Text(me.name, theme_style=ft.TextThemeStyle.TITLE_LARGE), ft.Text(f"{_.label(me.role_label)} · {me.store_name}", color=ft.Colors.ON_SURFACE_VARIANT)),
-        section(_("Sync"), ft.Semantics(identifier="sync-status", content=ft.Text(status)), text_button("open-waiting", _("What is not sent yet"), lambda e: e.page.navigate("/me/waiting"), icon=ft.Icons.CLOUD_UPLOAD_OUTLINED)),
+        card(
+            ft.Text(me.name, theme_style=ft.TextThemeStyle.TITLE_LARGE),
+            ft.Text(f"{_.label(me.role_label)} · {me.store_name}", color=ft.Colors.ON_SURFACE_VARIANT),
+        ),
+        section(
+            _("Sync"),
+            ft.Semantics(identifier="sync-status", content=ft.Text(status)),
+            text_button("open-waiting", _("What is not sent yet"), lambda e: e.page.navigate("/me/waiting"), icon=ft.Icons.CLOUD_UPLOAD_OUTLINED),
+        ),
         section(_("Language"), chips("language", list(LANGUAGES.items()), session.language, lambda key: act(state.choose_language, key))),
-        section(_("Look"), chips("theme", [("system", _("As the phone")), ("light", _("Light")), ("dark", _("Dark"))], session.theme, lambda key: act(state.choose_theme, key))),
-        section(_("Text size"), chips("scale", [("1.0", _("Normal")), ("1.3", _("Large")), ("1.6", _("Very large"))], str(session.text_scale), lambda key: act(state.choose_scale, key))),
+        section(
+            _("Look"),
+            chips(
+                "theme",
+                [("system", _("As the phone")), ("light", _("Light")), ("dark", _("Dark"))],
+                session.theme,
+                lambda key: act(state.choose_theme, key),
+            ),
+        ),
+        section(
+            _("Text size"),
+            chips(
+                "scale",
+                [("1.0", _("Normal")), ("1.3", _("Large")), ("1.6", _("Very large"))],
+                str(session.text_scale),
+                lambda key: act(state.choose_scale, key),
+            ),
+        ),
     ]
     if len(session.memberships) > 1:
         stores = [(str(m.store_id), m.store_name) for m in session.memberships]
@@ -57,15 +86,20 @@ def WaitingScreen() -> ft.View:
     elif not state.rows:
         body = [EmptyState(ft.Icons.CLOUD_DONE_OUTLINED, _("Everything is sent"))]
     else:
-        body = [ft.Container(WaitingRow(state, row, key=str(row.op_id)), padding=ft.Padding.symmetric(horizontal=EDGE, vertical=6)) for row in state.rows]
+        body = [
+            ft.Container(WaitingRow(state, row, key=str(row.op_id)), padding=ft.Padding.symmetric(horizontal=EDGE, vertical=6)) for row in state.rows
+        ]
     return page_view(ft.use_view_path(), _("Not sent yet"), ft.ListView(body, expand=True))
 
 
 @component
 def WaitingRow(state: NotSent, row: Waiting) -> ft.Control:
-    session, _ = use_session(), use_text()
+    _ = use_text()
     head = " · ".join(x for x in (verb_name(_, row.verb), row.title) if x)
-    parts: list[ft.Control] = [ft.Text(head, theme_style=ft.TextThemeStyle.TITLE_SMALL), ft.Text(words_of(row), max_lines=4, overflow=ft.TextOverflow.ELLIPSIS, size=13)]
+    parts: list[ft.Control] = [
+        ft.Text(head, theme_style=ft.TextThemeStyle.TITLE_SMALL),
+        ft.Text(words_of(row), max_lines=4, overflow=ft.TextOverflow.ELLIPSIS, size=13),
+    ]
     if row.state == "attention":
         why = "; ".join(problem_text(_, code, field) for field, code in row.errors) or problem_text(_, row.code or "unexpected")
         parts.append(ft.Text(why, color=ft.Colors.ERROR))

@@ -14,7 +14,11 @@ from shared.ui.view import View, screen
 def SignInScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: SignIn(session))
-    code = [text_field("invitation-code", _("Invitation code"), state.code, typed(state.set_code), capitalization=ft.TextCapitalization.CHARACTERS)] if state.joining else []
+    code = (
+        [text_field("invitation-code", _("Invitation code"), state.code, typed(state.set_code), capitalization=ft.TextCapitalization.CHARACTERS)]
+        if state.joining
+        else []
+    )
     return View(
         route="/sign-in",
         controls=[

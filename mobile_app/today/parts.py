@@ -17,7 +17,10 @@ def why_pills(_: Texts, task: Task, today) -> list[ft.Control]:
     """Each reason as a pill, most pressing first."""
     words = {
         "sent_back": (lambda v: _("Sent back by the manager"), "urgent"),
-        "policy_ends": (lambda v: _("Policy ended") if v["days"] < 0 else _("Policy ends today") if v["days"] == 0 else _("Policy ends in %(days)d days") % v, "notice"),
+        "policy_ends": (
+            lambda v: _("Policy ended") if v["days"] < 0 else _("Policy ends today") if v["days"] == 0 else _("Policy ends in %(days)d days") % v,
+            "notice",
+        ),
         "overdue": (lambda v: _("Overdue %(days)d days") % v, "urgent"),
         "retry": (lambda v: _("Try no. %(n)d") % {"n": v["tries"] + 1}, "neutral"),
         "cadence": (lambda v: _("Follow-up due"), "neutral"),
@@ -62,11 +65,21 @@ def BriefLines(card: Card, task: Task) -> ft.Control:
         lines.append((ft.Icons.HISTORY, f"{said}:{last.words}" if last.words else said, None))
     if card.customer.need:
         lines.append((ft.Icons.STAR_OUTLINE, card.customer.need, None))
-    subject = next((p for p in card.policies if p.id == task.subject_id), card.policies[0] if card.policies and task.subject_form == "policy" else None)
+    subject = next(
+        (p for p in card.policies if p.id == task.subject_id), card.policies[0] if card.policies and task.subject_form == "policy" else None
+    )
     if subject is not None:
         vehicle = next((v for v in card.vehicles if v.id == subject.vehicle_id), None)
         car = " ".join(x for x in ((vehicle.brand, vehicle.series, vehicle.plate) if vehicle else ()) if x)
-        policy = " · ".join(x for x in (subject.insurer, money_text(subject.premium_fen) if subject.premium_fen is not None else None, _.day(subject.expires_on, session.today)) if x)
+        policy = " · ".join(
+            x
+            for x in (
+                subject.insurer,
+                money_text(subject.premium_fen) if subject.premium_fen is not None else None,
+                _.day(subject.expires_on, session.today),
+            )
+            if x
+        )
         lines += [(ft.Icons.DIRECTIONS_CAR_OUTLINED, car, None)] if car else []
         lines.append((ft.Icons.SHIELD_OUTLINED, policy, None))
     elif card.vehicles:

@@ -20,18 +20,30 @@ def TodayScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Today(session, _))
     ft.use_effect(act(state.load), [session.revision, session.me])
-    toggle = icon_button("toggle-list", ft.Icons.VIEW_AGENDA_OUTLINED if state.show_list else ft.Icons.LIST, _("Show the list"), act(state.toggle_list))
+    toggle = icon_button(
+        "toggle-list", ft.Icons.VIEW_AGENDA_OUTLINED if state.show_list else ft.Icons.LIST, _("Show the list"), act(state.toggle_list)
+    )
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(session.pull_now))
     if not state.loaded or (not state.due and not session.sync.complete and not session.sync.trouble and not state.done):
         return tab_view("today", _("Today"), ft.Container(Skeleton(3), expand=True), actions=[refresh])
     if state.current is None:
-        text = _("%(n)d done today.") % {"n": state.done} if state.done else _("When the rules or an agreed date bring someone up, the card appears here.")
+        text = (
+            _("%(n)d done today.") % {"n": state.done}
+            if state.done
+            else _("When the rules or an agreed date bring someone up, the card appears here.")
+        )
         body: ft.Control = ft.ListView([EmptyState(ft.Icons.TASK_ALT, _("Nothing is due"), text), PendingList(state)], expand=True)
         return tab_view("today", _("Today"), body, actions=[refresh])
     if state.show_list:
         rows = [TaskRow(t, c, act(state.choose, str(t.id)), key=str(t.id)) for t, c in state.due[:MAX_ROWS]]
         return tab_view("today", _("Today"), ft.ListView([*rows, PendingList(state)], expand=True), actions=[refresh, toggle])
-    return tab_view("today", _("Today"), ft.ListView([Progress(state), OpenCard(state)], expand=True, build_controls_on_demand=False), actions=[refresh, toggle], bottom=CardActions(state, state.log))
+    return tab_view(
+        "today",
+        _("Today"),
+        ft.ListView([Progress(state), OpenCard(state)], expand=True, build_controls_on_demand=False),
+        actions=[refresh, toggle],
+        bottom=CardActions(state, state.log),
+    )
 
 
 @component
@@ -71,21 +83,28 @@ def OpenCard(state: Today) -> ft.Control:
             icon_button("open-customer", ft.Icons.CHEVRON_RIGHT, _("Open the customer"), lambda e: e.page.navigate(f"/customers/{customer.id}")),
         ]
     )  # fmt: skip
-    body: list[ft.Control] = [card(head, ft.Row(why_pills(_, task, session.today), wrap=True, spacing=6, run_spacing=6), ft.Divider(height=1), BriefLines(state.card, task))]
+    body: list[ft.Control] = [
+        card(head, ft.Row(why_pills(_, task, session.today), wrap=True, spacing=6, run_spacing=6), ft.Divider(height=1), BriefLines(state.card, task))
+    ]
     if state.cancelling:
         reasons = [(r.key, _.label(r.label)) for r in session.config.reasons_for("cancel")] if session.config else []
         body.append(
             section(
                 _("Why can it not be done?"),
                 chips("reason", reasons, state.reason, lambda key: act(state.choose_reason, key)),
-                text_field("cancel-words", _("Remark for the manager"), state.cancel_words, typed(state.set_cancel_words), multiline=True, max_lines=3),
+                text_field(
+                    "cancel-words", _("Remark for the manager"), state.cancel_words, typed(state.set_cancel_words), multiline=True, max_lines=3
+                ),
             )
         )
     else:
         body.append(LogPanel(state.log, key=str(task.id)))
     if state.problem:
         body.insert(0, ProblemBanner(state.problem))
-    return ft.Container(padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=EDGE), content=ft.Column(body, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))
+    return ft.Container(
+        padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=EDGE),
+        content=ft.Column(body, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+    )
 
 
 @component
@@ -106,8 +125,13 @@ def CardActions(state: Today, log: LogConversation | None) -> ft.Control:
     dial = ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None
     later = [text_button("snooze", _("Tomorrow"), act(state.snooze, 1), icon=ft.Icons.SNOOZE)] if task.rank != 0 and task.snoozes < 3 else []
     return docked(
-        primary_button("dial", _("Call") if may_dial else _("No number to call"), act(log.dial), icon=ft.Icons.CALL, disabled=not may_dial, action=dial),
-        ft.Row([text_button("start-cancel", _("Cannot be done"), act(state.start_cancel), icon=ft.Icons.BLOCK), *later], alignment=ft.MainAxisAlignment.SPACE_BETWEEN),
+        primary_button(
+            "dial", _("Dial") if may_dial else _("No number to call"), act(log.dial), icon=ft.Icons.CALL, disabled=not may_dial, action=dial
+        ),
+        ft.Row(
+            [text_button("start-cancel", _("Cannot be done"), act(state.start_cancel), icon=ft.Icons.BLOCK), *later],
+            alignment=ft.MainAxisAlignment.SPACE_BETWEEN,
+        ),
     )
 
 
@@ -119,5 +143,3 @@ def PendingList(state: Today) -> ft.Control:
         return ft.Container()
     rows = [TaskRow(t, c, None, key=f"pending-{t.id}") for t, c in state.pending[:20]]
     return ft.Column([ft.Container(section(_("With the manager")), padding=EDGE), *rows], spacing=0)
-
-

@@ -97,15 +97,18 @@ class Today:
             self.problem = "required" if self.reason is None else ""
             return
         task, customer = self.current
-        payload = {"id": str(self.session.services.new_id()), "task_id": str(task.id), "customer_id": str(customer.id), "reason": self.reason, "words": self.cancel_words.strip()}
+        payload = {
+            "id": str(self.session.services.new_id()),
+            "task_id": str(task.id),
+            "customer_id": str(customer.id),
+            "reason": self.reason,
+            "words": self.cancel_words.strip(),
+        }
         op_id = await self.session.act("request_cancel", payload, title=customer.name or "")
         self.cancelling, self.problem, self._wanted = False, "", None
         _ = self.texts
 
-        async def undo(_event: object = None) -> None:
-            await self.session.undo(op_id)
-
-        self.session.say(_("Sent to the manager: %(name)s") % {"name": customer.name or ""}, action=_("Undo"), on_action=undo)
+        self.session.say(_("Sent to the manager: %(name)s") % {"name": customer.name or ""}, undo=op_id)
 
     async def snooze(self, days: int) -> None:
         from datetime import timedelta
@@ -114,11 +117,10 @@ class Today:
             return
         task, customer = self.current
         until = self.session.today + timedelta(days=days)
-        op_id = await self.session.act("snooze_task", {"task_id": str(task.id), "customer_id": str(customer.id), "until": until.isoformat()}, title=customer.name or "")
+        op_id = await self.session.act(
+            "snooze_task", {"task_id": str(task.id), "customer_id": str(customer.id), "until": until.isoformat()}, title=customer.name or ""
+        )
         self._wanted = None
         _ = self.texts
 
-        async def undo(_event: object = None) -> None:
-            await self.session.undo(op_id)
-
-        self.session.say(_("Put off: %(name)s") % {"name": customer.name or ""}, action=_("Undo"), on_action=undo)
+        self.session.say(_("Put off: %(name)s") % {"name": customer.name or ""}, undo=op_id)

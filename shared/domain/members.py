@@ -3,8 +3,9 @@
 from datetime import date
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
+from shared.domain.instants import Instant
 from shared.domain.labels import Label
 
 
@@ -40,7 +41,7 @@ class Member(_Row):
     name: str
     team: str | None = None
     active: bool = True
-    joined_at: AwareDatetime | None = None
+    joined_at: Instant | None = None
 
 
 class Invitation(_Row):
@@ -48,5 +49,5 @@ class Invitation(_Row):
     name: str
     contact: str
     role: str
-    expires_at: AwareDatetime
-    accepted_at: AwareDatetime | None = None
+    expires_at: Instant
+    accepted_at: Instant | None = None

@@ -4,7 +4,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.instants import Instant
 
 
 class Record(BaseModel):
@@ -34,9 +36,9 @@ class Customer(CustomRecord):
     gender: str | None = None
     source: str | None = None
     level: str | None = None
-    level_at: AwareDatetime | None = None
+    level_at: Instant | None = None
     next_contact_on: date | None = None
-    last_contact_at: AwareDatetime | None = None
+    last_contact_at: Instant | None = None
     need: str | None = None
     preferred_time: str | None = None
     do_not_call: bool | None = None
@@ -76,7 +78,7 @@ class Deal(CustomRecord):
     owner_id: UUID | None = None
     pipeline: str
     stage: str
-    stage_at: AwareDatetime | None = None
+    stage_at: Instant | None = None
     title: str | None = None
     amount_fen: int | None = None
     expected_close_on: date | None = None
@@ -96,7 +98,7 @@ class Conversation(CustomRecord):
     level_before: str | None = None
     level_after: str | None = None
     next_contact_on: date | None = None
-    occurred_at: AwareDatetime
+    occurred_at: Instant
 
 
 class Task(Record):
@@ -107,14 +109,14 @@ class Task(Record):
     subject_form: str = "customer"
     subject_id: UUID
     due_on: date
-    due_at: AwareDatetime | None = None
+    due_at: Instant | None = None
     expires_on: date | None = None
     rank: int = 5
     status: str = "open"
     tries: int = 0
     snoozes: int = 0
     remark: str | None = None
-    closed_at: AwareDatetime | None = None
+    closed_at: Instant | None = None
 
 
 class Approval(Record):
@@ -125,7 +127,7 @@ class Approval(Record):
     words: str | None = None
     status: str = "pending"
     remark: str | None = None
-    created_at: AwareDatetime | None = None
+    created_at: Instant | None = None
 
 
 RECORDS: dict[str, type[Record]] = {

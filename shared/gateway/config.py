@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from shared.domain.config import StoreConfig
+from shared.domain.instants import Instant
 from shared.gateway.client import Gateway
 
 
@@ -20,7 +21,7 @@ class ConfigVersion(BaseModel):
     version: int
     author_name: str | None = None
     note: str = ""
-    published_at: AwareDatetime
+    published_at: Instant
 
 
 async def get(gateway: Gateway, store_id: UUID) -> PublishedConfig:

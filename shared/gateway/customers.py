@@ -4,8 +4,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.domain.instants import Instant
 from shared.domain.records import Companion, Conversation, Customer, Deal, Policy, Task, Vehicle
 from shared.gateway.client import Gateway, parsed
 
@@ -29,7 +30,7 @@ class Mine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: UUID
     name: str | None = None
-    last_contact_at: AwareDatetime | None = None
+    last_contact_at: Instant | None = None
 
 
 class Duplicates(BaseModel):

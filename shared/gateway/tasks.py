@@ -3,8 +3,9 @@
 from datetime import date
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.domain.instants import Instant
 from shared.domain.records import Task
 from shared.gateway.client import Gateway, parsed
 
@@ -29,11 +30,11 @@ class Queue(BaseModel):
 
 class Talk(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-    occurred_at: AwareDatetime
+    occurred_at: Instant
     outcome: str
     method: str
     words: str | None = None
-    dialled_at: AwareDatetime | None = None
+    dialled_at: Instant | None = None
 
 
 class PendingApproval(BaseModel):
@@ -46,7 +47,7 @@ class PendingApproval(BaseModel):
     requester_name: str | None = None
     reason: str
     words: str | None = None
-    created_at: AwareDatetime
+    created_at: Instant
     name: str | None = None
     level: str | None = None
     why: str

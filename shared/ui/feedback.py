@@ -58,9 +58,15 @@ def ProblemBanner(code: str, on_retry: Callable[..., Any] | None = None) -> ft.C
         content=ft.Row(
             vertical_alignment=ft.CrossAxisAlignment.CENTER,
             controls=[
-                ft.Icon(ft.Icons.CLOUD_OFF if offline else ft.Icons.ERROR_OUTLINE, size=20, color=ft.Colors.ON_SURFACE_VARIANT if offline else ft.Colors.ON_ERROR_CONTAINER),
+                ft.Icon(
+                    ft.Icons.CLOUD_OFF if offline else ft.Icons.ERROR_OUTLINE,
+                    size=20,
+                    color=ft.Colors.ON_SURFACE_VARIANT if offline else ft.Colors.ON_ERROR_CONTAINER,
+                ),
                 ft.Semantics(
-                    identifier="problem", live_region=True, expand=True,
+                    identifier="problem",
+                    live_region=True,
+                    expand=True,
                     content=ft.Text(problem_text(_, code), color=ft.Colors.ON_SURFACE if offline else ft.Colors.ON_ERROR_CONTAINER),
                 ),
                 *([ft.TextButton(_("Try again"), on_click=on_retry)] if on_retry else []),
@@ -75,7 +81,8 @@ def EmptyState(icon: ft.IconData, title: str, text: str = "") -> ft.Control:
     return ft.Container(
         padding=ft.Padding.symmetric(horizontal=32, vertical=56),
         content=ft.Column(
-            horizontal_alignment=ft.CrossAxisAlignment.CENTER, spacing=12,
+            horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+            spacing=12,
             controls=[
                 ft.Icon(icon, size=48, color=ft.Colors.OUTLINE),
                 ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_MEDIUM, text_align=ft.TextAlign.CENTER),
@@ -99,14 +106,6 @@ def Skeleton(rows: int = 4) -> ft.Control:
             controls=[ft.Container(padding=EDGE, content=ft.Column(spacing=10, controls=[bar(140, 18), bar(240), bar(180)])) for _ in range(rows)],
         ),
     )
-
-
-def say(page: ft.Page, text: str, *, action: str | None = None, on_action: Callable[..., Any] | None = None) -> None:
-    """One line at the lower edge, with at most one thing to do about it."""
-    bar = ft.SnackBar(ft.Semantics(identifier="notice", live_region=True, content=ft.Text(text)), duration=6000, behavior=ft.SnackBarBehavior.FLOATING)
-    if action:
-        bar.action = ft.SnackBarAction(label=action, on_click=on_action)
-    page.show_dialog(bar)
 
 
 def field_problem(_: Texts, problems: dict[str, str], field: str) -> str | None:

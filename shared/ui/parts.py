@@ -18,7 +18,9 @@ def identified(identifier: str, control: ft.Control, **semantics: Any) -> ft.Con
     return ft.Semantics(identifier=identifier, content=control, **semantics)
 
 
-def primary_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, disabled: bool = False, action: Any = None) -> ft.Control:
+def primary_button(
+    identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, disabled: bool = False, action: Any = None
+) -> ft.Control:
     """The one thing to do here, full width."""
     extra = {"action": action} if action is not None else {}
     button = ft.FilledButton(label, icon=icon, on_click=on_click, disabled=disabled, height=52, expand=True, **extra)
@@ -30,7 +32,7 @@ def secondary_button(identifier: str, label: str, on_click: Any, *, icon: ft.Ico
 
 
 def text_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None) -> ft.Control:
-    return identified(identifier, ft.TextButton(label, icon=icon, on_click=on_click, height=TARGET))
+    return ft.Row([identified(identifier, ft.TextButton(label, icon=icon, on_click=on_click, height=TARGET))], tight=True)
 
 
 def icon_button(identifier: str, icon: ft.IconData, name: str, on_click: Any, **properties: Any) -> ft.Control:
@@ -49,13 +51,19 @@ def docked(*controls: ft.Control) -> ft.Control:
 
 
 def section(title: str, *controls: ft.Control, trailing: ft.Control | None = None) -> ft.Control:
-    head = [ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_SMALL, color=ft.Colors.ON_SURFACE_VARIANT, expand=True), *([trailing] if trailing else [])]
+    head = [
+        ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_SMALL, color=ft.Colors.ON_SURFACE_VARIANT, expand=True),
+        *([trailing] if trailing else []),
+    ]
     return ft.Column([ft.Row(head, height=32), *controls], spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
 def card(*controls: ft.Control, identifier: str | None = None, padding: int = EDGE) -> ft.Control:
     box = ft.Container(
-        padding=padding, border_radius=16, bgcolor=ft.Colors.SURFACE_CONTAINER_LOW, border=ft.Border.all(1, ft.Colors.OUTLINE_VARIANT),
+        padding=padding,
+        border_radius=16,
+        bgcolor=ft.Colors.SURFACE_CONTAINER_LOW,
+        border=ft.Border.all(1, ft.Colors.OUTLINE_VARIANT),
         content=ft.Column(list(controls), spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
     )
     return identified(identifier, box) if identifier else box
@@ -67,28 +75,46 @@ def chip(identifier: str, label: str, *, selected: bool, on_click: Any, icon: ft
     inside: list[ft.Control] = [ft.Icon(icon, size=18, color=ink)] if icon else []
     inside.append(ft.Text(label, color=ink, weight=ft.FontWeight.W_600 if selected else None))
     return ft.Semantics(
-        identifier=identifier, button=True, selected=selected,
+        identifier=identifier,
+        button=True,
+        selected=selected,
         content=ft.Container(
-            height=TARGET, padding=ft.Padding.symmetric(horizontal=14), border_radius=TARGET // 2, ink=True, on_click=on_click,
-            bgcolor=ft.Colors.PRIMARY if selected else ft.Colors.SURFACE, border=ft.Border.all(1, ft.Colors.PRIMARY if selected else ft.Colors.OUTLINE_VARIANT),
+            height=TARGET,
+            padding=ft.Padding.symmetric(horizontal=14),
+            border_radius=TARGET // 2,
+            ink=True,
+            on_click=on_click,
+            bgcolor=ft.Colors.PRIMARY if selected else ft.Colors.SURFACE,
+            border=ft.Border.all(1, ft.Colors.PRIMARY if selected else ft.Colors.OUTLINE_VARIANT),
             content=ft.Row(inside, tight=True, spacing=6, alignment=ft.MainAxisAlignment.CENTER),
         ),
     )
 
 
-def chips(identifier: str, options: Sequence[tuple[str, str]], chosen: str | None, on_choose: Callable[[str], Any], *, problem: str | None = None) -> ft.Control:
+def chips(
+    identifier: str, options: Sequence[tuple[str, str]], chosen: str | None, on_choose: Callable[[str], Any], *, problem: str | None = None
+) -> ft.Control:
     """Up to seven choices side by side; one tap, no confirmation."""
-    row = ft.Row([chip(f"{identifier}-{key}".replace("_", "-"), label, selected=key == chosen, on_click=on_choose(key)) for key, label in options], wrap=True, spacing=GAP, run_spacing=GAP)
+    row = ft.Row(
+        [chip(f"{identifier}-{key}".replace("_", "-"), label, selected=key == chosen, on_click=on_choose(key)) for key, label in options],
+        wrap=True,
+        spacing=GAP,
+        run_spacing=GAP,
+    )
     return ft.Column([row, *([ft.Text(problem, color=ft.Colors.ERROR, size=12)] if problem else [])], spacing=4)
 
 
-def text_field(identifier: str, label: str, value: str, on_change: Callable[[Any], None], *, problem: str | None = None, **properties: Any) -> ft.Control:
+def text_field(
+    identifier: str, label: str, value: str, on_change: Callable[[Any], None], *, problem: str | None = None, **properties: Any
+) -> ft.Control:
     """A field under control: what it shows is always what we hold, so a render never wipes typed words."""
     return identified(identifier, ft.TextField(label=label, value=value, on_change=on_change, error=problem, border_radius=12, **properties))
 
 
 @component
-def DateField(identifier: str, label: str, value: date | None, today: date, on_choose: Callable[[date], Any], problem: str | None = None) -> ft.Control:
+def DateField(
+    identifier: str, label: str, value: date | None, today: date, on_choose: Callable[[date], Any], problem: str | None = None
+) -> ft.Control:
     """A day: the field shows it in words and opens the calendar."""
     _ = use_text()
     is_open, set_open = ft.use_state(False)
@@ -99,13 +125,25 @@ def DateField(identifier: str, label: str, value: date | None, today: date, on_c
             on_choose(from_picker(event.control.value))
 
     picker = ft.DatePicker(
-        value=to_picker(value or today), current_date=to_picker(today), first_date=to_picker(today - timedelta(days=3650)),
-        last_date=to_picker(today + timedelta(days=3650)), on_change=picked, on_dismiss=lambda e: set_open(False),
+        value=to_picker(value or today),
+        current_date=to_picker(today),
+        first_date=to_picker(today - timedelta(days=3650)),
+        last_date=to_picker(today + timedelta(days=3650)),
+        on_change=picked,
+        on_dismiss=lambda e: set_open(False),
     )
     ft.use_dialog(picker if is_open else None)
     return identified(
         identifier,
-        ft.TextField(label=label, value=_.day(value, today) if value else "", read_only=True, border_radius=12, error=problem, suffix_icon=ft.Icons.CALENDAR_MONTH, on_click=lambda e: set_open(True)),
+        ft.TextField(
+            label=label,
+            value=_.day(value, today) if value else "",
+            read_only=True,
+            border_radius=12,
+            error=problem,
+            suffix_icon=ft.Icons.CALENDAR_MONTH,
+            on_click=lambda e: set_open(True),
+        ),
     )
 
 
@@ -122,16 +160,31 @@ def DateChips(identifier: str, value: date | None, today: date, on_choose: Calla
             on_choose(from_picker(event.control.value))
 
     picker = ft.DatePicker(
-        value=to_picker(value or suggested or today), current_date=to_picker(today), first_date=to_picker(today),
-        last_date=to_picker(today + timedelta(days=730)), on_change=picked, on_dismiss=lambda e: set_open(False),
+        value=to_picker(value or suggested or today),
+        current_date=to_picker(today),
+        first_date=to_picker(today),
+        last_date=to_picker(today + timedelta(days=730)),
+        on_change=picked,
+        on_dismiss=lambda e: set_open(False),
     )
     ft.use_dialog(picker if is_open else None)
     other = value is not None and value not in days
     return ft.Row(
-        wrap=True, spacing=GAP, run_spacing=GAP,
+        wrap=True,
+        spacing=GAP,
+        run_spacing=GAP,
         controls=[
-            *(chip(f"{identifier}-plus-{(d - today).days}", _.day(d, today), selected=d == value, on_click=lambda e, d=d: on_choose(d)) for d in days),
-            chip(f"{identifier}-other", _.day(value, today) if other and value else _("Other day"), selected=other, icon=ft.Icons.CALENDAR_MONTH, on_click=lambda e: set_open(True)),
+            *(
+                chip(f"{identifier}-plus-{(d - today).days}", _.day(d, today), selected=d == value, on_click=lambda e, d=d: on_choose(d))
+                for d in days
+            ),
+            chip(
+                f"{identifier}-other",
+                _.day(value, today) if other and value else _("Other day"),
+                selected=other,
+                icon=ft.Icons.CALENDAR_MONTH,
+                on_click=lambda e: set_open(True),
+            ),
         ],
     )
 
@@ -151,6 +204,8 @@ def pill(text: str, *, tone: str = "neutral", icon: ft.IconData | None = None) -
     }[tone]
     inside: list[ft.Control] = [ft.Icon(icon, size=14, color=ink)] if icon else []
     return ft.Container(
-        padding=ft.Padding.symmetric(horizontal=10, vertical=4), border_radius=8, bgcolor=back,
+        padding=ft.Padding.symmetric(horizontal=10, vertical=4),
+        border_radius=8,
+        bgcolor=back,
         content=ft.Row([*inside, ft.Text(text, size=12, color=ink)], tight=True, spacing=4),
     )

@@ -109,6 +109,11 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "unknown_verb": _("This app is too new for the server."),
         "ops_malformed": _("The server could not read this."),
         "ops_too_many": _("Too much at once."),
+        "file_too_large": _("The file is too large: at most 20 MB, and no more than 200 MB unpacked."),
+        "file_unreadable": _("This file cannot be read. Save it as CSV or XLSX and try again."),
+        "file_empty": _("The file holds no rows below its headings."),
+        "too_many_rows": _("The file has more than 100,000 rows. Split it."),
+        "too_many_columns": _("The file has more than 200 columns."),
         "busy": _("The server is busy. It will be tried again."),
     }
     sentence = sentences.get(code) or _("Something went wrong. Please try again.")

@@ -16,7 +16,12 @@ def _theme(brightness: ft.Brightness) -> ft.Theme:
     return ft.Theme(
         color_scheme_seed=SEED,
         use_material3=True,
-        page_transitions=ft.PageTransitionsTheme(android=ft.PageTransitionTheme.NONE, linux=ft.PageTransitionTheme.NONE, macos=ft.PageTransitionTheme.NONE, windows=ft.PageTransitionTheme.NONE),
+        page_transitions=ft.PageTransitionsTheme(
+            android=ft.PageTransitionTheme.NONE,
+            linux=ft.PageTransitionTheme.NONE,
+            macos=ft.PageTransitionTheme.NONE,
+            windows=ft.PageTransitionTheme.NONE,
+        ),
         visual_density=ft.VisualDensity.STANDARD,
         appbar_theme=ft.AppBarTheme(center_title=False, elevation=0),
     )

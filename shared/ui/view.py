@@ -46,7 +46,10 @@ def error_card() -> ft.Control:
         padding=24,
         content=ft.Column(
             horizontal_alignment=ft.CrossAxisAlignment.CENTER,
-            controls=[ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=32), ft.Text("出错了,请返回重试 · Something went wrong", text_align=ft.TextAlign.CENTER)],
+            controls=[
+                ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=32),
+                ft.Text("出错了,请返回重试 · Something went wrong", text_align=ft.TextAlign.CENTER),
+            ],
         ),
     )
 
@@ -74,6 +77,10 @@ def screen(render: Callable[..., Any]) -> Callable[..., Any]:
             return render(*args, **kwargs)
         except Exception:
             logger.exception("could not draw %s", render.__name__)
-            return ft.View(route="/error", appbar=ft.AppBar(leading=ft.IconButton(ft.Icons.HOME, on_click=lambda e: e.page.navigate("/"))), controls=[error_card()])
+            return ft.View(
+                route="/error",
+                appbar=ft.AppBar(leading=ft.IconButton(ft.Icons.HOME, on_click=lambda e: e.page.navigate("/"))),
+                controls=[error_card()],
+            )
 
     return ft.component(safe)

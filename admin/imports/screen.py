@@ -1,0 +1,262 @@
+"""The import page: one step below the other, each saying what it needs."""
+
+import os
+
+import flet as ft
+
+from admin.imports.state import ImportList
+from admin.session import use_admin
+from admin.shell import panel_view
+from shared.domain.imports import NEEDED, TARGETS
+from shared.domain.labels import label_text
+from shared.ui.feedback import act
+from shared.ui.parts import card, chips, identified, primary_button, section, text_button
+from shared.ui.text import Texts, problem_text, use_text
+from shared.ui.view import ConnectionContext, component, screen
+
+
+def kind_name(_: Texts, kind: str) -> str:
+    return {"customers": _("Customers"), "policies": _("Policies with customers"), "deals": _("Deals with customers")}[kind]
+
+
+def target_name(_: Texts, config, target: str) -> str:
+    """What a column fills, in the store's own words."""
+    form, _dot, key = target.partition(".")
+    special = {
+        "key": _("Number in the list"),
+        "customer.family_name": _("Family name"),
+        "deal.key": _("Deal number"),
+        "deal.stage": _("Stage"),
+        "deal.owner": _("Owner"),
+        "deal.stage_on": _("Day of the stage"),
+    }
+    definition = config.forms[form].field(key) if form in config.forms else None
+    return special.get(target) or (f"{label_text(config.forms[form].label, _.language)} · {_.label(definition.label)}" if definition else target)
+
+
+@screen
+def ImportsScreen() -> ft.View:
+    session, _ = use_admin(), use_text()
+    state, _set = ft.use_state(lambda: ImportList(session))
+    ft.use_effect(act(state.load), [session.me])
+    blocks: list[ft.Control] = [PickStep(state)]
+    if state.sheet is not None and state.step in ("map", "preview", "running", "done"):
+        blocks.append(MapStep(state))
+    if state.step in ("preview", "running", "done"):
+        blocks.append(ResultStep(state))
+    if state.runs:
+        lines = [
+            ft.Text(
+                f"{r.created_at:%Y-%m-%d %H:%M} · {r.file_name} · {counts_text(_, {'created': r.created, 'updated': r.updated, 'unchanged': r.unchanged, 'refused': r.refused})} · {r.author_name or ''}"
+            )
+            for r in state.runs[:10]
+        ]
+        blocks.append(card(section(_("Imports so far"), *lines)))
+    return panel_view("imports", _("Import"), *blocks, problem=state.problem)
+
+
+def counts_text(_: Texts, counts: dict[str, int]) -> str:
+    return " · ".join([
+        _("%(n)d new") % {"n": counts.get("created", 0)}, _("%(n)d changed") % {"n": counts.get("updated", 0)},
+        _("%(n)d the same") % {"n": counts.get("unchanged", 0)}, _("%(n)d refused") % {"n": counts.get("refused", 0)},
+    ])  # fmt: skip
+
+
+@component
+def PickStep(state: ImportList) -> ft.Control:
+    session, _ = use_admin(), use_text()
+    page = ft.context.page
+    epoch = ft.use_context(ConnectionContext).epoch
+
+    async def uploaded(event) -> None:
+        if event.error:
+            state.problem, state.busy = "file_unreadable", False
+        elif event.progress == 1.0 and state.uploading:
+            stored, state.uploading = state.uploading, ""
+            await act(state.open, session.services.uploads / stored, stored.split("__", 1)[-1])()
+
+    # made anew after a reconnect: one kept across it does not answer any more
+    picker = ft.use_memo(lambda: ft.FilePicker(on_upload=uploaded), [epoch])
+
+    async def pick(_event) -> None:
+        files = await picker.pick_files(file_type=ft.FilePickerFileType.CUSTOM, allowed_extensions=["csv", "xlsx", "txt"])
+        if files:
+            name = f"{session.services.new_id()}__{os.path.basename(files[0].name)}"  # names come from the client: ours in front
+            state.busy, state.uploading = True, name
+            await picker.upload([ft.FilePickerUploadFile(upload_url=page.get_upload_url(name, 600), id=files[0].id, name=files[0].name)])
+
+    kinds = [(k, kind_name(_, k)) for k in TARGETS]
+    found = (
+        ft.Text(
+            _("%(name)s: %(rows)d rows, %(columns)d columns")
+            % {"name": state.file_name, "rows": len(state.sheet.rows), "columns": len(state.sheet.headings)}
+        )
+        if state.sheet
+        else ft.Text(_("CSV or XLSX, up to 20 MB and 100,000 rows."), color=ft.Colors.ON_SURFACE_VARIANT)
+    )
+    return card(
+        section(
+            _("1 · What and which file"), chips("kind", kinds, state.kind, lambda key: act(state.choose_kind, key)),
+            ft.Row([ft.Container(primary_button("pick-file", _("Choose a file") if not state.busy else _("One moment …"), pick, icon=ft.Icons.UPLOAD_FILE, disabled=state.busy), width=220), identified("file-facts", found)], spacing=16),
+        )
+    )  # fmt: skip
+
+
+@component
+def MapStep(state: ImportList) -> ft.Control:
+    session, _ = use_admin(), use_text()
+    config, sheet = session.config, state.sheet
+    if config is None or sheet is None:
+        return ft.Container()
+
+    def dropdown(identifier: str, label: str, value: str, options: list[tuple[str, str]], choose, width: int = 300) -> ft.Control:
+        shown = next((text for key, text in options if key == value), "")
+        box = ft.Dropdown(
+            label=label,
+            value=value or None,
+            width=width,
+            dense=True,
+            options=[ft.DropdownOption(key=k or " ", text=t) for k, t in options],
+            on_select=lambda e: choose((e.control.value or "").strip()),
+        )
+        return identified(identifier, box, label=label, value=shown)
+
+    columns = [("", _("– leave out –")), *((h, h) for h in sheet.headings)]
+    boxes = []
+    for target in TARGETS[state.kind]:
+        needed = " *" if target in NEEDED[state.kind] else ""
+        boxes.append(
+            dropdown(
+                f"map-{target}".replace(".", "-").replace("_", "-"),
+                target_name(_, config, target) + needed,
+                state.mapping.columns.get(target, ""),
+                columns,
+                lambda heading, target=target: state.map_column(target, heading),
+            )
+        )
+    people = [("", _("– nobody –")), *state.members]
+    levels = [(x.key, _.label(x.label)) for x in config.levels]
+    source = config.forms["customer"].field("source")
+    sources = [(o.key, _.label(o.label)) for o in (source.options if source else None) or ()]
+    choices = [
+        dropdown(
+            "import-pool",
+            _("Into the pool"),
+            state.pool,
+            [("", _("– none –")), *((p.key, _.label(p.label)) for p in config.pools)],
+            lambda v: state.put("pool", v),
+            220,
+        ),
+        dropdown("import-owner", _("Owner"), state.owner, people, lambda v: state.put("owner", v), 220),
+        dropdown("import-renewal-owner", _("Renewal owner"), state.renewal_owner, people, lambda v: state.put("renewal_owner", v), 220),
+        dropdown("import-level", _("Level"), state.level, levels, lambda v: state.put("level", v), 160),
+        dropdown("import-source", _("Source"), state.source, sources, lambda v: state.put("source", v), 160),
+        dropdown(
+            "import-region",
+            _("Phone numbers of"),
+            state.mapping.phone_region,
+            [
+                ("CN", _("China")),
+                ("TW", _("Taiwan")),
+                ("HK", _("Hong Kong")),
+                ("AU", _("Australia")),
+                ("US", _("United States")),
+                ("GB", _("United Kingdom")),
+            ],
+            lambda v: state.set_mapping(phone_region=v),
+            180,
+        ),
+    ]
+    parts: list[ft.Control] = [section(_("2 · Which column is what"), ft.Row(boxes, wrap=True, spacing=12, run_spacing=12))]
+    if state.kind == "deals":
+        pipelines = [(p.key, _.label(p.label)) for p in config.pipelines]
+        pipeline = config.pipeline(state.mapping.pipeline) or config.pipelines[0]
+        stages = [("", "–"), *((s.key, _.label(s.label)) for s in pipeline.stages)]
+        known = state.mapping.values.get("deal.stage", {})
+        maps = [
+            dropdown(f"stage-value-{n}", text, known.get(text, ""), stages, lambda key, text=text: state.map_value("deal.stage", text, key), 220)
+            for n, text in enumerate(state.stage_values())
+        ]
+        parts.append(
+            section(
+                _("Pipeline and stages"),
+                dropdown("import-pipeline", _("Pipeline"), pipeline.key, pipelines, lambda v: state.set_mapping(pipeline=v), 220),
+                ft.Row(maps, wrap=True, spacing=12, run_spacing=12),
+            )
+        )
+    parts.append(section(_("For new customers"), ft.Row(choices, wrap=True, spacing=12, run_spacing=12)))
+    parts.append(
+        ft.Row(
+            [
+                ft.Container(
+                    primary_button(
+                        "preview",
+                        _("Check all rows") if not state.busy else _("One moment …"),
+                        act(state.preview),
+                        disabled=bool(state.missing) or state.busy,
+                    ),
+                    width=220,
+                )
+            ]
+        )
+    )
+    return card(*parts)
+
+
+@component
+def ResultStep(state: ImportList) -> ft.Control:
+    session, _ = use_admin(), use_text()
+    config = session.config
+    if config is None or state.sheet is None:
+        return ft.Container()
+    total = len(state.sheet.rows)
+    bad = len({p.row for p in state.problems})
+    facts = _("%(good)d of %(total)d rows can be taken, %(bad)d cannot.") % {"good": total - bad, "total": total, "bad": bad}
+    parts: list[ft.Control] = [identified("import-facts", ft.Text(facts, theme_style=ft.TextThemeStyle.TITLE_MEDIUM))]
+    if state.step == "preview":
+        parts.append(ft.Text(_("Of the first rows: %(counts)s") % {"counts": counts_text(_, state.counts)}, color=ft.Colors.ON_SURFACE_VARIANT))
+        parts.append(
+            ft.Row(
+                [
+                    ft.Container(
+                        primary_button(
+                            "commit", _("Import %(n)d rows") % {"n": state.good_rows}, act(state.commit), disabled=state.busy or not state.good_rows
+                        ),
+                        width=260,
+                    )
+                ]
+            )
+        )
+    elif state.step == "running":
+        share = state.done_rows / max(state.good_rows, 1)
+        parts += [
+            ft.ProgressBar(value=share, bar_height=8, border_radius=4),
+            identified("import-progress", ft.Text(_("%(done)d of %(total)d rows") % {"done": state.done_rows, "total": state.good_rows})),
+            text_button("cancel-import", _("Stop"), act(state.cancel)),
+        ]
+    else:
+        parts.append(identified("import-result", ft.Text(counts_text(_, state.counts), theme_style=ft.TextThemeStyle.TITLE_MEDIUM)))
+        parts.append(text_button("another", _("Another file"), act(state.again), icon=ft.Icons.RESTART_ALT))
+    if state.problems:
+        lines = [
+            ft.DataRow(
+                cells=[
+                    ft.DataCell(ft.Text(str(p.row))),
+                    ft.DataCell(ft.Text(target_name(_, config, p.field))),
+                    ft.DataCell(ft.Text(problem_text(_, p.code))),
+                    ft.DataCell(ft.Text(p.value)),
+                ]
+            )
+            for p in state.problems[:50]
+        ]
+        table = ft.DataTable(columns=[ft.DataColumn(label=ft.Text(x)) for x in (_("Row"), _("Field"), _("Problem"), _("Value"))], rows=lines)
+        save = ft.FilePicker()
+
+        async def download(_event) -> None:
+            await save.save_file(file_name="forecourt-errors.csv", src_bytes=state.error_file().encode("utf8"))
+
+        parts += [
+            ft.Row([text_button("error-file", _("Save the error file"), download, icon=ft.Icons.DOWNLOAD)]),
+            ft.Row([table], scroll=ft.ScrollMode.AUTO),
+        ]
+    return card(section(_("3 · Result"), *parts))

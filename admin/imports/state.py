@@ -1,0 +1,238 @@
+"""From a file to records: pick, map, preview, commit, error file."""
+
+import asyncio
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import flet as ft
+
+from admin.imports.reader import Sheet, read
+from admin.session import AdminSession
+from shared.domain import imports
+from shared.domain.imports import ImportMapping, Kind, RowProblem
+from shared.domain.problems import Problem, Refused
+from shared.gateway import imports as remote
+from shared.gateway import members as remote_members
+from shared.gateway.imports import ImportRun, RowAnswer
+
+PREVIEW_ROWS = 200
+
+
+@ft.observable
+@dataclass(eq=False)
+class ImportList:
+    """step: pick → map → preview → running → done."""
+
+    session: AdminSession
+    step: str = "pick"
+    kind: Kind = "policies"
+    file_name: str = ""
+    uploading: str = ""
+    sheet: Sheet | None = None
+    mapping: ImportMapping = field(default_factory=ImportMapping)
+    owner: str = ""
+    renewal_owner: str = ""
+    pool: str = ""
+    level: str = ""
+    source: str = ""
+    members: list[tuple[str, str]] = field(default_factory=list)
+    saved: list[remote.SavedMapping] = field(default_factory=list)
+    runs: list[ImportRun] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    done_rows: int = 0
+    problem: str = ""
+    busy: bool = False
+    _prepared: list[dict[str, Any]] = field(default_factory=list)
+    _cancelled: bool = False
+
+    async def load(self) -> None:
+        """People, pools, saved mappings and imports of the past."""
+        gateway, store = self.session.services.gateway, self.session.store_id
+        try:
+            self.members = [(str(m.user_id), m.name) for m in await remote_members.members(gateway, store) if m.active]
+            self.saved, self.runs = await remote.mappings(gateway, store), await remote.runs(gateway, store)
+        except Problem as problem:
+            self.session.guard(problem)
+            self.problem = problem.code
+        config = self.session.config
+        if config and not self.level:
+            self.level = min(config.levels, key=lambda level: level.rank).key
+            source = config.forms["customer"].field("source")
+            self.source = source.options[0].key if source and source.options else ""
+            self.pool = config.pools[-1].key if config.pools else ""
+            self.owner = "" if self.pool else self.members[0][0] if self.members else ""
+
+    def choose_kind(self, kind: Kind) -> None:
+        self.kind = kind
+        if self.sheet:
+            self.mapping = self._first_mapping(self.sheet)
+
+    async def open(self, file: Path, name: str) -> None:
+        """Read an uploaded file and propose a mapping. Raises nothing: a problem is shown."""
+        self.busy, self.problem = True, ""
+        try:
+            self.sheet = await asyncio.to_thread(read, file, name)
+            self.file_name, self.mapping, self.step = name, self._first_mapping(self.sheet), "map"
+        except Refused as refused:
+            self.problem = refused.code
+        finally:
+            self.busy = False
+            await asyncio.to_thread(file.unlink, missing_ok=True)  # the list is in memory; nothing personal stays on disk
+
+    def _first_mapping(self, sheet: Sheet) -> ImportMapping:
+        """A saved mapping whose columns are all here, else a guess by the headings."""
+        for saved in self.saved:
+            if saved.kind == self.kind and set(saved.mapping.columns.values()) <= set(sheet.headings):
+                return saved.mapping
+        guessed = imports.guess(self.kind, sheet.headings)
+        pipeline = self.session.config.pipelines[0].key if self.session.config else ""
+        return guessed.model_copy(update={"pipeline": pipeline})
+
+    def map_column(self, target: str, heading: str) -> None:
+        columns = {k: v for k, v in self.mapping.columns.items() if k != target}
+        if heading:
+            columns[target] = heading
+        self.mapping = self.mapping.model_copy(update={"columns": columns})
+
+    def map_value(self, target: str, text: str, key: str) -> None:
+        of_target = {**self.mapping.values.get(target, {}), text: key}
+        self.mapping = self.mapping.model_copy(update={"values": {**self.mapping.values, target: {k: v for k, v in of_target.items() if v}}})
+
+    def set_mapping(self, **changes: Any) -> None:
+        self.mapping = self.mapping.model_copy(update=changes)
+
+    def put(self, key: str, value: str) -> None:
+        setattr(self, key, value)
+        if key == "pool" and value:
+            self.owner = ""
+        if key == "owner" and value:
+            self.pool = ""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {
+            "owner_id": self.owner or None,
+            "pool": self.pool or None,
+            "renewal_owner_id": self.renewal_owner or None,
+            "level": self.level,
+            "source": self.source,
+        }
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return imports.missing_targets(self.kind, self.mapping)
+
+    def stage_values(self) -> list[str]:
+        heading = self.mapping.columns.get("deal.stage")
+        return imports.distinct_values(self.sheet.rows, heading) if self.sheet and heading and self.kind == "deals" else []
+
+    async def preview(self) -> None:
+        """Every row through the domain's rules here, the first ones through the server's too."""
+        config, sheet = self.session.config, self.sheet
+        if config is None or sheet is None or self.missing:
+            self.problem = "required"
+            return
+        self.busy, self.problem = True, ""
+        try:
+            owners = {name: member for member, name in self.members}
+
+            def work() -> tuple[list[dict[str, Any]], list[RowProblem]]:
+                good, bad = [], []
+                for number, row in enumerate(sheet.rows, 2):
+                    prepared, found = imports.prepare(self.kind, self.mapping, config, number, row, owners)
+                    bad += found
+                    if prepared is not None:
+                        good.append(prepared)
+                return good, bad
+
+            self._prepared, problems = await asyncio.to_thread(work)
+            answers = await remote.preview(
+                self.session.services.gateway, self.session.store_id, self.kind, self.options, self._prepared[:PREVIEW_ROWS]
+            )
+            self.problems = [*problems, *_refusals(answers)]
+            self.counts = _count(answers)
+            self.step = "preview"
+        except Refused as refused:
+            self.problem = refused.code
+        except Problem as problem:
+            self.problem = problem.code
+        finally:
+            self.busy = False
+
+    @property
+    def good_rows(self) -> int:
+        return len(self._prepared)
+
+    async def commit(self) -> None:
+        """All batches, with progress; a batch that fails on the way is sent again, which changes nothing twice."""
+        if self.busy:
+            return
+        self.busy, self.problem, self.step, self.done_rows, self.counts, self._cancelled = True, "", "running", 0, {}, False
+        gateway, store = self.session.services.gateway, self.session.store_id
+        import_id = self.session.services.new_id()
+        refused: list[RowProblem] = []
+        try:
+            await remote.save_mapping(gateway, store, self.kind, self.kind, self.mapping)
+            for start in range(0, len(self._prepared), remote.BATCH):
+                if self._cancelled:
+                    break
+                answers = await self._send(import_id, self._prepared[start : start + remote.BATCH])
+                refused += _refusals(answers)
+                counted = _count(answers)
+                self.counts = {k: self.counts.get(k, 0) + counted.get(k, 0) for k in ("created", "updated", "unchanged", "refused")}
+                self.done_rows = min(start + remote.BATCH, len(self._prepared))
+            self.problems = [*(p for p in self.problems if p.row not in {r["row"] for r in self._prepared}), *refused]
+            self.step = "done"
+            self.runs = await remote.runs(gateway, store)
+        except Problem as problem:
+            self.problem, self.step = problem.code, "preview"
+        finally:
+            self.busy = False
+
+    async def _send(self, import_id, rows: list[dict[str, Any]]) -> list[RowAnswer]:
+        for attempt in range(3):
+            try:
+                return await remote.commit(
+                    self.session.services.gateway, self.session.store_id, import_id, self.kind, self.file_name, self.options, rows
+                )
+            except Refused:
+                raise
+            except Problem:
+                if attempt == 2:
+                    raise
+                await asyncio.sleep(1 + attempt)
+        return []
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def again(self) -> None:
+        self.step, self.sheet, self.file_name, self.problems, self.counts, self._prepared = "pick", None, "", [], {}, []
+
+    def error_file(self) -> str:
+        """The rows that were not taken, with the reason, as CSV that no spreadsheet will run."""
+        out = io.StringIO()
+        writer = csv.writer(out)
+        headings = self.sheet.headings if self.sheet else []
+        writer.writerow(["row", "field", "problem", "value", *headings])
+        for p in self.problems:
+            row = self.sheet.rows[p.row - 2] if self.sheet and 0 <= p.row - 2 < len(self.sheet.rows) else {}
+            writer.writerow([p.row, p.field, p.code, imports.neutral(p.value), *(imports.neutral(imports.cell_text(row.get(h))) for h in headings)])
+        return "\ufeff" + out.getvalue()
+
+
+def _count(answers: list[RowAnswer]) -> dict[str, int]:
+    return {status: sum(1 for a in answers if a.status == status) for status in ("created", "updated", "unchanged", "refused")}
+
+
+def _refusals(answers: list[RowAnswer]) -> list[RowProblem]:
+    return [
+        RowProblem(row=a.row, field=f"{e.get('form', '')}.{e.get('field', '')}".strip("."), code=str(e.get("code", "unexpected")))
+        for a in answers
+        if a.status == "refused"
+        for e in a.errors
+    ]

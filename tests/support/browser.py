@@ -1,0 +1,148 @@
+"""Drives a served Flet page in real Chromium through Flutter's semantics tree.
+
+`key=` does not reach the page: a control is found by the identifier of the ft.Semantics round it, an input by its label.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+# Blocked by the resolver, not by context.route(): routing switches the HTTP cache off.
+CHROME_ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-extensions", "--mute-audio", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+]  # fmt: skip
+# Without an Android user agent the page believes to be a desktop.
+ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36"
+PHONE = {
+    "user_agent": ANDROID,
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+    "locale": "zh-CN",
+    "timezone_id": "Asia/Shanghai",
+}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}, "locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
+RECORD_SOCKETS = """const W=window.WebSocket; window.__ws=[];
+  window.WebSocket=class extends W{constructor(...a){super(...a); window.__ws.push(this)}}"""
+
+
+def chromium_path() -> str | None:
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=CHROME_ARGS)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+class App:
+    """One person's page. Assert `errors == []` and `blocked` empty at the end."""
+
+    def __init__(self, opened: Browser, base: str, timeout: int = 20_000, **context) -> None:
+        self.base = base.rstrip("/")
+        self.context = opened.new_context(**(context or PHONE))
+        self.context.set_default_timeout(timeout)
+        expect.set_options(timeout=timeout)
+        self.page: Page = self.context.new_page()
+        self.page.add_init_script(RECORD_SOCKETS)
+        self.errors: list[str] = []
+        self.blocked: set[str] = set()
+        self.page.on("requestfailed", lambda request: self.blocked.add(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, path: str = "/") -> "App":
+        self.page.goto(self.base + path)
+        return self.ready()
+
+    def ready(self) -> "App":
+        """After every goto or reload: drawn, and the semantics tree is there."""
+        self.page.wait_for_function("()=>document.querySelector('flutter-view') && !document.getElementById('loading')", timeout=60_000)
+        self.page.wait_for_selector("flt-semantics-host flt-semantics", state="attached", timeout=30_000)
+        return self
+
+    # finding
+    def id(self, identifier: str) -> Locator:
+        return self.page.locator(f"[flt-semantics-identifier='{identifier}']")
+
+    def starting(self, prefix: str) -> Locator:
+        return self.page.locator(f"[flt-semantics-identifier^='{prefix}']")
+
+    def field(self, identifier: str) -> Locator:
+        return self.page.locator(
+            f"[flt-semantics-identifier='{identifier}'] :is(input,textarea), :is(input,textarea)[flt-semantics-identifier='{identifier}']"
+        ).first
+
+    def text(self, words: str) -> Locator:
+        return self.page.locator(f"flt-semantics-host :is([aria-label*='{words}'],span:text('{words}'),flt-semantics:text('{words}'))")
+
+    # seeing
+    def see(self, words: str) -> None:
+        expect(self.text(words).first).to_be_attached()
+
+    def gone(self, words: str) -> None:
+        expect(self.text(words)).to_have_count(0)
+
+    def see_id(self, identifier: str) -> None:
+        expect(self.id(identifier).first).to_be_attached()
+
+    def dump(self) -> str:
+        html = self.page.evaluate("document.querySelector('flt-semantics-host')?.innerHTML||''")
+        return re.sub(r' (style|spellcheck|autocorrect|autocomplete)="[^"]*"', "", html)
+
+    # doing
+    def tap(self, where: Locator | str) -> None:
+        target = (self.id(where) if isinstance(where, str) else where).first
+        button = target.locator("[role=button]").first
+        (button if button.count() else target).click()
+
+    def type(self, identifier: str, value: str, *, submit: bool = False) -> None:
+        """Never fill(): on an unfocused field it silently does nothing. insert_text carries Chinese."""
+        field = self.field(identifier)
+        field.click()
+        expect(field).to_be_focused()
+        # the field has focus a frame or two before Flutter attaches its editor; text sent in between is lost
+        self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 60))))")
+        if field.input_value():
+            self.page.keyboard.press("Control+A")
+            self.page.keyboard.press("Delete")
+        for attempt in range(3):
+            self.page.keyboard.insert_text(value)
+            try:
+                expect(field).to_have_value(value, timeout=2500)
+                break
+            except AssertionError:
+                if attempt == 2 or field.input_value():
+                    raise
+                field.click()
+        if submit:
+            self.page.keyboard.press("Enter")
+
+    def drop_connection(self) -> None:
+        """What a locked phone does: the websocket closes, the client comes back."""
+        before = self.page.evaluate("window.__ws.length")
+        self.page.evaluate("window.__ws[window.__ws.length-1].close()")
+        self.page.wait_for_function("n=>window.__ws.length>n && window.__ws[window.__ws.length-1].readyState===1", arg=before, timeout=20_000)
+        self.page.wait_for_timeout(800)  # the whole page is sent again; nothing in the page tells when
+
+    def sign_in(self, identifier: str, password: str) -> None:
+        self.type("identifier", identifier)
+        self.type("password", password)
+        self.tap("sign-in")
+
+    def shot(self, path: str) -> None:
+        self.page.wait_for_timeout(700)  # fonts arrive a moment after the words
+        self.page.screenshot(path=path)
+
+    def close(self) -> None:
+        self.context.close()
