@@ -230,7 +230,8 @@ begin
   end if;
   if o.reached then                                   -- default e: any contact counts; the customer's other follow-ups are answered by it
     update crm.tasks set status = 'done', conversation_id = v_id, closed_at = now()
-    where store_id = v_store and customer_id = v_customer and subject_id = v_customer and status = 'open' and removed_at is null and assignee_id = c.user_id
+    where store_id = v_store and customer_id = v_customer and subject_id = v_customer and status = 'open' and removed_at is null
+      and assignee_id is not distinct from c.user_id  -- with "=" the planner walks the whole queue of the member
       and why in ('cadence', 'next_contact', 'retry', 'first_contact') and subject_form = 'customer' and id is distinct from t.id;
   end if;
   update crm.customers set level = v_level, next_contact_on = case when o.reached or v_next is not null then v_next else next_contact_on end,
