@@ -22,6 +22,7 @@ create table crm.vehicles (
 comment on table crm.vehicles is 'A car a customer has: plate (capitals, no spaces), VIN, brand and series.';
 create index on crm.vehicles (store_id, customer_id);
 create index on crm.vehicles (store_id, plate);
+create index on crm.vehicles (store_id, vin) where vin is not null;   -- an import asks for plate or VIN of every row
 create index on crm.vehicles (store_id, plate_reversed);   -- any tail of a plate is a prefix of its reverse
 
 create table crm.policies (
