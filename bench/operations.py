@@ -1,0 +1,174 @@
+"""The measured operations: what a person does, the hand-written floor for it, and our call.
+
+Every floor answers the same question with the same rows as our call, in one statement, as the owner of the tables and
+past row security; it knows no rights, no masks, no validation, no operation log.
+"""
+
+import json
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import uuid6
+from psycopg.rows import dict_row
+
+from bench.generate import ADVISORS
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: the function of `api` and its arguments by name, as PostgREST and Lite take them."""
+
+    function: str
+    arguments: Row
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`floor` is SQL with %(name)s parameters of a subject; `call` makes our request from it; `goal` is the most O/F may be.
+
+    An operation that writes has a second floor, `bare`: the rows alone, with triggers and foreign keys resting. `peer_ms` is the
+    better peer's time for it on another machine of two cores (performance goals, first table)."""
+
+    key: str
+    title: str
+    subjects: str
+    floor: str
+    call: Callable[[Row], Call]
+    goal: float
+    bare: str | None = None
+    peer_ms: float | None = None
+
+    @property
+    def writes(self) -> bool:
+        return self.bare is not None
+
+
+def _push(verb: str, subject: Row, payload: Row, base_version: int | None = None) -> Call:
+    op = {"op_id": str(uuid6.uuid7()), "seq": 1, "verb": verb, "base_version": base_version, "payload": {"store_id": subject["store_id"], **payload}}
+    return Call("sync_push", {"device_id": subject["user_id"], "ops": [op]})
+
+
+def _search(subject: Row) -> Call:
+    return Call("search_customers", {"store_id": subject["store_id"], "words": subject["words"], "page_size": 50})
+
+
+# Subjects: whose hands, and on what. Drawn evenly over stores and people, so cost must follow a person's own rows.
+_CUSTOMER = """select c.store_id, c.owner_id as user_id, c.id as customer_id, c.level, {what} from crm.customers c {join}
+  where c.owner_id is not null and c.id = any (%(ids)s) and c.store_id = any (%(stores)s)"""
+
+_SEEN = "(k.owner_id = %(user_id)s or k.renewal_owner_id = %(user_id)s)"
+_FOUND = """select k.id, k.owner_id, k.renewal_owner_id, k.pool, k.last_contact_at, k.level_at, k.created_at, k.updated_at, k.version, k.change_no, k.name, k.phone,
+  k.wechat, k.gender, k.source, k.level, k.next_contact_on, k.need, k.preferred_time, k.do_not_call, k.custom from crm.customers k where k.store_id = %(store_id)s and k.removed_at is null and """
+
+_QUEUE_FLOOR = """
+select (select jsonb_agg(q) from (
+    select t.id, t.customer_id, t.why, t.rule, t.subject_form, t.subject_id, t.due_on, t.due_at, t.expires_on, t.rank, t.status, t.tries, t.snoozes, t.remark, t.version,
+      k.name, k.phone, k.level, k.do_not_call, k.need, k.last_contact_at
+    from crm.tasks t join crm.customers k on k.store_id = t.store_id and k.id = t.customer_id
+    where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s and t.status = 'open' and t.removed_at is null and t.due_on <= current_date
+    order by t.rank, t.due_on, t.id limit 50) q),
+  (select count(*) from crm.tasks t where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s and t.status = 'open' and t.removed_at is null and t.due_on <= current_date),
+  (select count(*) from crm.tasks t where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s and t.closed_at >= current_date and t.removed_at is null)"""
+
+_CARD_FLOOR = """
+select to_jsonb(k),
+  (select jsonb_agg(x order by x.created_at) from crm.companions x where x.store_id = k.store_id and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.created_at desc) from crm.vehicles x where x.store_id = k.store_id and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.expires_on desc) from crm.policies x where x.store_id = k.store_id and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.created_at desc) from crm.deals x where x.store_id = k.store_id and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.due_on) from crm.tasks x where x.store_id = k.store_id and x.customer_id = k.id and x.status in ('open', 'cancel_requested')),
+  (select jsonb_agg(x order by x.occurred_at desc) from (select v.*, m.name as author_name from crm.conversations v
+     left join crm.members m on m.store_id = v.store_id and m.user_id = v.author_id
+     where v.store_id = k.store_id and v.customer_id = k.id order by v.occurred_at desc limit 30) x)
+from crm.customers k where k.store_id = %(store_id)s and k.id = %(customer_id)s"""
+
+_LOG_FLOOR = """
+with talk as (
+  insert into crm.conversations (store_id, id, customer_id, author_id, task_id, method, outcome, reached, words, level_before, level_after, next_contact_on, occurred_at)
+  values (%(store_id)s, gen_random_uuid(), %(customer_id)s, %(user_id)s, %(task_id)s, 'call', 'interested', true, '已发报价,周末到店', %(level)s, %(level)s, current_date + 7, now())
+  returning id),
+cleared as (update crm.tasks set status = 'done', conversation_id = (select id from talk), closed_at = now(), tries = tries + 1 where store_id = %(store_id)s and id = %(task_id)s),
+planned as (update crm.customers set next_contact_on = current_date + 7, last_contact_at = now() where store_id = %(store_id)s and id = %(customer_id)s)
+insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on)
+values (%(store_id)s, %(customer_id)s, %(user_id)s, 'next_contact', %(customer_id)s, current_date + 7) returning id"""
+
+_MOVE_FLOOR = "update crm.deals set stage = 'visited', stage_at = now() where store_id = %(store_id)s and id = %(deal_id)s returning version"
+
+_DEAL_COUNTERS = """
+with moved as (update crm.deals set stage = 'visited', stage_at = now() where store_id = %(store_id)s and id = %(deal_id)s returning *)
+insert into crm.funnel_counts as c (store_id, pipeline, stage, owner_id, deals, amount_fen)
+select store_id, pipeline, x.stage, owner_id, x.n, x.n * amount_fen from moved cross join (values ('lead', -1), ('visited', 1)) x (stage, n) order by x.stage
+on conflict (store_id, pipeline, stage, owner_id) do update set deals = c.deals + excluded.deals, amount_fen = c.amount_fen + excluded.amount_fen"""
+
+_FUNNEL_SCAN = """
+select s.key, count(d.id), coalesce(sum(d.amount_fen), 0) from crm.stages s
+left join crm.deals d on d.store_id = s.store_id and d.pipeline = s.pipeline and d.stage = s.key and d.removed_at is null
+where s.store_id = %(store_id)s and s.pipeline = 'new_car' group by s.key, s.position order by s.position"""
+
+# (a manager's own queue is empty; he looks at an advisor's, as the meeting of the morning does)
+_MANAGER = "(select m.user_id from crm.members m where m.store_id = c.store_id and m.role = 'manager')"
+
+OPERATIONS = [
+    Operation("a", "today's queue, 50 rows", _CUSTOMER.format(what="1", join=""), _QUEUE_FLOOR,
+              lambda s: Call("today", {"store_id": s["store_id"], "page_size": 50}), 6, peer_ms=26),
+    Operation("a.manager", "an advisor's queue, seen by the manager", _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""), _QUEUE_FLOOR,
+              lambda s: Call("today", {"store_id": s["store_id"], "member_id": s["user_id"], "page_size": 50}), 6),
+    Operation("b", "customer card with history", _CUSTOMER.format(what="1", join=""), _CARD_FLOOR,
+              lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}), 6, peer_ms=56),
+    Operation("b.manager", "customer card, seen by the manager", _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""), _CARD_FLOOR,
+              lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}), 6),
+    Operation("c", "log a conversation + next task",
+              _CUSTOMER.format(what="t.id as task_id", join="join crm.tasks t on t.store_id = c.store_id and t.customer_id = c.id and t.assignee_id = c.owner_id and t.status = 'open' and t.removed_at is null"), _LOG_FLOOR,
+              lambda s: _push("log_conversation", s, {"id": str(uuid6.uuid7()), "customer_id": s["customer_id"], "task_id": s["task_id"], "outcome": "interested",
+                                                      "words": "已发报价,周末到店", "level": s["level"]}), 6, bare=_LOG_FLOOR, peer_ms=92),
+    Operation("d.phone", "find by phone tail", _CUSTOMER.format(what="right(c.phone, 4) as words", join=""),
+              _FOUND + "k.phone_tail = %(words)s and " + _SEEN + " limit 50", _search, 8, peer_ms=11),
+    Operation("d.plate", "find by plate tail", _CUSTOMER.format(what="right(v.plate, 5) as words, reverse(right(v.plate, 5)) as reversed", join="join crm.vehicles v on v.store_id = c.store_id and v.customer_id = c.id"),
+              _FOUND + "k.id in (select v.customer_id from crm.vehicles v where v.store_id = %(store_id)s and starts_with(v.plate_reversed, %(reversed)s)) and " + _SEEN + " limit 50", _search, 8),
+    Operation("d.name", "find by name", _CUSTOMER.format(what="c.name as words", join=""),
+              _FOUND + "k.name ilike '%%' || %(words)s || '%%' and " + _SEEN + " order by k.created_at desc limit 50", _search, 6, peer_ms=20),
+    Operation("d.pinyin", "find by pinyin", _CUSTOMER.format(what="left(c.pinyin, 6) as words", join=""),
+              _FOUND + "(starts_with(k.pinyin, %(words)s) or starts_with(k.initials, %(words)s)) and " + _SEEN + " limit 50", _search, 6),
+    Operation("d.name.manager", "find by name, seen by the manager", _CUSTOMER.format(what=f"c.name as words, {_MANAGER} as caller_id", join=""),
+              _FOUND + "k.name ilike '%%' || %(words)s || '%%' order by k.created_at desc limit 50", _search, 6),
+    Operation("d.phone.manager", "find by phone tail, seen by the manager", _CUSTOMER.format(what=f"right(c.phone, 4) as words, {_MANAGER} as caller_id", join=""),
+              _FOUND + "k.phone_tail = %(words)s limit 50", _search, 8),
+    Operation("e", "funnel of a store", _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""), _FUNNEL_SCAN,
+              lambda s: Call("funnel_report", {"store_id": s["store_id"], "pipeline": "new_car"}), 3, peer_ms=76),
+    Operation("g", "move a deal",
+              _CUSTOMER.format(what="d.id as deal_id", join="join crm.deals d on d.store_id = c.store_id and d.customer_id = c.id and d.pipeline = 'new_car' and d.stage = 'lead'"), _MOVE_FLOOR,
+              lambda s: _push("move_deal", s, {"id": s["deal_id"], "stage": "visited"}, 1), 8, bare=_DEAL_COUNTERS, peer_ms=29),
+]
+
+
+def subjects(owner: psycopg.Connection, operation: Operation, many: int, dice: random.Random, big_store: bool = False) -> Iterator[Row]:
+    """`many` subjects drawn at random, never the same twice for an operation that writes."""
+    first, stores = owner.execute("select max(id::text) filter (where size = 60000), array_agg(id) filter (where size <> 60000) from bench.stores").fetchone()  # type: ignore[misc]
+    top = owner.execute("select max(n) from bench.people").fetchone()[0]  # type: ignore[index]
+    low = owner.execute("select coalesce(min(n), 1) from bench.people where store_id = %s", (first,)).fetchone()[0] if big_store else 1  # type: ignore[index]
+    drawn = [dice.randrange(low, top + 1) for _ in range(many * 60)]
+    rows = owner.cursor(row_factory=dict_row).execute(
+        operation.subjects.encode(), {"ids": [str(_id(2, n)) for n in drawn], "stores": [first] if big_store else stores}).fetchall()
+    dice.shuffle(rows)
+    if len(rows) < many:
+        raise RuntimeError(f"operation {operation.key}: only {len(rows)} subjects of {many}")
+    for row in rows[:many]:
+        yield {key: str(value) if isinstance(value, uuid.UUID) else value for key, value in row.items()}
+
+
+def _id(kind: int, n: int) -> uuid.UUID:
+    return uuid.UUID(f"{1700000000000 + n:012x}7{kind:03x}8{n:015x}")
+
+
+def claims(subject: Row) -> str:
+    """What the token of the acting person says."""
+    return json.dumps({"sub": subject.get("caller_id") or subject["user_id"], "role": "authenticated"})
+
+
+__all__ = ["ADVISORS", "OPERATIONS", "Call", "Operation", "Row", "claims", "subjects"]
