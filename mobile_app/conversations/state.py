@@ -77,7 +77,8 @@ class LogConversation:
 
     def add_phrase(self, text: str) -> None:
         """A phrase is added to what was typed, never put in its place."""
-        self.set_words(f"{self.words.rstrip(',,。 ')},{text}" if self.words.strip() else text)
+        typed = self.words.rstrip(",,。 ")
+        self.set_words(f"{typed},{text}" if typed else text)
 
     async def save(self) -> None:
         """On disk, then the next card. Problems stay by their fields; nothing typed is lost."""

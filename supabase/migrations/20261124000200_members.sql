@@ -107,7 +107,8 @@ end $$;
 comment on function crm.my_pools is 'Pools whose customers the caller sees.';
 
 create function crm.may(p_store uuid, p_verb text) returns bool
-  language sql stable set search_path = '' as $$ select coalesce(p_verb = any ((crm.me(p_store)).verbs), false) $$;
+  language sql stable set search_path = ''
+  begin atomic select coalesce(p_verb = any ((crm.me(p_store)).verbs), false); end;   -- atomic: views call it for people without usage on crm
 comment on function crm.may is 'Whether the caller''s role in that store carries the verb.';
 
 create function crm.demand(p_store uuid, p_verb text) returns crm.caller

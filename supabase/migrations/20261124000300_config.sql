@@ -370,11 +370,12 @@ begin
     raise sqlstate 'PT409' using message = 'version_conflict', detail = now_version::text;
   end if;
   begin
+    perform now() at time zone coalesce(p_document #>> '{store,time_zone}', 'Asia/Shanghai'), (p_document #>> '{settings,cut_off}')::time,
+      (p_document #>> '{settings,snooze_limit}')::int;                              -- what verbs will cast later is cast now
     perform crm.apply_config(p_store, p_document);
   exception
-    when sqlstate 'PT409' or sqlstate 'PT422' then raise;
-    when check_violation or not_null_violation or foreign_key_violation or unique_violation or invalid_text_representation or null_value_not_allowed
-      or invalid_parameter_value or datatype_mismatch then
+    when sqlstate 'PT409' or sqlstate 'PT422' or serialization_failure or deadlock_detected then raise;
+    when others then
       raise log 'publish refused: % %', sqlstate, sqlerrm;
       raise sqlstate 'PT422' using message = 'invalid_config';
   end;

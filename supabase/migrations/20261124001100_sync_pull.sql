@@ -10,6 +10,11 @@ declare
   i int; t text; page jsonb; last jsonb; room int := least(greatest(coalesce(p_page, 200), 1), 500); rows jsonb := '{}'; removed jsonb := '{}'; gone jsonb; is_reset bool := false; book text; after_no bigint; after_id uuid; n int; version int;
 begin
   if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  if p_cursor is not null and not (jsonb_typeof(p_cursor) = 'object' and coalesce(p_cursor ->> 'since', '0') ~ '^\d{1,18}$' and coalesce(p_cursor ->> 'upto', '0') ~ '^\d{1,18}$'
+      and coalesce(p_cursor ->> 'table', '1') ~ '^[1-9]$' and coalesce(p_cursor #>> '{after,0}', '0') ~ '^\d{1,18}$'
+      and (p_cursor #>> '{after,1}' is null or crm.as_uuid(p_cursor #>> '{after,1}') is not null) and coalesce(p_cursor ->> 'reset', 'true') in ('true', 'false')) then
+    p_cursor := null;                                 -- not one of ours: begin anew
+  end if;
   select s.config_version into version from crm.stores s where s.id = p_store;
   stamp := c.role || ':' || c.scope || ':' || version;
   upto := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;

