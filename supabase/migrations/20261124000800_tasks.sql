@@ -79,10 +79,12 @@ end $$;
 create trigger tg_tasks__a_stamp before insert or update on crm.tasks for each row execute function crm.tg_record__stamp();
 create trigger tg_tasks__losses after update of assignee_id on crm.tasks for each row when (old.assignee_id <> new.assignee_id)
   execute function crm.tg_tasks__losses();
-create trigger tg_tasks__history after insert or update on crm.tasks for each row
+create trigger tg_tasks__born after insert on crm.tasks referencing new table as after_rows for each statement execute function crm.tg_record__born('task');
+create trigger tg_tasks__history after update on crm.tasks for each row
   execute function crm.tg_record__history('task', 'status', 'due_on', 'due_at', 'rank', 'assignee_id', 'remark', 'tries', 'snoozes', 'conversation_id', 'closed_at', 'removed_at');
 create trigger tg_approvals__a_stamp before insert or update on crm.approvals for each row execute function crm.tg_record__stamp();
-create trigger tg_approvals__history after insert or update on crm.approvals for each row
+create trigger tg_approvals__born after insert on crm.approvals referencing new table as after_rows for each statement execute function crm.tg_record__born('approval');
+create trigger tg_approvals__history after update on crm.approvals for each row
   execute function crm.tg_record__history('approval', 'status', 'decided_by', 'decided_at', 'remark', 'removed_at');
 
 alter table crm.tasks enable row level security;

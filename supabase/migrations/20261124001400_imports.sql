@@ -101,7 +101,7 @@ begin
   -- What is there already: by the list's own key, by phone and name, by plate or VIN. Each look-up enters an index, row by row.
   lines := array(
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
-        w.id, case when v.customer_id = w.id then v.id end, null, d.record_id, w.id is not null, v.customer_id = w.id, false, d.record_id is not null, '[]'::jsonb, l.n)::crm.import_line
+        w.id, case when v.customer_id = w.id then v.id end, null, d.record_id, w.id is not null, coalesce(v.customer_id = w.id, false), false, d.record_id is not null, '[]'::jsonb, l.n)::crm.import_line
     from unnest(lines) l
     left join lateral (
       select c.id from crm.import_keys k join crm.customers c on c.store_id = v_store and c.id = k.record_id and c.removed_at is null
