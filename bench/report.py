@@ -42,6 +42,10 @@ def _section(result: dict[str, Any]) -> str:
     if pulls := result.get("first_sync"):
         rows += ["", "First sync of an advisor's whole book at SQL level: " + "; ".join(
             f"{name}: {p['rows_per_second']:,} rows/s, a pull that brings nothing {p['nothing_new_ms']:.0f} ms" for name, p in pulls.items()) + " (goal 2,000 rows/s)."]
+    if lists := result.get("imports"):
+        rows += ["", f"Import of {next(iter(lists.values()))['rows']:,} new leads, checked and looked for among those there: " + "; ".join(
+            f"{name}: {i['rows_per_second']:,} rows/s, COPY {i['copy_rows_per_second']:,} ({i['copy_rows_per_second'] / i['rows_per_second']:.1f}×), "
+            f"the same list again {i['again_rows_per_second']:,} rows/s" for name, i in lists.items()) + " (goal 2,000 rows/s and ≤8× of COPY)."]
     for name, r in result["rules"].items():
         rate = r["first"]["tasks"] / max(r["first"]["seconds"], 0.1)
         rows += ["", f"Nightly rules over {r['stores']} stores ({name}): {r['first']['tasks']:,} tasks in {r['first']['seconds']} s = {rate:,.0f} a second, "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import uuid6
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
@@ -52,6 +53,7 @@ def main() -> None:
         if "1m" in databases:
             result["big_store"] = measure(stack, {"1m": databases["1m"]}, [o for o in chosen if not o.writes], 60, big_store=True)
         result["first_sync"] = {name: first_sync(stack, database) for name, database in databases.items()}
+        result["imports"] = {name: imports(stack, database) for name, database in databases.items()}
         result["memory_mb"] = {"api (node)": resident_mb(_node(stack))}
         result["rules"] = {name: rules(stack, database) for name, database in list(databases.items())[-1:]}
     if not options.keep:
@@ -137,6 +139,40 @@ def first_sync(stack: Stack, database: str, people: int = 10) -> dict[str, Any]:
                 rows, seconds, more = rows + sum(len(r) for r in page["rows"].values()), seconds + took, page["more"]
     say(f"first sync: {rows} rows in {seconds:.2f} s; nothing new {sorted(idle)[len(idle) // 2] * 1000:.0f} ms")
     return {"people": people, "rows": rows, "rows_per_second": round(rows / seconds), "nothing_new_ms": round(sorted(idle)[len(idle) // 2] * 1000, 1)}
+
+
+def imports(stack: Stack, database: str, rows: int = 10_000) -> dict[str, Any]:
+    """A list of new leads by import_commit, 500 rows a call, then the same list again; the floor is COPY with triggers and foreign keys resting."""
+    with psycopg.connect(make_conninfo(stack.db_url, dbname=database), autocommit=True) as db:
+        store, manager, advisor = db.execute("""select s.id::text, (select user_id::text from crm.members m where m.store_id = s.id and m.role = 'manager'),
+            (select min(user_id::text) from crm.members m where m.store_id = s.id and m.role = 'advisor') from bench.stores s where s.no = 2""").fetchone()  # type: ignore[misc]
+        mark = time.time_ns() // 1000 % 10**8
+        leads: list[dict[str, Any]] = [{"row": n, "key": f"{mark}-{n}", "customer": {"name": f"王{n}", "phone": f"199{(mark + n) % 10**8:08d}", "need": "看七座"}} for n in range(rows)]
+        options = {"owner_id": advisor, "source": "online", "level": "intent"}
+        seconds, created = [], []
+        for _ in range(2):
+            list_id, started, made = str(uuid6.uuid7()), time.perf_counter(), 0
+            for first in range(0, rows, 500):
+                with db.transaction():
+                    db.execute("select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true)",
+                               (json.dumps({"sub": manager, "role": "authenticated"}), manager))
+                    answers = db.execute("select api.import_commit(%s, %s, 'customers', 'bench.csv', %s, %s)",
+                                         (store, list_id, Jsonb(options), Jsonb(leads[first : first + 500]))).fetchone()[0]  # type: ignore[index]
+                made += sum(answer["status"] == "created" for answer in answers)
+            seconds.append(time.perf_counter() - started)
+            created.append(made)
+        if created != [rows, 0]:
+            raise RuntimeError(f"the import made {created} records instead of {rows} and none")
+    with psycopg.connect(make_conninfo(stack.admin_db_url, dbname=database), autocommit=True) as db:
+        db.execute("set session_replication_role = replica")
+        started = time.perf_counter()
+        with db.cursor().copy("copy crm.customers (store_id, id, owner_id, name, phone, source, level, need) from stdin") as copy:
+            for lead in leads:
+                customer = lead["customer"]
+                copy.write_row((store, str(uuid6.uuid7()), advisor, customer["name"], customer["phone"], "online", "intent", customer["need"]))
+        copied = time.perf_counter() - started
+    say(f"import of {rows}: ours {seconds[0]:.1f} s, again {seconds[1]:.1f} s, copy {copied:.2f} s")
+    return {"rows": rows, "rows_per_second": round(rows / seconds[0]), "again_rows_per_second": round(rows / seconds[1]), "copy_rows_per_second": round(rows / copied)}
 
 
 def rules(stack: Stack, database: str) -> dict[str, Any]:
