@@ -10,14 +10,14 @@ export npm_config_update_notifier := false
 .DEFAULT_GOAL := help
 
 help: ## show this
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z][a-z -]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
 
 env: $(STAMPS)/python $(STAMPS)/stack $(STAMPS)/fonts ## install everything the demo needs (once; later without any network)
 
 $(STAMPS)/python: requirements.lock
 	@echo "· making the Python environment"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -q "uv==0.13.9"
 	@$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
 	@mkdir -p $(STAMPS) && touch $@

