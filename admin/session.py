@@ -66,8 +66,9 @@ class AdminSession:
         await self.load_config()
 
     async def sign_out(self) -> None:
+        self.phase = "signed_out"  # first: no page may be drawn for nobody
         await self.services.gateway.keeper.sign_out()
-        self.me, self.config, self.memberships, self.phase = None, None, [], "signed_out"
+        self.me, self.config, self.memberships = None, None, []
 
     def guard(self, problem: Problem) -> None:
         """A definite "signed out" leads back to the door."""

@@ -23,7 +23,7 @@ def panel_view(page: str, title: str, *blocks: ft.Control, problem: str = "", ac
     """A page of the panel."""
     session, _ = use_admin(), use_text()
     pages = [p for p, (_route, _a, _b, verb) in PAGES.items() if session.me and session.me.may(verb)]
-    rail = ft.NavigationRail(
+    rail = ft.Container() if len(pages) < 2 else ft.NavigationRail(
         selected_index=pages.index(page) if page in pages else 0, label_type=ft.NavigationRailLabelType.ALL, min_width=104, group_alignment=-1,
         leading=ft.Container(ft.Icon(ft.Icons.DIRECTIONS_CAR_FILLED, size=32, color=ft.Colors.PRIMARY), padding=12),
         on_change=lambda e: e.page.navigate(PAGES[pages[int(e.data)]][0]),

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -195,10 +195,11 @@ class Session:
 
     async def sign_out(self) -> None:
         """The book and what waits in it stay sealed on the device: only the same person opens them again."""
+        self.phase = "signed_out"  # first: no screen may be drawn for nobody
         await self._leave_book()
         await self.services.gateway.keeper.sign_out()
         await self.services.preferences.set("memberships", None)
-        self.me, self.config, self.memberships, self.phase, self.sync = None, None, [], "signed_out", SyncState()
+        self.me, self.config, self.memberships, self.sync, self.notice = None, None, [], SyncState(), None
 
     async def close(self) -> None:
         """The page is gone."""
@@ -209,7 +210,7 @@ class Session:
     async def act(self, verb: str, payload: dict, *, base_version: int | None = None, title: str = "") -> UUID:
         """Do something: it is on disk when this returns, and on its way."""
         op_id = await self.book.outbox.add(verb, payload, now=self.now(), base_version=base_version, title=title)
-        self.revision += 1
+        self._one_more_waits()
         self.book.sync.wake()
         return op_id
 
@@ -231,8 +232,13 @@ class Session:
     async def undo(self, op_id: UUID) -> None:
         self.notice = None
         await self.book.outbox.undo(op_id, now=self.now())
-        self.revision += 1
+        self._one_more_waits()
         self.book.sync.wake()
+
+    def _one_more_waits(self) -> None:
+        """The mark says "not sent yet" from the first moment, not from the next round of the loop."""
+        self.sync = replace(self.sync, waiting=self.sync.waiting + 1)
+        self.revision += 1
 
     async def keep_settings(self) -> None:
         chosen = {

@@ -49,7 +49,7 @@ def MembersScreen() -> ft.View:
                 ft.Text(words),
                 ft.Row(
                     [
-                        identified("invitation-code", ft.Text(state.code.code, theme_style=ft.TextThemeStyle.HEADLINE_SMALL, selectable=True)),
+                        identified("invitation-code", ft.Text(state.code.code, theme_style=ft.TextThemeStyle.HEADLINE_SMALL)),
                         ft.OutlinedButton(_("Copy"), action=ft.CopyToClipboard(state.code.code)),
                     ]
                 ),

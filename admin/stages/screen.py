@@ -63,7 +63,7 @@ def StageRow(state: Stages, index: int, stage, **_key) -> ft.Control:
     name = identified(
         f"stage-name-{index}",
         ft.TextField(
-            value=_.label(stage.label),
+            value=stage.label.get(_.language, _.label(stage.label)),
             dense=True,
             border_radius=10,
             label=_("Name"),

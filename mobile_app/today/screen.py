@@ -24,7 +24,7 @@ def TodayScreen() -> ft.View:
         "toggle-list", ft.Icons.VIEW_AGENDA_OUTLINED if state.show_list else ft.Icons.LIST, _("Show the list"), act(state.toggle_list)
     )
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(session.pull_now))
-    if not state.loaded or (not state.due and not session.sync.complete and not session.sync.trouble and not state.done):
+    if not state.loaded or not (session.sync.complete or session.sync.trouble):  # half a queue would jump under the thumb
         return tab_view("today", _("Today"), ft.Container(Skeleton(3), expand=True), actions=[refresh])
     if state.current is None:
         text = (

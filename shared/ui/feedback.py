@@ -10,7 +10,7 @@ import flet as ft
 from shared.domain.problems import Problem
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.theme import EDGE, GAP
-from shared.ui.view import component
+from shared.ui.view import component, revive
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,9 @@ def act(action: Callable[..., Any], *args: Any) -> Callable[..., Any]:
     """
     state = getattr(action, "__self__", None)
 
-    async def run(_event: object = None) -> None:
+    async def run(event: Any = None) -> None:
+        if (page := getattr(event, "page", None)) is not None:
+            revive(page)
         try:
             result = action(*args)
             if inspect.isawaitable(result):

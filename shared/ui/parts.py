@@ -15,7 +15,8 @@ MAX_ROWS = 200  # controls of a list that the server keeps and compares; more be
 
 
 def identified(identifier: str, control: ft.Control, **semantics: Any) -> ft.Control:
-    return ft.Semantics(identifier=identifier, content=control, **semantics)
+    """A name for tests and screen readers. It is the key too: Flutter keeps the old identifier of a node that is only changed."""
+    return ft.Semantics(key=identifier, identifier=identifier, content=control, **semantics)
 
 
 def primary_button(
@@ -37,7 +38,7 @@ def text_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData
 
 def icon_button(identifier: str, icon: ft.IconData, name: str, on_click: Any, **properties: Any) -> ft.Control:
     """A bare icon with a name for those who cannot see it."""
-    return ft.Semantics(identifier=identifier, label=name, button=True, content=ft.IconButton(icon, tooltip=name, on_click=on_click, **properties))
+    return ft.Semantics(key=identifier, identifier=identifier, label=name, button=True, content=ft.IconButton(icon, tooltip=name, on_click=on_click, **properties))
 
 
 def docked(*controls: ft.Control) -> ft.Control:
@@ -75,6 +76,7 @@ def chip(identifier: str, label: str, *, selected: bool, on_click: Any, icon: ft
     inside: list[ft.Control] = [ft.Icon(icon, size=18, color=ink)] if icon else []
     inside.append(ft.Text(label, color=ink, weight=ft.FontWeight.W_600 if selected else None))
     return ft.Semantics(
+        key=identifier,
         identifier=identifier,
         button=True,
         selected=selected,

@@ -35,9 +35,16 @@ def watch_connection(page: ft.Page, connection: Connection) -> None:
     """Count the client's returns. Called once per page."""
 
     def returned(_: object) -> None:
+        revive(page)
         connection.epoch += 1
 
     page.on_connect = returned
+
+
+def revive(page: ft.Page) -> None:
+    """Start the page's update loop again if an error in a control ended it; nothing happens while it lives. A control that does not
+    validate (a navigation bar with one tab) ends it silently, and from then on no tap changes the screen."""
+    page.session.start_updates_scheduler()
 
 
 def error_card() -> ft.Control:

@@ -31,6 +31,14 @@ DESKTOP = {"viewport": {"width": 1280, "height": 800}, "locale": "zh-CN", "timez
 RECORD_SOCKETS = """const W=window.WebSocket; window.__ws=[];
   window.WebSocket=class extends W{constructor(...a){super(...a); window.__ws.push(this)}}"""
 
+# Resolves when the semantics tree has not changed for a quarter of a second: a tap on a page that is still being laid out
+# lands where the button was.
+QUIET = """() => new Promise(done => { const host = document.querySelector('flt-semantics-host'); if (!host) return done(false);
+  let timer = setTimeout(() => finish(true), 250); const limit = setTimeout(() => finish(false), 4000);
+  const watch = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(() => finish(true), 250); });
+  const finish = (ok) => { watch.disconnect(); clearTimeout(timer); clearTimeout(limit); done(ok); };
+  watch.observe(host, {subtree: true, childList: true, attributes: true, characterData: true}); })"""
+
 
 def chromium_path() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -69,6 +77,10 @@ class App:
         """After every goto or reload: drawn, and the semantics tree is there."""
         self.page.wait_for_function("()=>document.querySelector('flutter-view') && !document.getElementById('loading')", timeout=60_000)
         self.page.wait_for_selector("flt-semantics-host flt-semantics", state="attached", timeout=30_000)
+        # a page that came back is sent a second time as a whole; a tap before that reaches controls that are gone
+        self.page.wait_for_function("()=>window.__ws.length && window.__ws[window.__ws.length-1].readyState===1", timeout=30_000)
+        self.page.evaluate(QUIET)
+        self.page.evaluate(QUIET)
         return self
 
     # finding
@@ -102,12 +114,16 @@ class App:
 
     # doing
     def tap(self, where: Locator | str) -> None:
+        self.page.bring_to_front()  # a page behind another never has the focus
+        self.page.evaluate(QUIET)
         target = (self.id(where) if isinstance(where, str) else where).first
         button = target.locator("[role=button]").first
         (button if button.count() else target).click()
 
     def type(self, identifier: str, value: str, *, submit: bool = False) -> None:
         """Never fill(): on an unfocused field it silently does nothing. insert_text carries Chinese."""
+        self.page.bring_to_front()
+        self.page.evaluate(QUIET)
         field = self.field(identifier)
         field.click()
         expect(field).to_be_focused()
