@@ -9,7 +9,7 @@ from shared.domain.imports import ImportMapping
 from shared.domain.instants import Instant
 from shared.gateway.client import Gateway, parsed
 
-BATCH = 250  # rows of one call: progress shows, and no phone waits behind it for long
+BATCH = 500  # rows of one call: progress shows, and no phone waits behind it for long
 
 
 class RowAnswer(BaseModel):

@@ -25,7 +25,7 @@ create table crm.import_keys (
   made bool not null,
   primary key (store_id, kind, form, key));
 comment on table crm.import_keys is 'Which record a row of a list became, and whether that import made it: importing again finds the same one, and a revert will know what to take back.';
-create index on crm.import_keys (store_id, import_id);
+create index on crm.import_keys (import_id);            -- not by store: without statistics the planner would prefer it for look-ups by key
 create index on crm.policies (store_id, policy_number) where policy_number is not null;
 
 create table crm.import_mappings (
@@ -89,62 +89,68 @@ begin
   lines := array(
     select (n, r -> 'row', key, customer, vehicle, policy, deal, car, coalesce('no:' || (policy ->> 'policy_number'),
         concat_ws('/', coalesce(car, key), policy ->> 'kind', left(policy ->> 'expires_on', 4))), coalesce(left(r ->> 'deal_key', 200), key),
-        null, null, null, null, false, false, false, false, '[]'::jsonb, n)::crm.import_line
+        null, null, null, null, false, false, false, false, malformed, n)::crm.import_line
     from (
       select q.*, case when q.vehicle is not null then coalesce('plate:' || (q.vehicle ->> 'plate'), 'vin:' || (q.vehicle ->> 'vin'), left(concat_ws('/', q.key, q.vehicle ->> 'brand', q.vehicle ->> 'series'), 200)) end as car
       from (
         select e.n::int as n, e.r, nullif(left(e.r ->> 'key', 200), '') as key, case jsonb_typeof(e.r -> 'customer') when 'object' then e.r -> 'customer' else '{}' end as customer,
           case jsonb_typeof(e.r -> 'vehicle') when 'object' then e.r -> 'vehicle' end as vehicle, case jsonb_typeof(e.r -> 'policy') when 'object' then e.r -> 'policy' end as policy,
-          case jsonb_typeof(e.r -> 'deal') when 'object' then e.r -> 'deal' end as deal
+          case jsonb_typeof(e.r -> 'deal') when 'object' then e.r -> 'deal' end as deal,
+          (select coalesce(jsonb_agg(jsonb_build_object('form', x.key, 'field', 'row', 'code', 'invalid')), '[]') from jsonb_each(e.r) x
+            where x.key in ('customer', 'vehicle', 'policy', 'deal') and jsonb_typeof(x.value) <> 'object') as malformed
         from jsonb_array_elements(p_rows) with ordinality e (r, n)) q) p order by n);
 
-  -- What is there already: by the list's own key, by phone and name, by plate or VIN. Each look-up enters an index, row by row.
+  -- What is there already: by the list's own key, by phone and name, by plate or VIN. Each look-up enters an index, row by row;
+  -- scalar subqueries on bare columns, since under row rules ->> and even coalesce may not be evaluated before them: no index then.
   lines := array(
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
-        w.id, case when v.customer_id = w.id then v.id end, null, d.record_id, w.id is not null, coalesce(v.customer_id = w.id, false), false, d.record_id is not null, '[]'::jsonb, l.n)::crm.import_line
-    from unnest(lines) l
+        w.id, case when v.customer_id = w.id then v.id end, null, d.record_id, w.id is not null, coalesce(v.customer_id = w.id, false), false, d.record_id is not null, l.errors, l.n)::crm.import_line
+    from (select x.*, x.customer ->> 'phone' as phone, right(x.customer ->> 'phone', 4) as tail, x.vehicle ->> 'plate' as plate, x.vehicle ->> 'vin' as vin,
+        x.policy ->> 'policy_number' as policy_number, date_part('year', crm.as_date(x.policy -> 'expires_on')) as expiry_year from unnest(lines) x offset 0) l
     left join lateral (
-      select c.id from crm.import_keys k join crm.customers c on c.store_id = v_store and c.id = k.record_id and c.removed_at is null
+      select (select c.id from crm.customers c where c.store_id = v_store and c.id = k.record_id and c.removed_at is null) as id from crm.import_keys k
       where k.store_id = v_store and k.kind = p_kind and k.form = 'customer' and k.key = l.key limit 1) k on true
     left join lateral (
-      select c.id from crm.customers c
-      where k.id is null and c.store_id = v_store and c.phone_tail = right(l.customer ->> 'phone', 4) and c.phone = l.customer ->> 'phone' and c.removed_at is null
-        and crm.same_person(c.name, l.customer ->> 'name') order by c.created_at, c.id limit 1) p on true
+      select min(c.id::text)::uuid as id from crm.customers c
+      where k.id is null and l.phone is not null and c.store_id = v_store and c.phone_tail = l.tail and c.phone = l.phone and c.removed_at is null
+        and crm.same_person(c.name, l.customer ->> 'name')) p on true
     left join lateral (
       select x.id, x.customer_id from (
-        select y.id, y.customer_id, 1 as place from crm.import_keys i join crm.vehicles y on y.store_id = v_store and y.id = i.record_id and y.removed_at is null
-          where i.store_id = v_store and i.kind = p_kind and i.form = 'vehicle' and i.key = l.vehicle_key
-        union all select y.id, y.customer_id, 2 from crm.vehicles y where y.store_id = v_store and y.plate = l.vehicle ->> 'plate' and y.removed_at is null
-        union all select y.id, y.customer_id, 3 from crm.vehicles y where y.store_id = v_store and y.vin = l.vehicle ->> 'vin' and y.removed_at is null) x
-      order by x.customer_id is distinct from coalesce(k.id, p.id), x.place limit 1) v on true
-    left join lateral (select c.id from crm.customers c where c.store_id = v_store and c.id = coalesce(k.id, p.id, v.customer_id) and c.removed_at is null) w on true
+        select i.record_id as id, (select y.customer_id from crm.vehicles y where y.store_id = v_store and y.id = i.record_id and y.removed_at is null) as customer_id, 1 as place
+          from crm.import_keys i where i.store_id = v_store and i.kind = p_kind and i.form = 'vehicle' and i.key = l.vehicle_key and l.vehicle_key is not null
+        union all select y.id, y.customer_id, 2 from crm.vehicles y where l.plate is not null and y.store_id = v_store and y.plate = l.plate and y.removed_at is null
+        union all select y.id, y.customer_id, 3 from crm.vehicles y where l.vin is not null and y.store_id = v_store and y.vin = l.vin and y.removed_at is null) x
+      where x.customer_id is not null order by x.customer_id is distinct from coalesce(k.id, p.id), x.place limit 1) v on true
+    cross join lateral (select coalesce(k.id, p.id, v.customer_id) as id offset 0) f
+    cross join lateral (select (select c.id from crm.customers c where c.store_id = v_store and c.id = f.id and c.removed_at is null) as id offset 0) w
     left join lateral (
-      select i.record_id from crm.import_keys i join crm.deals y on y.store_id = v_store and y.id = i.record_id and y.removed_at is null
+      select (select y.id from crm.deals y where y.store_id = v_store and y.id = i.record_id and y.removed_at is null) as record_id from crm.import_keys i
       where l.deal is not null and i.store_id = v_store and i.kind = p_kind and i.form = 'deal' and i.key = l.deal_key limit 1) d on true
     order by l.n);
   lines := array(
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
-        l.customer_id, l.vehicle_id, y.id, l.deal_id, l.knows_customer, l.knows_vehicle, y.id is not null, l.knows_deal, '[]'::jsonb, l.n)::crm.import_line
-    from unnest(lines) l
+        l.customer_id, l.vehicle_id, y.id, l.deal_id, l.knows_customer, l.knows_vehicle, y.id is not null, l.knows_deal, l.errors, l.n)::crm.import_line
+    from (select x.*, x.customer ->> 'phone' as phone, right(x.customer ->> 'phone', 4) as tail, x.vehicle ->> 'plate' as plate, x.vehicle ->> 'vin' as vin,
+        x.policy ->> 'policy_number' as policy_number, date_part('year', crm.as_date(x.policy -> 'expires_on')) as expiry_year from unnest(lines) x offset 0) l
     left join lateral (
       select x.id from (
-        select y.id, 1 as place from crm.import_keys i join crm.policies y on y.store_id = v_store and y.id = i.record_id and y.customer_id = l.customer_id and y.removed_at is null
-          where i.store_id = v_store and i.kind = p_kind and i.form = 'policy' and i.key = l.policy_key
+        select (select y.id from crm.policies y where y.store_id = v_store and y.id = i.record_id and y.customer_id = l.customer_id and y.removed_at is null) as id, 1 as place
+          from crm.import_keys i where i.store_id = v_store and i.kind = p_kind and i.form = 'policy' and i.key = l.policy_key
         union all select y.id, 2 from crm.policies y
-          where y.store_id = v_store and y.policy_number = l.policy ->> 'policy_number' and y.customer_id = l.customer_id and y.removed_at is null
+          where l.policy_number is not null and y.store_id = v_store and y.policy_number = l.policy_number and y.customer_id = l.customer_id and y.removed_at is null
         union all select y.id, 3 from crm.policies y
-          where y.store_id = v_store and y.vehicle_id = l.vehicle_id and y.customer_id = l.customer_id and y.removed_at is null
-            and date_part('year', y.expires_on) = date_part('year', crm.as_date(l.policy -> 'expires_on')) and coalesce(y.kind = l.policy ->> 'kind', true)
-            and (y.policy_number is null or l.policy ->> 'policy_number' is null)) x
-      where l.policy is not null and l.customer_id is not null order by x.place limit 1) y on true
+          where l.vehicle_id is not null and y.store_id = v_store and y.vehicle_id = l.vehicle_id and y.customer_id = l.customer_id and y.removed_at is null
+            and date_part('year', y.expires_on) = l.expiry_year and coalesce(y.kind = l.policy ->> 'kind', true)
+            and (y.policy_number is null or l.policy_number is null)) x
+      where l.policy is not null and l.customer_id is not null and x.id is not null order by x.place limit 1) y on true
     order by l.n);
 
   -- The forms' own rules; what a new record must have is asked of new ones.
   lines := array(
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
         l.customer_id, l.vehicle_id, l.policy_id, l.deal_id, l.knows_customer, l.knows_vehicle, l.knows_policy, l.knows_deal,
-        e.errors || case when l.key is null then '[{"form": "customer", "field": "key", "code": "required"}]' else '[]'::jsonb end
-          || case when l.deal is not null and s.key is null then '[{"form": "deal", "field": "stage", "code": "option"}]' else '[]'::jsonb end
+        l.errors || e.errors || case when l.key is null then '[{"form": "customer", "field": "key", "code": "required"}]' else '[]'::jsonb end
+          || case when (l.deal is not null or p_kind = 'deals') and s.key is null then '[{"form": "deal", "field": "stage", "code": "option"}]' else '[]'::jsonb end
           || case when l.deal ->> 'stage_on' is not null and crm.as_date(l.deal -> 'stage_on') is null then '[{"form": "deal", "field": "stage_on", "code": "date"}]' else '[]'::jsonb end
           || case when l.deal ->> 'owner_id' is not null and m.user_id is null then '[{"form": "deal", "field": "owner_id", "code": "option"}]' else '[]'::jsonb end, l.n)::crm.import_line
     from unnest(lines) l
@@ -298,6 +304,9 @@ begin
         or (x.policy_id is not null and not x.knows_policy and x.n = min(x.n) over (partition by x.policy_id)) or (x.deal_id is not null and not x.knows_deal and x.n = min(x.n) over (partition by x.deal_id)) as is_new
       from unnest(good) x) g on g.n = l.n);
 end $$;
+
+-- Planned anew for each batch: a plan kept from when the store was empty would walk the store for every row of the twentieth batch;
+alter function crm.import_lines(crm.caller, uuid, text, jsonb, jsonb) set plan_cache_mode = force_custom_plan;
 
 create function crm.import_batch(p_store uuid, p_import uuid, p_kind text, p_options jsonb, p_rows jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
