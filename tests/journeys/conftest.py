@@ -120,7 +120,7 @@ def make_task(operator, people) -> Callable[..., tuple[str, str]]:
             (store, owner, pool, renewal, name),
         ).fetchone()[0]
         task = operator.execute(
-            "insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, rank) values (%s, %s, %s, 'manual', %s, (now() at time zone 'Asia/Shanghai')::date - 30, 1) returning id",
+            "insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, rank) values (%s, %s, %s, 'manual', %s, (now() at time zone 'Asia/Shanghai')::date - 60, 0) returning id",
             (store, customer, user.user_id, customer),
         ).fetchone()[0]
         return str(customer), str(task)
