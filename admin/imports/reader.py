@@ -17,11 +17,16 @@ MAX_BYTES, MAX_UNPACKED, MAX_RATIO, MAX_ROWS, MAX_COLUMNS, MAX_CELL = 20_000_000
 
 @dataclass(frozen=True)
 class Sheet:
-    """Headings and rows; rows are numbered as in the file, the heading being row 1."""
+    """Headings and rows, and the number each row has in the file, the first line being 1."""
 
     headings: list[str]
     rows: list[dict[str, Any]]
+    numbers: list[int]
     encoding: str = ""
+
+    def numbered(self) -> list[tuple[int, dict[str, Any]]]:
+        """Each row with its number in the file: empty lines count, though they are no rows."""
+        return list(zip(self.numbers, self.rows, strict=True))
 
 
 def read(file: Path, name: str) -> Sheet:
@@ -30,16 +35,16 @@ def read(file: Path, name: str) -> Sheet:
         raise Refused("file_too_large")
     data = file.read_bytes()
     table, encoding = (_workbook(data), "xlsx") if data[:2] == b"PK" else _text(data, name)
-    table = [row for row in table if any(cell not in (None, "") for cell in row)]
-    if len(table) < 2:
+    filled = [(number, row) for number, row in enumerate(table, 1) if any(cell not in (None, "") for cell in row)]
+    if len(filled) < 2:
         raise Refused("file_empty")
-    if len(table) - 1 > MAX_ROWS:
+    if len(filled) - 1 > MAX_ROWS:
         raise Refused("too_many_rows")
-    if len(table[0]) > MAX_COLUMNS:
+    if len(filled[0][1]) > MAX_COLUMNS:
         raise Refused("too_many_columns")
-    headings = _headings(table[0])
-    rows = [{h: _short(cell) for h, cell in zip(headings, row, strict=False)} for row in table[1:]]
-    return Sheet(headings, rows, encoding)
+    headings = _headings(filled[0][1])
+    rows = [{h: _short(cell) for h, cell in zip(headings, row, strict=False)} for _number, row in filled[1:]]
+    return Sheet(headings, rows, [number for number, _row in filled[1:]], encoding)
 
 
 def _workbook(data: bytes) -> list[list[Any]]:
@@ -49,12 +54,14 @@ def _workbook(data: bytes) -> list[list[Any]]:
             unpacked = sum(i.file_size for i in archive.infolist())
             if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * max(len(data), 1):
                 raise Refused("file_too_large")
+            if archive.testzip():  # unpacks piece by piece no further than declared: a size that lies ends here
+                raise Refused("file_unreadable")
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
         if sheet.total_width > MAX_COLUMNS:
             raise Refused("too_many_columns")
         if sheet.total_height > MAX_ROWS + 1:
             raise Refused("too_many_rows")
-        return sheet.to_python()
+        return sheet.to_python(skip_empty_area=False)  # else rows would be numbered from the first filled one
     except Refused:
         raise
     except Exception as error:  # calamine raises its own kinds for each broken part
@@ -63,7 +70,9 @@ def _workbook(data: bytes) -> list[list[Any]]:
 
 def _text(data: bytes, name: str) -> tuple[list[list[Any]], str]:
     if b"\x00" in data[:4000] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        raise Refused("file_unreadable")
+        if b"\x00" in data[:4000:2] or len(data) % 2:
+            raise Refused("file_unreadable")
+        data = b"\xff\xfe" + data  # UTF-16 that forgot to say so
     text, encoding = _decoded(data)
     sample = text[:20_000]
     counts = {mark: sample.split("\n", 1)[0].count(mark) for mark in (",", ";", "\t", "|")}

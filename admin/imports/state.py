@@ -90,7 +90,7 @@ class ImportList:
                 return saved.mapping
         guessed = imports.guess(self.kind, sheet.headings)
         pipeline = self.session.config.pipelines[0].key if self.session.config else ""
-        return guessed.model_copy(update={"pipeline": pipeline})
+        return imports.tuned(guessed, sheet.rows).model_copy(update={"pipeline": pipeline})
 
     def map_column(self, target: str, heading: str) -> None:
         columns = {k: v for k, v in self.mapping.columns.items() if k != target}
@@ -101,6 +101,11 @@ class ImportList:
     def map_value(self, target: str, text: str, key: str) -> None:
         of_target = {**self.mapping.values.get(target, {}), text: key}
         self.mapping = self.mapping.model_copy(update={"values": {**self.mapping.values, target: {k: v for k, v in of_target.items() if v}}})
+
+    def set_default(self, target: str, text: str) -> None:
+        """What an empty cell of that column stands for; empty takes the choice back."""
+        defaults = {**self.mapping.defaults, target: text}
+        self.mapping = self.mapping.model_copy(update={"defaults": {k: v for k, v in defaults.items() if v}})
 
     def set_mapping(self, **changes: Any) -> None:
         self.mapping = self.mapping.model_copy(update=changes)
@@ -140,16 +145,7 @@ class ImportList:
         try:
             owners = {name: member for member, name in self.members}
 
-            def work() -> tuple[list[dict[str, Any]], list[RowProblem]]:
-                good, bad = [], []
-                for number, row in enumerate(sheet.rows, 2):
-                    prepared, found = imports.prepare(self.kind, self.mapping, config, number, row, owners)
-                    bad += found
-                    if prepared is not None:
-                        good.append(prepared)
-                return good, bad
-
-            self._prepared, problems = await asyncio.to_thread(work)
+            self._prepared, problems = await asyncio.to_thread(imports.prepare_all, self.kind, self.mapping, config, sheet.numbered(), owners)
             answers = await remote.preview(
                 self.session.services.gateway, self.session.store_id, self.kind, self.options, self._prepared[:PREVIEW_ROWS]
             )
@@ -219,8 +215,9 @@ class ImportList:
         writer = csv.writer(out)
         headings = self.sheet.headings if self.sheet else []
         writer.writerow(["row", "field", "problem", "value", *headings])
-        for p in self.problems:
-            row = self.sheet.rows[p.row - 2] if self.sheet and 0 <= p.row - 2 < len(self.sheet.rows) else {}
+        rows = dict(self.sheet.numbered()) if self.sheet else {}
+        for p in sorted(self.problems, key=lambda problem: problem.row):
+            row = rows.get(p.row, {})
             writer.writerow([p.row, p.field, p.code, imports.neutral(p.value), *(imports.neutral(imports.cell_text(row.get(h))) for h in headings)])
         return "\ufeff" + out.getvalue()
 

@@ -76,6 +76,7 @@ class ImportMapping(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     columns: dict[str, str] = {}  # target → heading
     values: dict[str, dict[str, str]] = {}  # target → {text in the list: key of ours}
+    defaults: dict[str, str] = {}  # target → what an empty cell stands for
     phone_region: str = "CN"
     day_first: bool = False
     amount_in_fen: bool = False
@@ -105,6 +106,37 @@ def guess(kind: Kind, headings: Sequence[str]) -> ImportMapping:
     return ImportMapping(columns=columns)
 
 
+REGIONS = ("CN", "TW", "HK", "MO", "AU", "US", "GB", "SG", "MY", "JP", "KR", "DE")
+
+
+def guess_region(texts: Iterable[str]) -> str:
+    """The country whose rules most of these phone numbers obey; China when none stands out."""
+    sample = [t for t in texts if t][:200]
+    scores = {region: sum(1 for t in sample if _is_valid(t, region)) for region in REGIONS}
+    return max(REGIONS, key=lambda region: scores[region])  # the first of equals
+
+
+def _is_valid(text: str, region: str) -> bool:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(number) and phonenumbers.region_code_for_number(number) == region
+
+
+def guess_day_first(texts: Iterable[str]) -> bool:
+    """True when days like 24/11/2026 stand there and none like 11/24/2026."""
+    pairs = [m.groups() for t in texts if (m := re.match(r"(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}", t.strip()))]
+    return any(int(a) > 12 for a, _b in pairs) and not any(int(b) > 12 for _a, b in pairs)
+
+
+def tuned(mapping: ImportMapping, rows: Sequence[Mapping[str, Any]]) -> ImportMapping:
+    """The mapping with country and order of days taken from the first thousand rows."""
+    texts = {target: [cell_text(row.get(heading)) for row in rows[:1000]] for target, heading in mapping.columns.items()}
+    days = [t for target in ("policy.starts_on", "policy.expires_on", "deal.stage_on", "deal.expected_close_on") for t in texts.get(target, ())]
+    return mapping.model_copy(update={"phone_region": guess_region(texts.get("customer.phone", ())), "day_first": guess_day_first(days)})
+
+
 def missing_targets(kind: Kind, mapping: ImportMapping) -> tuple[str, ...]:
     return tuple(t for t in NEEDED[kind] if t not in mapping.columns)
 
@@ -121,23 +153,63 @@ def distinct_values(rows: Iterable[Mapping[str, Any]], heading: str, limit: int 
     return list(found)
 
 
+def prepare_all(
+    kind: Kind, mapping: ImportMapping, config: StoreConfig, rows: Iterable[tuple[int, Mapping[str, Any]]], owners: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], list[RowProblem]]:
+    """Every row as `import_commit` takes it, and the problems of the others; a row that says again what an earlier one said is one of them."""
+    good: list[dict[str, Any]] = []
+    bad: list[RowProblem] = []
+    first: dict[str, int] = {}
+    for number, row in rows:
+        prepared, found = prepare(kind, mapping, config, number, row, owners)
+        bad += found
+        if prepared is None:
+            continue
+        identity = _identity(kind, prepared)
+        if identity in first:
+            bad.append(RowProblem(row=number, field="key", code="duplicate_in_file", value=str(first[identity])))
+        else:
+            first[identity] = number
+            good.append(prepared)
+    return good, bad
+
+
+def _identity(kind: Kind, prepared: Mapping[str, Any]) -> str:
+    if kind == "deals":
+        return prepared["deal_key"]
+    if kind == "customers":
+        return prepared["key"]
+    car, policy = prepared.get("vehicle", {}), prepared["policy"]
+    return policy.get("policy_number") or "/".join(
+        str(x)
+        for x in (
+            car.get("plate") or car.get("vin") or prepared["key"],
+            car.get("brand"),
+            car.get("series"),
+            policy.get("kind"),
+            policy["expires_on"][:4],
+        )
+    )
+
+
 def prepare(
     kind: Kind, mapping: ImportMapping, config: StoreConfig, number: int, row: Mapping[str, Any], owners: Mapping[str, str]
 ) -> tuple[dict[str, Any] | None, list[RowProblem]]:
     """One row as `import_commit` takes it, or its problems. `owners` maps a name of the list to a member's id."""
     parts: dict[str, dict[str, Any]] = {"customer": {}, "vehicle": {}, "policy": {}, "deal": {}}
     found: list[RowProblem] = []
-    texts = {target: cell_text(row.get(heading)) for target, heading in mapping.columns.items() if target in TARGETS[kind]}
+    written = {target: cell_text(row.get(heading)) for target, heading in mapping.columns.items() if target in TARGETS[kind]}
+    texts = {**written, **{target: text for target, text in mapping.defaults.items() if text and not written.get(target) and target in TARGETS[kind]}}
     for target, text in texts.items():
         form, _, field = target.partition(".")
         if not text or form == "key" or field in ("family_name", "key", "owner", "stage"):
             continue
-        value, code = _value(config, mapping, target, form, field, text, row.get(mapping.columns[target]))
+        value, code = _value(config, mapping, target, form, field, text, row.get(mapping.columns.get(target, "")) if written.get(target) else None)
         if code:
             found.append(RowProblem(row=number, field=target, code=code, value=text[:80]))
         elif value is not None:
             parts[form][field] = value
-    name = " ".join(x for x in (texts.get("customer.name", ""), texts.get("customer.family_name", "")) if x).strip()
+    name = full_name(texts.get("customer.name", ""), texts.get("customer.family_name", ""))
     if not name:
         found.append(RowProblem(row=number, field="customer.name", code="required"))
     parts["customer"]["name"] = name[:80]
@@ -147,8 +219,10 @@ def prepare(
         found += _deal(mapping, config, number, texts, owners, parts["deal"])
     if found:
         return None, found
+    unnamed = texts.get("deal.key") if not written.get("customer.name") and not parts["customer"].get("phone") else None  # strangers stay apart
     key = (
         texts.get("key")
+        or unnamed
         or parts["policy"].get("policy_number")
         or parts["vehicle"].get("plate")
         or parts["vehicle"].get("vin")
@@ -214,6 +288,13 @@ def _value(config: StoreConfig, mapping: ImportMapping, target: str, form: str, 
 GENDERS = {"m": "male", "f": "female", "男": "male", "女": "female", "male": "male", "female": "female", "先生": "male", "女士": "female"}
 
 
+def full_name(given: str, family: str) -> str:
+    """Two columns of a name as one: 三丰 + 张 → 张三丰, Jose + Fritz → Jose Fritz."""
+    if not (given and family):
+        return (given or family).strip()
+    return f"{family}{given}" if re.fullmatch(r"[\u4e00-\u9fff·]+", family + given) else f"{given} {family}"
+
+
 def cell_text(value: Any) -> str:
     """A cell as text: whole numbers without .0, days as 2026-11-24."""
     if value is None:
@@ -233,7 +314,7 @@ def phone_in(text: str, region: str) -> str | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         number = None
-    if number is not None and phonenumbers.is_possible_number(number):
+    if number is not None and phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE:
         national = str(number.national_number)
         return national if number.country_code == 86 else f"+{number.country_code}{national}"
     digits = re.sub(r"\D", "", text)

@@ -114,6 +114,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "file_empty": _("The file holds no rows below its headings."),
         "too_many_rows": _("The file has more than 100,000 rows. Split it."),
         "too_many_columns": _("The file has more than 200 columns."),
+        "duplicate_in_file": _("An earlier row of the file says the same."),
         "busy": _("The server is busy. It will be tried again."),
     }
     sentence = sentences.get(code) or _("Something went wrong. Please try again.")
