@@ -314,7 +314,8 @@ def phone_in(text: str, region: str) -> str | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         number = None
-    if number is not None and phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE:
+    says_country = text.strip().startswith(("+", "＋", "00"))
+    if number is not None and (phonenumbers.is_valid_number(number) or (says_country and phonenumbers.is_possible_number(number))):
         national = str(number.national_number)
         return national if number.country_code == 86 else f"+{number.country_code}{national}"
     digits = re.sub(r"\D", "", text)
