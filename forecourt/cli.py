@@ -148,10 +148,9 @@ def run_down() -> None:
     home = home_folder()
     if not is_running(home):
         raise SystemExit("not running")
-    if (owner := owner_pid(home)) is None:
-        raise SystemExit(f"it is starting or ending just now; look again, or see {home / 'logs'}")
-    with contextlib.suppress(ProcessLookupError):  # it died a moment ago; its keeper is ending the rest
-        os.kill(owner, signal.SIGTERM)
+    if (owner := owner_pid(home)) is not None:  # else it died a moment ago and its keeper is ending the rest
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(owner, signal.SIGTERM)
     end = time.monotonic() + 60
     while is_running(home):
         if time.monotonic() > end:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import psycopg
 from psycopg import sql
@@ -15,6 +15,7 @@ from psycopg import sql
 from forecourt.migrate import apply_migrations
 from forecourt.settings import ROOT, Settings, home_folder, load_settings
 
+A_KILL_TAKES = 2.0  # seconds between `kill -9` and the end of that process, generously
 LAST_ONE_ENDS_WITHIN = 60.0  # seconds: making a cluster is the longest thing a keeper finishes before it looks up
 
 
@@ -34,7 +35,7 @@ class Stack:
     def start(self, say=print) -> Self:
         """Start, migrate and serve. Raises StackError when another process holds this home or a part does not start."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self._lock = open(self.home / "lock", "a+")  # noqa: SIM115 - held for the life of the stack
+        self._owner, self._lock = open(self.home / "owner", "a+"), open(self.home / "lock", "a+")  # noqa: SIM115 - held for the life of the stack
         try:
             self._take_lock(say)
             self._start_keeper(say)
@@ -48,23 +49,24 @@ class Stack:
         return self
 
     def _take_lock(self, say) -> None:
-        """The lock is also held by the keeper: after a `kill -9` of the owner it is still ending things in order, so wait for it."""
+        """Two locks: `owner` dies with the starting process, `lock` also with its keeper, which still ends things after a `kill -9`."""
+        end = time.monotonic() + A_KILL_TAKES
+        while not _locked(self._owner):
+            if time.monotonic() > end:
+                raise StackError(f"another forecourt runs in {self.home}: `forecourt down` ends it, or set FORECOURT_HOME")
+            time.sleep(0.05)
+        self._owner.truncate(0)
+        self._owner.write(str(os.getpid()))
+        self._owner.flush()
         end = time.monotonic() + LAST_ONE_ENDS_WITHIN
         told = False
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > end or ((owner := owner_pid(self.home)) is not None and _lives(owner)):
-                    raise StackError(f"another forecourt runs in {self.home}: `forecourt down` ends it, or set FORECOURT_HOME") from None
+        while not _locked(self._lock):
+            if time.monotonic() > end:
+                raise StackError(f"the last forecourt in {self.home} does not end; see {self.home / 'logs'}")
             if not told:
                 say("waiting for the last one to end")
                 told = True
             time.sleep(0.05)
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
 
     def _start_keeper(self, say) -> None:
         self.settings = load_settings(self.home, usual_ports=self._usual_ports)
@@ -136,42 +138,40 @@ class Stack:
             self._keeper.stdout.close()
             self._keeper = None
         self._lock.close()
+        self._owner.close()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self._keeper else self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
 
 def owner_pid(home: Path) -> int | None:
-    """The process that started the stack of `home`, as written in its lock file."""
+    """The process that started the stack of `home`; None when there is none."""
     try:
-        return int((home / "lock").read_text())
-    except (OSError, ValueError):
+        with open(home / "owner", "r+") as owner:
+            return None if _locked(owner) else int(owner.read())
+    except (FileNotFoundError, ValueError):  # never started, or starting this very moment
         return None
 
 
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
-
-
 def is_running(home: Path) -> bool:
-    """Whether some process holds the stack of `home`."""
-    if not (home / "lock").exists():
+    """Whether some process holds the stack of `home`, be it one that is just ending."""
+    try:
+        with open(home / "lock", "r+") as lock:
+            return not _locked(lock)
+    except FileNotFoundError:
         return False
-    with open(home / "lock", "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take the lock of a file unless another process has it; closing the file gives it back."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def supabase_from_environment() -> tuple[str, str] | None:

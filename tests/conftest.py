@@ -1,27 +1,20 @@
 """The stack every test stands on: one throw-away home per run, or a full Supabase named by the environment."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from forecourt.stack import Stack
 from tests.support.people import World
+from tests.support.stack import running_stack
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A real Postgres and a real API, fresh, migrated, empty."""
-    home = Path(tempfile.mkdtemp(prefix="forecourt-test-"))
-    running = Stack(home).start(say=lambda line: None)
-    try:
+    with running_stack() as running:
         yield running
-    finally:
-        running.stop()
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
