@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import flet as ft
 import uuid6
@@ -27,7 +28,7 @@ def StartingScreen() -> ft.View:
 
 
 @ft.component
-def Panel(session: AdminSession, connection: Connection) -> list[ft.View]:
+def Panel(session: AdminSession, connection: Connection) -> Any:
     page = ft.context.page
 
     def look() -> None:
@@ -36,7 +37,7 @@ def Panel(session: AdminSession, connection: Connection) -> list[ft.View]:
 
     ft.use_effect(look, [session.language])
 
-    def inside() -> list[ft.View]:
+    def inside() -> Any:
         if session.phase == "starting":
             return [StartingScreen()]
         if session.phase != "ready":

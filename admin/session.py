@@ -1,6 +1,7 @@
 """Who sits before the panel, in which store, with which configuration."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import flet as ft
@@ -76,8 +77,8 @@ class AdminSession:
             self.phase = "signed_out"
 
 
-AdminContext = ft.create_context(None)
+AdminContext: Any = ft.create_context(None)
 
 
 def use_admin() -> AdminSession:
-    return ft.use_context(AdminContext)  # type: ignore[return-value]
+    return ft.use_context(AdminContext)

@@ -26,7 +26,7 @@ def panel_view(page: str, title: str, *blocks: ft.Control, problem: str = "", ac
     rail = ft.Container() if len(pages) < 2 else ft.NavigationRail(
         selected_index=pages.index(page) if page in pages else 0, label_type=ft.NavigationRailLabelType.ALL, min_width=104, group_alignment=-1,
         leading=ft.Container(ft.Icon(ft.Icons.DIRECTIONS_CAR_FILLED, size=32, color=ft.Colors.PRIMARY), padding=12),
-        on_change=lambda e: e.page.navigate(PAGES[pages[int(e.data)]][0]),
+        on_change=lambda e: e.page.navigate(PAGES[pages[int(e.data or 0)]][0]),
         destinations=[ft.NavigationRailDestination(icon=PAGES[p][1], selected_icon=PAGES[p][2], label=page_name(_, p)) for p in pages],
     )  # fmt: skip
     head = ft.Row(
@@ -58,7 +58,7 @@ def StoreMenu() -> ft.Control:
             identified(
                 "store",
                 ft.Dropdown(
-                    value=str(session.me.store_id), options=options, on_select=lambda e: e.page.run_task(session.choose_store, e.control.value)
+                    value=str(session.me.store_id), options=options, on_select=lambda e: e.page.run_task(session.choose_store, e.control.value or "")
                 ),
                 label=_("Store"),
                 value=session.me.store_name,

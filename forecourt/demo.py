@@ -209,9 +209,6 @@ class _Maker:
         letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
         return "沪" + self.dice.choice("ABCDEFGHJK") + "".join(self.dice.choice("0123456789" * 3 + letters) for _ in range(5))
 
-    def _backdate(self, table: str, record: str, instant: datetime) -> None:
-        self.connection.execute(f"update crm.{table} set created_at = %s where id = %s", (instant, record))
-
     def _prospect(self, owner: UUID, n: int, store: int = 0) -> None:
         dice = self.dice
         long_name = "上海申通地铁资产经营管理有限公司(车辆采购部)" if n == 7 else "欧阳娜娜" if n == 11 else self._name()

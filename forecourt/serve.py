@@ -130,7 +130,7 @@ def _end_with_parent() -> None:
 def main() -> None:
     import uvicorn
 
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--host", default="127.0.0.1")
     given = arguments.parse_args()

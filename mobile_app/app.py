@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import flet as ft
 import uuid6
@@ -33,7 +34,7 @@ def StartingScreen() -> ft.View:
 
 
 @ft.component
-def App(session: Session, connection: Connection) -> list[ft.View]:
+def App(session: Session, connection: Connection) -> Any:
     page = ft.context.page
 
     def look() -> None:
@@ -44,7 +45,7 @@ def App(session: Session, connection: Connection) -> list[ft.View]:
 
     ft.use_effect(look, [session.theme, session.language, session.text_scale])
 
-    def inside() -> list[ft.View]:
+    def inside() -> Any:
         if session.phase == "starting":
             return [StartingScreen()]
         if session.phase != "ready":

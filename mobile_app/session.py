@@ -5,6 +5,7 @@ import json
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -260,8 +261,8 @@ class Session:
             self.problem = problem.code
 
 
-SessionContext = ft.create_context(None)
+SessionContext: Any = ft.create_context(None)
 
 
 def use_session() -> Session:
-    return ft.use_context(SessionContext)  # type: ignore[return-value]
+    return ft.use_context(SessionContext)

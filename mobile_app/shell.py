@@ -41,10 +41,14 @@ def tab_view(
     """A view with the navigation bar. All tabs share one key, so changing between them does not animate."""
     session, _ = use_session(), use_text()
     tabs = tabs_of(session)
-    bar = None if len(tabs) < 2 else ft.NavigationBar(
-        selected_index=tabs.index(tab) if tab in tabs else 0,
-        on_change=lambda e: e.page.navigate(TABS[tabs[int(e.data)]][0]),
-        destinations=[ft.NavigationBarDestination(icon=TABS[t][1], selected_icon=TABS[t][2], label=tab_name(_, t)) for t in tabs],
+    bar = (
+        None
+        if len(tabs) < 2
+        else ft.NavigationBar(
+            selected_index=tabs.index(tab) if tab in tabs else 0,
+            on_change=lambda e: e.page.navigate(TABS[tabs[int(e.data or 0)]][0]),
+            destinations=[ft.NavigationBarDestination(icon=TABS[t][1], selected_icon=TABS[t][2], label=tab_name(_, t)) for t in tabs],
+        )
     )
     return View(
         key="tabs", route="/",

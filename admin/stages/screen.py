@@ -39,7 +39,7 @@ def StagesScreen() -> ft.View:
         ft.Container(primary_button("publish", _("Publish"), act(state.publish), disabled=not state.changed or state.busy), width=140),
     ]
     listing = ft.ReorderableListView(
-        rows, height=72 * len(rows) + 8, on_reorder=lambda e: state.reorder(e.old_index, e.new_index), show_default_drag_handles=True
+        rows, height=72 * len(rows) + 8, on_reorder=lambda e: state.reorder(e.old_index or 0, e.new_index or 0), show_default_drag_handles=True
     )
     reload = [text_button("reload", _("Load the published version"), act(state.reload))] if state.problem == "version_conflict" else []
     return panel_view(

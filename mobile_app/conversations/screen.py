@@ -1,5 +1,6 @@
 """记一笔 from a customer's card."""
 
+from typing import Any
 from uuid import UUID
 
 import flet as ft
@@ -21,7 +22,8 @@ def LogConversationScreen() -> ft.View:
     session, _ = use_session(), use_text()
     page = ft.context.page
     customer_id = UUID(ft.use_route_params()["customer_id"])
-    state, set_state = ft.use_state(None)
+    held: Any = ft.use_state(None)
+    state, set_state = held
     route = ft.use_view_path()
 
     async def load() -> None:

@@ -45,14 +45,7 @@ def NewCustomerScreen() -> ft.View:
 
     if "name" in writable:
         blocks.append(
-            text_field(
-                "name",
-                label("name"),
-                str(state.values.get("name", "")),
-                put("name"),
-                problem=field_problem(_, state.problems, "name"),
-                autofocus=True,
-            )
+            text_field("name", label("name"), str(state.values.get("name", "")), put("name"), problem=field_problem(_, state.problems, "name"))
         )
     if "phone" in writable:
         blocks.append(

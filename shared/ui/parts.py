@@ -38,7 +38,9 @@ def text_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData
 
 def icon_button(identifier: str, icon: ft.IconData, name: str, on_click: Any, **properties: Any) -> ft.Control:
     """A bare icon with a name for those who cannot see it."""
-    return ft.Semantics(key=identifier, identifier=identifier, label=name, button=True, content=ft.IconButton(icon, tooltip=name, on_click=on_click, **properties))
+    return ft.Semantics(
+        key=identifier, identifier=identifier, label=name, button=True, content=ft.IconButton(icon, tooltip=name, on_click=on_click, **properties)
+    )
 
 
 def docked(*controls: ft.Control) -> ft.Control:
@@ -107,7 +109,7 @@ def chips(
 
 
 def text_field(
-    identifier: str, label: str, value: str, on_change: Callable[[Any], None], *, problem: str | None = None, **properties: Any
+    identifier: str, label: str, value: str, on_change: Callable[[Any], Any], *, problem: str | None = None, **properties: Any
 ) -> ft.Control:
     """A field under control: what it shows is always what we hold, so a render never wipes typed words."""
     return identified(identifier, ft.TextField(label=label, value=value, on_change=on_change, error=problem, border_radius=12, **properties))

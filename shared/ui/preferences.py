@@ -16,7 +16,8 @@ class PagePreferences:
 
     async def get(self, key: str) -> str | None:
         try:
-            return await ft.SharedPreferences().get(self._prefix + key)
+            found = await ft.SharedPreferences().get(self._prefix + key)
+            return found if isinstance(found, str) else None
         except (RuntimeError, TimeoutError):
             logger.warning("preferences do not answer")
             return None

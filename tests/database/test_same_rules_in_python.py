@@ -15,7 +15,10 @@ VALUES = [None, "", " ", "x", "长" * 81, "长" * 2001, "138****8000", "13800138
 def test_both_evaluators_agree(world):
     document = world.ask("lin", "select document from api.config")[0][0]
     config = StoreConfig.model_validate(document)
-    compiled = {form: fields for form, fields in world.db.execute("select form, fields from crm.forms where store_id = %s", (world.stores["east"],)).fetchall()}
+    compiled = {
+        form: fields
+        for form, fields in world.db.execute("select form, fields from crm.forms where store_id = %s", (world.stores["east"],)).fetchall()
+    }
     dice, cases = random.Random(1), []
     for _ in range(2500):
         form = dice.choice(list(config.forms))
@@ -23,7 +26,7 @@ def test_both_evaluators_agree(world):
         cases.append((form, {dice.choice(keys): dice.choice(VALUES) for _ in range(dice.randrange(1, 4))}, dice.random() < 0.5))
     rights = {form: config.rights(form) for form in config.forms}
     asked = [{"form": f, "patch": p, "create": c} for f, p, c in cases]
-    for case, (form, patch, creating) in zip(asked, cases, strict=True):
+    for case, (form, *_) in zip(asked, cases, strict=True):
         case |= {"fields": compiled[form], "writable": list(rights[form].writable), "required": list(rights[form].required)}
     answers = world.db.execute(
         "select crm.problems(%s, x -> 'fields', x -> 'patch', array(select jsonb_array_elements_text(x -> 'writable')), array(select jsonb_array_elements_text(x -> 'required')), (x ->> 'create')::bool)"

@@ -33,9 +33,21 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        environment = {**os.environ, "SUPABASE_URL": self.stack.supabase_url, "SUPABASE_PUBLISHABLE_KEY": self.stack.publishable_key, "FORECOURT_HOME": str(self.stack.home)}
+        environment = {
+            **os.environ,
+            "SUPABASE_URL": self.stack.supabase_url,
+            "SUPABASE_PUBLISHABLE_KEY": self.stack.publishable_key,
+            "FORECOURT_HOME": str(self.stack.home),
+        }
         log = open(self.stack.home / "logs" / "web.log", "ab")  # noqa: SIM115 - the process keeps it
-        self.process = subprocess.Popen([sys.executable, "-m", "forecourt.serve", "--port", str(self.port)], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "forecourt.serve", "--port", str(self.port)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
         log.close()
         end = time.monotonic() + 90
         while True:

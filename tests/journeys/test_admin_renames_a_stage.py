@@ -23,7 +23,10 @@ def test_a_renamed_stage_reaches_the_phone(visit, operator):
     phone.page.goto(phone.base + "/funnel")
     phone.ready()
     phone.see("试乘试驾")
-    assert operator.execute("select label ->> 'zh_CN' from crm.stages where key = 'test_drive' and pipeline = 'new_car' order by 1").fetchall() == [("试乘试驾",), ("试驾",)]
+    assert operator.execute("select label ->> 'zh_CN' from crm.stages where key = 'test_drive' and pipeline = 'new_car' order by 1").fetchall() == [
+        ("试乘试驾",),
+        ("试驾",),
+    ]
 
 
 def test_an_advisor_is_not_let_into_the_panel(visit):

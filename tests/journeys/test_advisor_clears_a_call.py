@@ -33,7 +33,10 @@ def test_an_advisor_clears_a_due_call(visit, make_task, operator):
     app.see("已保存")
     expect(app.id("card-name")).not_to_have_text(first)  # the next card opened by itself
     app.see("已全部上传")
-    rows = operator.execute("select words, level_before, level_after, next_contact_on - (now() at time zone 'Asia/Shanghai')::date from crm.conversations where customer_id = %s", (customer,)).fetchall()
+    rows = operator.execute(
+        "select words, level_before, level_after, next_contact_on - (now() at time zone 'Asia/Shanghai')::date from crm.conversations where customer_id = %s",
+        (customer,),
+    ).fetchall()
     assert rows == [("周末带家人来看车,关注七座", "intent", "near", 3)]
     assert operator.execute("select status from crm.tasks where customer_id = %s and why = 'manual'", (customer,)).fetchone() == ("done",)
     app.tap("undo")
@@ -83,4 +86,6 @@ def test_a_new_walk_in_with_three_facts_and_the_duplicate_warning(visit, operato
     colleague.type("phone", "13911110000")
     colleague.see("已由同事跟进")
     colleague.gone("欧阳修远")
-    assert operator.execute("select phone, source, owner_id from crm.customers where name = '欧阳修远'").fetchall() == [("13911110000", "walk_in", people["lin"].user_id)]
+    assert operator.execute("select phone, source, owner_id from crm.customers where name = '欧阳修远'").fetchall() == [
+        ("13911110000", "walk_in", people["lin"].user_id)
+    ]

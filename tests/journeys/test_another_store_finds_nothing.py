@@ -45,17 +45,44 @@ def test_in_the_app(visit, make_task):
 def test_by_curl(stack, west_token, operator, people, make_task):
     customer, task = make_task("lin", "绝密客户")
     store = str(operator.execute("select store_id from crm.members where user_id = %s", (people["lin"].user_id,)).fetchone()[0])
-    for view in ("customers", "companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals", "timeline", "members", "config", "config_versions", "imports", "invitations"):
+    for view in (
+        "customers",
+        "companions",
+        "vehicles",
+        "policies",
+        "deals",
+        "conversations",
+        "tasks",
+        "approvals",
+        "timeline",
+        "members",
+        "config",
+        "config_versions",
+        "imports",
+        "invitations",
+    ):
         status, rows = request(stack, f"/rest/v1/{view}?store_id=eq.{store}&limit=5", west_token)
         assert (status, rows) == (200, []), view
         status, rows = request(stack, f"/rest/v1/{view}?select=store_id&limit=1000", west_token)
         assert store not in json.dumps(rows), view
-    for function, body in (("today", {}), ("sync_pull", {}), ("search_customers", {"words": "绝密"}), ("funnel_report", {}), ("pending_approvals", {}), ("find_duplicates", {"phone": "13811112222"})):
+    for function, body in (
+        ("today", {}),
+        ("sync_pull", {}),
+        ("search_customers", {"words": "绝密"}),
+        ("funnel_report", {}),
+        ("pending_approvals", {}),
+        ("find_duplicates", {"phone": "13811112222"}),
+    ):
         status, answer = request(stack, f"/rest/v1/rpc/{function}", west_token, {"store_id": store, **body})
         assert (status, answer["message"]) == (403, "forbidden"), function
     status, _ = request(stack, "/rest/v1/rpc/customer_brief", west_token, {"store_id": store, "customer_id": customer})
     assert status == 404
-    op = {"op_id": "01900000-0000-7000-8000-000000000001", "seq": 1, "verb": "request_cancel", "payload": {"store_id": store, "id": "01900000-0000-7000-8000-000000000002", "task_id": task, "reason": "unreachable"}}
+    op = {
+        "op_id": "01900000-0000-7000-8000-000000000001",
+        "seq": 1,
+        "verb": "request_cancel",
+        "payload": {"store_id": store, "id": "01900000-0000-7000-8000-000000000002", "task_id": task, "reason": "unreachable"},
+    }
     status, answers = request(stack, "/rest/v1/rpc/sync_push", west_token, {"device_id": "01900000-0000-7000-8000-000000000003", "ops": [op]})
     assert (status, answers[0]["code"]) == (200, "forbidden")
 
@@ -67,7 +94,23 @@ def test_nothing_of_api_is_written_but_by_verbs(stack, operator, people, method)
     _, answer = request(stack, "/auth/v1/token?grant_type=password", body={"email": user.email, "password": user.password})
     counted = "select (select md5(string_agg(c::text, '|' order by id)) from crm.customers c), (select md5(string_agg(t::text, '|' order by id)) from crm.tasks t), (select count(*) from crm.conversations), (select count(*) from crm.events)"
     before = operator.execute(counted).fetchone()
-    for view in ("customers", "tasks", "deals", "conversations", "approvals", "members", "stores", "config", "whoami", "timeline", "policies", "vehicles", "companions", "invitations", "imports"):
+    for view in (
+        "customers",
+        "tasks",
+        "deals",
+        "conversations",
+        "approvals",
+        "members",
+        "stores",
+        "config",
+        "whoami",
+        "timeline",
+        "policies",
+        "vehicles",
+        "companions",
+        "invitations",
+        "imports",
+    ):
         body = None if method == "DELETE" else {"id": "01900000-0000-7000-8000-000000000009", "status": "done", "name": "x"}
         status, _ = request(stack, f"/rest/v1/{view}?store_id=not.is.null", answer["access_token"], body, method)
         assert status >= 400, view
@@ -76,7 +119,10 @@ def test_nothing_of_api_is_written_but_by_verbs(stack, operator, people, method)
 
 def test_crm_is_not_there_for_anyone(stack, west_token):
     for headers in ("crm", "auth", "public"):
-        call = urllib.request.Request(f"{stack.supabase_url}/rest/v1/customers", headers={"apikey": stack.publishable_key, "Authorization": f"Bearer {west_token}", "Accept-Profile": headers})
+        call = urllib.request.Request(
+            f"{stack.supabase_url}/rest/v1/customers",
+            headers={"apikey": stack.publishable_key, "Authorization": f"Bearer {west_token}", "Accept-Profile": headers},
+        )
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(call, timeout=10)
         assert refused.value.code == 406

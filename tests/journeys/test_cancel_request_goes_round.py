@@ -26,7 +26,11 @@ def test_the_cancel_loop_on_two_phones(visit, make_task, operator):
     specialist.see("已全部上传")
 
     def request_of(name):
-        return str(operator.execute("select a.id from crm.approvals a join crm.customers c on c.id = a.customer_id where c.name = %s and a.status = 'pending'", (name,)).fetchone()[0])
+        return str(
+            operator.execute(
+                "select a.id from crm.approvals a join crm.customers c on c.id = a.customer_id where c.name = %s and a.status = 'pending'", (name,)
+            ).fetchone()[0]
+        )
 
     first, second = request_of(rejected), request_of(approved)
     manager = visit("he")
@@ -48,8 +52,17 @@ def test_the_cancel_loop_on_two_phones(visit, make_task, operator):
     expect(specialist.id("card-name")).to_have_text(rejected)  # first in the queue
     specialist.see("经理驳回")
     specialist.see("换个时间,今天再打一次")
-    status = dict(operator.execute("select c.name, t.status from crm.tasks t join crm.customers c on c.id = t.customer_id where c.name = any(%s)", ([rejected, approved],)).fetchall())
+    status = dict(
+        operator.execute(
+            "select c.name, t.status from crm.tasks t join crm.customers c on c.id = t.customer_id where c.name = any(%s)", ([rejected, approved],)
+        ).fetchall()
+    )
     assert status == {rejected: "open", approved: "excused"}
-    due = operator.execute("select t.due_on = (now() at time zone 'Asia/Shanghai')::date, t.rank from crm.tasks t join crm.customers c on c.id = t.customer_id where c.name = %s", (rejected,)).fetchone()
+    due = operator.execute(
+        "select t.due_on = (now() at time zone 'Asia/Shanghai')::date, t.rank from crm.tasks t join crm.customers c on c.id = t.customer_id where c.name = %s",
+        (rejected,),
+    ).fetchone()
     assert due == (True, 0)
-    assert operator.execute("select count(*) from crm.conversations v join crm.customers c on c.id = v.customer_id where c.name = %s", (approved,)).fetchone() == (0,)
+    assert operator.execute(
+        "select count(*) from crm.conversations v join crm.customers c on c.id = v.customer_id where c.name = %s", (approved,)
+    ).fetchone() == (0,)

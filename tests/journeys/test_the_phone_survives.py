@@ -40,10 +40,11 @@ def test_a_server_restart_brings_the_same_person_back(visit, server, make_task):
     app.see("客户")
     server.stop()
     server.start()
-    app.errors.clear()  # the browser's own words while nobody answered
+    app.ready()
     app.see_id("new-customer")  # the client came back by itself, at the same place, still signed in
     app.tap("new-customer")
     app.see_id("save-customer")
+    app.errors.clear()  # the browser's own words while nobody answered
 
 
 def test_a_reload_stays_signed_in_and_a_sign_out_ends_it(visit):
