@@ -1,0 +1,119 @@
+"""Makes the pictures of docs/screenshots from a throw-away demo: `make screenshots`. Looked at by people; not a test."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from forecourt import demo
+from forecourt.settings import ROOT
+from forecourt.stack import Stack
+from tests.support.browser import DESKTOP, App, browser
+
+PICTURES = ROOT / "docs" / "screenshots"
+
+
+def main() -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
+    stack = Stack(home).start(say=lambda line: None)
+    people = {u.email.split("@")[0]: u for u in demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key)}
+    environment = {**os.environ, "SUPABASE_URL": stack.supabase_url, "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key, "FORECOURT_HOME": str(home)}
+    port = stack.settings.web_port
+    server = subprocess.Popen([sys.executable, "-m", "forecourt.serve", "--port", str(port)], cwd=ROOT, env=environment, stdin=subprocess.PIPE)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz")
+        with browser() as opened:
+            for look in ("light", "dark"):
+                phone_pictures(opened, f"http://127.0.0.1:{port}", people, look)
+            panel_pictures(opened, f"http://127.0.0.1:{port}", people)
+            overview(opened)
+    finally:
+        server.terminate()
+        server.wait(timeout=15)
+        stack.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def wait_for(address: str) -> None:
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(address, timeout=2)
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit("the web server does not answer")
+
+
+def phone_pictures(opened, base: str, people, look: str) -> None:
+    from tests.support.browser import PHONE
+
+    def visit(who: str) -> App:
+        app = App(opened, base, **{**PHONE, "color_scheme": look}).open("/")
+        if who:
+            app.sign_in(people[who].email, people[who].password)
+            app.see_id("sync-mark")
+        return app
+
+    def go(app: App, path: str, name: str) -> None:
+        app.page.goto(base + path)
+        app.ready()
+        app.shot(str(PICTURES / f"{name}-{look}.png"))
+
+    app = visit("")
+    app.shot(str(PICTURES / f"sign-in-{look}.png"))
+    app.close()
+    app = visit("lin")
+    app.see_id("progress")
+    app.shot(str(PICTURES / f"today-{look}.png"))
+    app.tap("outcome-interested")
+    app.see_id("words")
+    app.shot(str(PICTURES / f"log-{look}.png"))
+    go(app, "/customers", "customers")
+    app.tap(app.starting("customer-"))
+    app.see_id("customer-name")
+    app.shot(str(PICTURES / f"customer-{look}.png"))
+    go(app, "/customers/new", "new-customer")
+    go(app, "/funnel", "funnel")
+    go(app, "/me", "me")
+    app.close()
+    specialist = visit("zhou")
+    specialist.see_id("progress")
+    specialist.shot(str(PICTURES / f"renewal-today-{look}.png"))
+    specialist.close()
+    manager = visit("he")
+    go(manager, "/approvals", "approvals")
+    manager.close()
+
+
+def panel_pictures(opened, base: str, people) -> None:
+    panel = App(opened, base, **DESKTOP).open("/admin/")
+    panel.sign_in(people["admin"].email, people["admin"].password)
+    panel.see_id("invite")
+    panel.shot(str(PICTURES / "panel-members.png"))
+    for page in ("stages", "imports"):
+        panel.page.goto(f"{base}/admin/{page}")
+        panel.ready()
+        panel.shot(str(PICTURES / f"panel-{page}.png"))
+    panel.close()
+
+
+def overview(opened) -> None:
+    """Four pictures side by side, for the README."""
+    pictures = "".join(f'<img src="file://{PICTURES}/{name}-light.png">' for name in ("today", "log", "funnel", "approvals"))
+    page = opened.new_page(viewport={"width": 1240, "height": 660})
+    target = PICTURES / "overview.html"
+    target.write_text(f"<style>body{{margin:10px;display:flex;gap:10px;background:#e9edf3}}img{{height:640px;border-radius:18px}}</style>{pictures}")
+    page.goto(f"file://{target}")
+    page.screenshot(path=str(PICTURES / "overview.png"))
+    page.close()
+    target.unlink()
+
+
+if __name__ == "__main__":
+    main()
