@@ -20,6 +20,7 @@ $(STAMPS)/python: requirements.lock
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -q "uv==0.13.9"
 	@$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .   # gives .venv/bin/forecourt
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/stack: supabase/local/package-lock.json $(STAMPS)/python
