@@ -6,7 +6,7 @@ Everything that has a verb goes through the verb, as the person who would have d
 import json
 import random
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import httpx
 import psycopg
 from psycopg.types.json import Jsonb
-from uuid6 import uuid7
 
 from forecourt.acting import acting_as
 from forecourt.settings import ROOT
@@ -24,7 +23,9 @@ PASSWORD = "zhanting-2026"
 PRESET = ROOT / "shared" / "presets" / "three_levels.json"
 ZONE = ZoneInfo("Asia/Shanghai")
 
-SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程苏魏吕丁任沈姚卢傅钟姜崔谭廖范汪陆金石戴贾韦夏邱方侯邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵万钱严覃武戴莫孔向汤单"
+SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程苏魏吕丁任沈姚卢傅钟姜崔谭廖范汪陆金石戴贾韦夏邱方侯邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵万钱严覃武莫孔向汤单"  # by frequency
+DOUBLE_SURNAMES = ["欧阳", "上官", "司马", "诸葛"]
+COMPANIES = ["申通物流", "海纳科技", "恒远建设工程", "锦程商务服务", "东方电气设备", "新城物业管理", "瑞康医疗器械"]
 GIVEN = [
     "伟",
     "芳",
@@ -136,71 +137,89 @@ def seed(db_url: str, supabase_url: str, publishable_key: str, *, number: int = 
     return users
 
 
+DAYS = 30  # of history before today
+LAST_DAYS = {"renewal": 0.05, "market": 0.1, "manager": 0.05}  # share of the queue worked off on each of the last five days
+
+
 class _Maker:
+    """Plays the store day by day: people meet customers, the nightly rules run, the queue is worked off, some of it is left."""
+
     def __init__(self, connection: psycopg.Connection, dice: random.Random, users: list[DemoUser]) -> None:
         self.connection, self.dice, self.users = connection, dice, users
         self.today = datetime.now(ZONE).date()
         self.seq = 0
-        self.device = uuid7()
+        self.device = self._id(datetime.now(UTC))
         self.stores: list[UUID] = []
+        self.cadence = {"near": 7, "intent": 30}
+        self.deals: dict[str, list[str]] = {}  # customer → his deal and the stages it went through
 
     def person(self, role: str, nth: int = 0, store: int = 0) -> UUID:
         return [u.user_id for u in self.users if u.role == role and u.store == STORES[store]][nth]
 
-    def act(self, who: UUID, verb: str, payload: dict[str, Any], store: int = 0, base_version: int | None = None) -> dict[str, Any]:
+    def _id(self, at: datetime) -> UUID:
+        """A UUIDv7 of that moment, from the dice: the same number makes the same ids on the same day, and an id tells when."""
+        head = int(at.timestamp() * 1000) << 80 | 7 << 76 | self.dice.getrandbits(12) << 64
+        return UUID(int=head | 2 << 62 | self.dice.getrandbits(62))
+
+    def act(self, who: UUID, verb: str, at: datetime, payload: dict[str, Any], *, store: int = 0, base_version: int | None = None) -> None:
         """One verb as one person; a refusal here is a mistake of ours."""
         self.seq += 1
         op = {
-            "op_id": str(uuid7()),
-            "seq": self.seq,
-            "verb": verb,
-            "base_version": base_version,
+            "op_id": str(self._id(at)), "seq": self.seq, "verb": verb, "base_version": base_version, "client_time": at.isoformat(),
             "payload": {"store_id": str(self.stores[store]), **payload},
-        }
+        }  # fmt: skip
         with acting_as(self.connection, who):
             answer = self.connection.execute("select api.sync_push(%s, %s)", (self.device, Jsonb([op]))).fetchone()[0][0]  # type: ignore[index]
         if answer["status"] != "applied":
             raise RuntimeError(f"{verb}: {answer}")
-        return {**answer, "op_id": op["op_id"]}
 
     def make(self) -> None:
+        self._make_stores()
+        meetings = [(self.person("advisor", n % 2), 0, f"advisor{n % 2}") for n in range(150)]
+        meetings += [(self.person("manager"), 0, "fleet")] * 20 + [(self.person("store_admin", 0, 1), 1, "west")] * 16
+        met = [(self.dice.choices([-DAYS, self.dice.randrange(1 - DAYS, 0)], [5, 5])[0], *meeting) for meeting in meetings]
+        for n in range(110):
+            self._policy_holder(n)
+        for _ in range(34):
+            self._pooled()
+        for offset in range(-DAYS, 0):
+            day = self.today + timedelta(days=offset)
+            for n, (when, owner, store, kind) in enumerate(met):
+                if when == offset:
+                    self._prospect(owner, store, self._moment(day), kind, n)
+            self._night(day)
+            self._work(day, offset)
+        self._night(self.today)
+        self._requests()
+        self._tell_the_time()
+        self.connection.commit()
+        self.connection.execute("analyze")  # the first search after a demo starts should not wait for autovacuum to learn sizes
+        self.connection.commit()
+
+    def _make_stores(self) -> None:
         document = json.loads(PRESET.read_text(encoding="utf8"))
-        group = uuid7()
+        opened = self._moment(self.today - timedelta(days=200))
+        group = self._id(opened)
         self.connection.execute("insert into crm.groups (id, name) values (%s, %s)", (group, GROUP))
         for name in STORES:
-            store = uuid7()
+            store = self._id(opened)
             self.connection.execute("select crm.create_store(%s, %s, %s, %s)", (group, store, name, Jsonb(document)))
             self.stores.append(store)
         for user in self.users:
-            store = self.stores[STORES.index(user.store)]
             self.connection.execute(
-                "insert into crm.members (store_id, user_id, role, name) values (%s, %s, %s, %s)", (store, user.user_id, user.role, user.name)
+                "insert into crm.members (store_id, user_id, role, name, joined_at) values (%s, %s, %s, %s, %s)",
+                (self.stores[STORES.index(user.store)], user.user_id, user.role, user.name, opened),
             )
-        for n in range(150):
-            self._prospect(self.person("advisor", n % 2), n)
-        for n in range(110):
-            self._policy_holder(n)
-        for n in range(20):
-            self._pooled(n)
-        for n in range(12):
-            self._prospect(self.person("store_admin", 0, 1), n, store=1)
-        # what the talks of the past cleared was cleared then, not while this demo was made
-        self.connection.execute(
-            "update crm.tasks t set closed_at = c.occurred_at from crm.conversations c where c.store_id = t.store_id and c.id = t.conversation_id"
-        )
-        for store in self.stores:
-            for back in range(3, -1, -1):
-                self.connection.execute("select crm.run_rules(%s, %s)", (store, self.today - timedelta(days=back)))
-        self._requests()
-        self.connection.commit()
 
-    def _customer(self, who: UUID, fields: dict[str, Any], store: int = 0, **links: Any) -> str:
-        customer = str(uuid7())
-        self.act(who, "save_customer", {"id": customer, "set": fields, **links}, store)
-        return customer
+    # People and cars --------------------------------------------------------------------------------------------------
+
+    def _moment(self, day: date) -> datetime:
+        return datetime.combine(day, time(9 + self.dice.randrange(10), self.dice.randrange(60), self.dice.randrange(60)), ZONE)
 
     def _name(self) -> str:
-        return self.dice.choice(SURNAMES) + self.dice.choice(GIVEN)
+        surname = self.dice.choices([*SURNAMES, *DOUBLE_SURNAMES], [1 / (n + 6) for n in range(len(SURNAMES))] + [0.004] * len(DOUBLE_SURNAMES))[0]
+        given = self.dice.choice(GIVEN)
+        return surname + given + (self.dice.choice("轩宁然琪") if len(given) == 1 and self.dice.random() < 0.4 else "")
 
     def _phone(self) -> str:
         return self.dice.choice(["138", "139", "136", "150", "158", "186", "188", "177", "199"]) + f"{self.dice.randrange(10**8):08d}"
@@ -209,14 +228,22 @@ class _Maker:
         letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
         return "沪" + self.dice.choice("ABCDEFGHJK") + "".join(self.dice.choice("0123456789" * 3 + letters) for _ in range(5))
 
-    def _prospect(self, owner: UUID, n: int, store: int = 0) -> None:
+    def _customer(self, who: UUID, at: datetime, fields: dict[str, Any], store: int = 0, **links: Any) -> str:
+        customer = str(self._id(at))
+        self.act(who, "save_customer", at, {"id": customer, "set": fields, **links}, store=store)
+        return customer
+
+    def _prospect(self, owner: UUID, store: int, at: datetime, kind: str, n: int) -> None:
         dice = self.dice
-        long_name = "上海申通地铁资产经营管理有限公司(车辆采购部)" if n == 7 else "欧阳娜娜" if n == 11 else self._name()
         level = dice.choices(["near", "intent"], [4, 6])[0]
         brand, series = dice.choice(CARS)
-        met = self.today - timedelta(days=dice.randrange(1, 30))
+        name = (
+            f"{dice.choice(['上海', '苏州', '昆山'])}{dice.choice(COMPANIES)}{dice.choice(['有限公司', '股份有限公司(车辆采购部)'])}"
+            if kind == "fleet"
+            else self._name()
+        )
         fields = {
-            "name": long_name,
+            "name": name,
             "phone": self._phone(),
             "source": dice.choices(["walk_in", "phone", "online"], [5, 2, 3])[0],
             "level": level,
@@ -224,94 +251,207 @@ class _Maker:
             "need": dice.choice(NEEDS),
             "interested_series": f"{brand} {dice.choice(series)}",
             "budget_fen": dice.randrange(8, 45) * 1_000_000,
+            "next_contact_on": self._next(at.date(), level).isoformat(),
         }
-        customer = self._customer(owner, fields, store)
-        if dice.random() < 0.3:
+        customer = self._customer(owner, at, fields, store)
+        if dice.random() < 0.3 and kind != "fleet":
             companion = {
                 "name": dice.choice(["爱人", "父亲", "朋友小李", "母亲"]),
                 "relation": dice.choice(["spouse", "parent", "friend"]),
                 "influence": dice.choice(["decides", "advises", "present"]),
             }
-            self.act(owner, "save_companion", {"id": str(uuid7()), "customer_id": customer, "set": companion}, store)
-        outcomes = [("visit", "received"), ("call", "interested"), ("call", "follow_up"), ("call", "no_answer"), ("test_drive", "test_driven")]
-        for step in range(dice.randrange(0, 4)):
-            method, outcome = outcomes[0] if step == 0 and fields["source"] == "walk_in" else dice.choice(outcomes[1:])
-            at = datetime.combine(
-                min(met + timedelta(days=step * 5), self.today - timedelta(days=1)), time(9 + dice.randrange(9), dice.randrange(60)), ZONE
-            )
-            talk = {"id": str(uuid7()), "customer_id": customer, "method": method, "outcome": outcome, "level": level, "occurred_at": at.isoformat()}
-            if outcome in WORDS:
-                talk["words"] = dice.choice(WORDS[outcome])
-            self.act(owner, "log_conversation", talk, store)
-        # the plan the talks of the past would have left: spread over last week and the next two
-        self.connection.execute("update crm.tasks set removed_at = now() where customer_id = %s and status = 'open'", (customer,))
-        planned = self.today + timedelta(days=dice.choices(range(-4, 14), [2, 2, 2, 4, 6, *[3] * 13])[0])
-        self.connection.execute("update crm.customers set next_contact_on = %s where id = %s", (planned, customer))
-        if n % 25 == 3:
-            self.act(owner, "save_customer", {"id": customer, "set": {"do_not_call": True}}, store, base_version=self._version("customers", customer))
-        if n % 2 == 0:
-            self._deal(owner, customer, fields["interested_series"], int(fields["budget_fen"]), store)
-
-    def _version(self, table: str, record: str) -> int:
-        return self.connection.execute(f"select version from crm.{table} where id = %s", (record,)).fetchone()[0]  # type: ignore[index]
-
-    def _deal(self, owner: UUID, customer: str, title: str, amount: int, store: int) -> None:
-        deal = str(uuid7())
-        self.act(owner, "save_deal", {"id": deal, "customer_id": customer, "pipeline": "new_car", "set": {"title": title}}, store)
-        close = (self.today + timedelta(days=self.dice.randrange(5, 60))).isoformat()
-        path = ["visited", "test_drive", "quoted", "ordered", "delivered"][: self.dice.choices(range(6), [5, 6, 5, 4, 2, 2])[0]]
-        for stage in path:
-            extra = {"quoted": {"set": {"amount_fen": amount}}, "ordered": {"set": {"expected_close_on": close}, "checked": ["deposit"]}}.get(
-                stage, {}
-            )
-            self.act(owner, "move_deal", {"id": deal, "stage": stage, **extra}, store)
-        if not path and self.dice.random() < 0.3:
+            self.act(owner, "save_companion", at, {"id": str(self._id(at)), "customer_id": customer, "set": companion}, store=store)
+        if n % 2 == 0 or kind == "fleet":
+            deal = str(self._id(at))
             self.act(
-                owner, "move_deal", {"id": deal, "stage": "lost", "lost_reason": self.dice.choice(["price", "bought_elsewhere", "gave_up"])}, store
+                owner,
+                "save_deal",
+                at,
+                {"id": deal, "customer_id": customer, "pipeline": "new_car", "set": {"title": fields["interested_series"]}},
+                store=store,
             )
+            self.deals[customer] = [deal, "lead"]
+        if fields["source"] == "walk_in":
+            self._talk(owner, customer, level, at, store, method="visit", outcome="received", next_on=self._next(at.date(), level))
+            self._advance(owner, customer, at, store, "visited")
+        if at.date() == self.today - timedelta(days=DAYS):  # those met long ago are further on
+            for _ in range(dice.randrange(4)):
+                self._advance(owner, customer, at, store)
+        if n % 25 == 3:
+            version = self.connection.execute("select version from crm.customers where id = %s", (customer,)).fetchone()[0]  # type: ignore[index]
+            self.act(owner, "save_customer", at, {"id": customer, "set": {"do_not_call": True}}, store=store, base_version=version)
 
     def _policy_holder(self, n: int) -> None:
         manager, renewal, dice = self.person("manager"), self.person("renewal"), self.dice
-        customer = self._customer(manager, {"name": self._name(), "phone": self._phone(), "source": "walk_in", "level": "potential"}, pool="retained")
-        self.connection.execute("update crm.customers set renewal_owner_id = %s where id = %s", (renewal, customer))
+        at = self._moment(self.today - timedelta(days=DAYS + 1 + n % 60))
+        fields = {"name": self._name(), "phone": self._phone(), "source": "walk_in", "level": "potential"}
+        customer = self._customer(manager, at, fields, pool="retained")
+        self.connection.execute("update crm.customers set renewal_owner_id = %s where id = %s", (renewal, customer))  # handing over has no verb yet
         brand, series = dice.choice(CARS)
-        vehicle = str(uuid7())
-        self.act(
-            renewal,
-            "save_vehicle",
-            {
-                "id": vehicle,
-                "customer_id": customer,
-                "set": {"plate": self._plate(), "brand": brand, "series": dice.choice(series), "model_year": 2017 + dice.randrange(9)},
-            },
-        )
-        due_in = dice.choice([2, 5, 7, 9, 12, 15, 18, 25, 30]) if n < 22 else 40 + dice.randrange(300)
-        expires: date = self.today + timedelta(days=due_in)
-        policy = {
-            "insurer": dice.choice(INSURERS),
-            "policy_number": f"PDAA{dice.randrange(10**10):010d}",
-            "kind": "both",
-            "premium_fen": dice.randrange(2200, 9800) * 100,
-            "starts_on": (expires - timedelta(days=364)).isoformat(),
-            "expires_on": expires.isoformat(),
-        }
-        self.act(renewal, "save_policy", {"id": str(uuid7()), "customer_id": customer, "vehicle_id": vehicle, "set": policy})
+        vehicle = str(self._id(at))
+        car = {"plate": self._plate(), "brand": brand, "series": dice.choice(series), "model_year": 2017 + dice.randrange(9)}
+        self.act(renewal, "save_vehicle", at, {"id": vehicle, "customer_id": customer, "set": car})
+        expires = self.today + timedelta(days=1 + n * 3 // 2 if n < 50 else 90 + dice.randrange(275))
+        for years_ago in (1, 0) if n % 3 == 0 else (0,):  # history: one row a year
+            ends = expires - timedelta(days=365 * years_ago)
+            policy = {
+                "insurer": dice.choice(INSURERS),
+                "policy_number": f"PDAA{dice.randrange(10**10):010d}",
+                "kind": "both",
+                "premium_fen": dice.randrange(2200, 9800) * 100,
+                "starts_on": (ends - timedelta(days=364)).isoformat(),
+                "expires_on": ends.isoformat(),
+            }
+            self.act(renewal, "save_policy", at, {"id": str(self._id(at)), "customer_id": customer, "vehicle_id": vehicle, "set": policy})
 
-    def _pooled(self, n: int) -> None:
+    def _pooled(self) -> None:
+        """Someone the market team looks after: it has talked to him and will again."""
+        at = self._moment(self.today - timedelta(days=self.dice.randrange(8, DAYS)))
         fields = {"name": self._name(), "phone": self._phone(), "source": "online", "level": "potential", "need": self.dice.choice(NEEDS)}
-        self._customer(self.person("manager"), fields, pool="market")
+        customer = self._customer(self.person("manager"), at, fields, pool="market")
+        again = self.today + timedelta(days=self.dice.randrange(-4, 6))
+        self._talk(self.person("market"), customer, "potential", at + timedelta(hours=1), 0, outcome="follow_up", next_on=again)
+
+    # Days -----------------------------------------------------------------------------------------------------------------
+
+    def _next(self, day: date, level: str) -> date:
+        return day + timedelta(days=max(1, self.cadence.get(level, 30) - self.dice.randrange(4)))
+
+    def _night(self, day: date) -> None:
+        """The rules of that morning; what they made was made then."""
+        for store in self.stores:
+            self.connection.execute("select crm.run_rules(%s, %s)", (store, day))
+        early = datetime.combine(day, time(6), ZONE)
+        self.connection.execute("update crm.tasks set created_at = %s where created_at = now() and rule is not null", (early,))
+        self.connection.execute("update crm.events set created_at = %s where created_at = now() and op_id is null", (early,))
+
+    def _work(self, day: date, offset: int) -> None:
+        """Everyone's queue of that day; the last days leave something for today."""
+        for user in self.users:
+            rows = self.connection.execute(
+                "select t.id, t.customer_id, k.level, t.why from crm.tasks t join crm.customers k on k.store_id = t.store_id and k.id = t.customer_id"
+                " where t.assignee_id = %s and t.status = 'open' and t.removed_at is null and t.due_on <= %s order by t.due_on, t.customer_id",
+                (user.user_id, day),
+            ).fetchall()
+            for task, customer, level, why in rows:
+                if self.dice.random() < (0.96 if offset < -5 else LAST_DAYS.get(user.role, 0.35)):
+                    self._call(user, str(task), str(customer), level, why, self._moment(day))
+
+    def _call(self, user: DemoUser, task: str, customer: str, level: str, why: str, at: datetime) -> None:
+        store, dice = STORES.index(user.store), self.dice
+        outcome = dice.choices(["interested", "follow_up", "not_now", "no_answer"], [50, 20, 8, 22])[0]
+        if outcome == "not_now" and level in self.cadence and dice.random() < 0.5:
+            level = "potential"  # the next night hands him to the market team
+        if outcome == "no_answer":
+            next_on = at.date() + timedelta(days=1)
+        else:
+            next_on = None if why == "policy_window" or level not in self.cadence else self._next(at.date(), level)
+        self._talk(user.user_id, customer, level, at, store, outcome=outcome, next_on=next_on, task_id=task)
+        if outcome == "interested" and level in self.cadence:
+            self._advance(user.user_id, customer, at, store)
+        elif outcome == "interested" and why == "policy_window" and customer not in self.deals:
+            self._renewal(user.user_id, customer, at)
+
+    def _talk(
+        self,
+        who: UUID,
+        customer: str,
+        level: str,
+        at: datetime,
+        store: int,
+        *,
+        outcome: str,
+        next_on: date | None,
+        method: str = "call",
+        **links: Any,
+    ) -> None:
+        talk = {
+            "id": str(self._id(at)), "customer_id": customer, "method": method, "outcome": outcome, "level": level, "occurred_at": at.isoformat(),
+            "next_contact_on": next_on.isoformat() if next_on else None, **links,
+        }  # fmt: skip
+        if outcome in WORDS:
+            talk["words"] = self.dice.choice(WORDS[outcome])
+        self.act(who, "log_conversation", at, talk, store=store)
+
+    def _advance(self, who: UUID, customer: str, at: datetime, store: int, to: str | None = None) -> None:
+        """A step further in the pipeline, now and then a lost one."""
+        path = ["lead", "visited", "test_drive", "quoted", "ordered", "delivered"]
+        if customer not in self.deals or self.deals[customer][-1] not in path[:-1] or (to is None and self.dice.random() < 0.15):
+            return
+        deal, *_, here = self.deals[customer]
+        stage = to or path[path.index(here) + 1]
+        extra: dict[str, Any] = {}
+        if to is None and self.dice.random() < 0.1:
+            stage, extra = "lost", {"lost_reason": self.dice.choice(["price", "bought_elsewhere", "gave_up"])}
+        elif stage == "quoted":
+            extra = {"set": {"amount_fen": self.dice.randrange(90, 420) * 100_000}}
+        elif stage == "ordered":
+            close = at.date() + timedelta(days=self.dice.randrange(10, 50))
+            extra = {"set": {"expected_close_on": close.isoformat()}, "checked": ["deposit"]}
+        self.act(who, "move_deal", at + timedelta(minutes=2), {"id": deal, "stage": stage, **extra}, store=store)
+        self.deals[customer].append(stage)
+
+    def _renewal(self, who: UUID, customer: str, at: datetime) -> None:
+        row = self.connection.execute(
+            "select id, premium_fen from crm.policies where customer_id = %s order by expires_on desc limit 1", (customer,)
+        ).fetchone()
+        assert row is not None
+        deal = str(self._id(at))
+        self.act(
+            who, "save_deal", at, {"id": deal, "customer_id": customer, "policy_id": str(row[0]), "pipeline": "renewal", "set": {"title": "续保"}}
+        )
+        self.deals[customer] = [deal, "to_contact"]
+        for stage in ["quoted", "promised", "renewed"][: self.dice.choices(range(4), [3, 4, 2, 1])[0]]:
+            extra = {"set": {"amount_fen": row[1] * self.dice.randrange(90, 110) // 100}} if stage == "quoted" else {}
+            self.act(who, "move_deal", at + timedelta(minutes=3), {"id": deal, "stage": stage, **extra})
+            self.deals[customer].append(stage)
 
     def _requests(self) -> None:
         """Two cancel requests wait for the manager; a third was sent back with a remark."""
-        store, manager = self.stores[0], self.person("manager")
+        store, manager, now = self.stores[0], self.person("manager"), datetime.now(UTC)
+        words = {"unreachable": "上午下午各打两次都没人接", "travelling": "客户出国,月底才回来", "sold_car": "客户说车已经卖了"}
         for who, reasons in ((self.person("advisor", 0), ["unreachable", "travelling"]), (self.person("renewal"), ["sold_car"])):
             tasks = self.connection.execute(
-                "select id from crm.tasks where store_id = %s and assignee_id = %s and status = 'open' and removed_at is null and due_on <= %s order by due_on, id limit %s",
+                "select id from crm.tasks where store_id = %s and assignee_id = %s and status = 'open' and removed_at is null and due_on <= %s"
+                " order by due_on, customer_id limit %s",
                 (store, who, self.today, len(reasons)),
             ).fetchall()
-            for (task,), reason in zip(tasks, reasons, strict=False):
-                request = str(uuid7())
-                words = {"unreachable": "上午下午各打两次都没人接", "travelling": "客户出国,月底才回来", "sold_car": "客户说车已经卖了"}[reason]
-                self.act(who, "request_cancel", {"id": request, "task_id": str(task), "reason": reason, "words": words})
+            for (task,), reason in zip(tasks, reasons, strict=True):
+                request = str(self._id(now))
+                self.act(who, "request_cancel", now, {"id": request, "task_id": str(task), "reason": reason, "words": words[reason]})
                 if reason == "travelling":
-                    self.act(manager, "decide_approval", {"id": request, "decision": "reject", "remark": "微信也联系一下,今天给我结果"})
+                    self.act(manager, "decide_approval", now, {"id": request, "decision": "reject", "remark": "微信也联系一下,今天给我结果"})
+
+    def _tell_the_time(self) -> None:
+        """The verbs stamped everything with this minute; put back when it happened, which the ids of records and operations tell."""
+        tables = ("customers", "companions", "vehicles", "policies", "deals", "conversations", "tasks")
+        for table in tables:
+            self.connection.execute(f"alter table crm.{table} disable trigger user".encode())  # putting a clock right is no event
+        for statement in BACKDATE:
+            self.connection.execute(statement.encode(), {"stores": self.stores})
+        for table in tables:
+            self.connection.execute(f"alter table crm.{table} enable trigger user".encode())
+
+
+def _when(column: str) -> str:
+    return f"to_timestamp(('x' || left(replace({column}::text, '-', ''), 12))::bit(48)::bigint / 1000.0)"
+
+
+BACKDATE = [
+    *(
+        f"update crm.{table} set created_at = {_when('id')}, updated_at = {_when('id')} where store_id = any (%(stores)s)"
+        for table in ("customers", "companions", "vehicles", "policies", "deals", "conversations")
+    ),
+    f"update crm.ops set applied_at = {_when('op_id')} where store_id = any (%(stores)s)",
+    f"update crm.events set created_at = {_when('op_id')} where store_id = any (%(stores)s) and op_id is not null",
+    "update crm.events set new = to_jsonb(created_at) where store_id = any (%(stores)s) and field in ('stage_at', 'closed_at', 'level_at') and new <> 'null'",
+    "update crm.customers c set level_at = coalesce((select max(e.created_at) from crm.events e where e.store_id = c.store_id and e.customer_id = c.id"
+    " and e.subject_id = c.id and e.field = 'level'), c.created_at), updated_at = greatest(c.created_at, c.last_contact_at) where store_id = any (%(stores)s)",
+    "update crm.deals d set stage_at = e.at, closed_at = case when d.closed_at is not null then e.at end, updated_at = e.at from (select x.store_id, x.subject_id,"
+    " max(x.created_at) as at from crm.events x where x.form = 'deal' and (x.field = 'stage' or x.kind = 'created') group by 1, 2) e"
+    " where d.store_id = any (%(stores)s) and e.store_id = d.store_id and e.subject_id = d.id",
+    "update crm.tasks t set created_at = e.created_at from crm.events e where t.store_id = any (%(stores)s) and t.rule is null and e.store_id = t.store_id"
+    " and e.customer_id = t.customer_id and e.subject_id = t.id and e.kind = 'created'",
+    "update crm.tasks t set closed_at = c.occurred_at, updated_at = c.occurred_at from crm.conversations c"
+    " where t.store_id = any (%(stores)s) and c.store_id = t.store_id and c.id = t.conversation_id",
+]

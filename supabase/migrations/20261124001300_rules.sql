@@ -7,14 +7,15 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('crm.run_rules:' || p_store, 0));   -- two schedulers at once: one after the other
 
   -- S-20, S-26: a level that names a pool belongs there (潜在 → the market team)
-  update crm.customers k set owner_id = null, pool = l.pool, next_contact_on = null
-  from crm.levels l
-  where k.store_id = p_store and l.store_id = p_store and l.key = k.level and l.pool is not null and k.owner_id is not null and k.removed_at is null;
-  get diagnostics moved = row_count;
-  update crm.tasks t set removed_at = now()
-  from crm.customers k
-  where moved > 0 and k.store_id = p_store and t.store_id = p_store and t.customer_id = k.id and k.pool is not null and t.status = 'open' and t.removed_at is null
-    and t.subject_form = 'customer';
+  with gone as (
+    update crm.customers k set owner_id = null, pool = l.pool, next_contact_on = null
+    from crm.levels l
+    where k.store_id = p_store and l.store_id = p_store and l.key = k.level and l.pool is not null and k.owner_id is not null and k.removed_at is null
+    returning k.id),
+  dropped as (                                        -- the former owner's follow-ups; what the pool's own team has planned with others stays
+    update crm.tasks t set removed_at = now() from gone
+    where t.store_id = p_store and t.customer_id = gone.id and t.status = 'open' and t.removed_at is null and t.subject_form = 'customer')
+  select count(*) into moved from gone;
 
   for r in select * from crm.rules x where x.store_id = p_store and x.active order by x.position loop
     if r.kind = 'cadence' then

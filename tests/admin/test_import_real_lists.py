@@ -5,8 +5,10 @@ import io
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
@@ -21,10 +23,20 @@ from admin.services import Services
 from admin.session import AdminSession
 from forecourt.demo import PRESET, sign_up
 from forecourt.settings import ROOT
+from forecourt.stack import Stack
 from shared.gateway.client import Gateway, make_http
 
 DATA = Path(os.environ.get("FORECOURT_DATA") or ROOT.parent / "shared" / "data")
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"the real lists are not here ({DATA}); set FORECOURT_DATA to their folder")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """One of our own: twenty thousand customers would slow every test that fingerprints the whole database."""
+    home = Path(tempfile.mkdtemp(prefix="forecourt-lists-"))
+    with Stack(home).start(say=lambda line: None) as running:
+        yield running
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
