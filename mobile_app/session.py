@@ -152,6 +152,7 @@ class Session:
         await self._leave_book()
         database = Database(self.services.device_folder / str(self.me.user_id) / f"{self.me.store_id}.sqlite")
         outbox = Outbox(database, user_id=self.me.user_id, store_id=self.me.store_id, new_id=self.services.new_id)
+        await outbox.forget_old(now=self.services.now())
         replica = Replica(database)
         sync = Sync(self.services.gateway, outbox, replica, self.me.store_id, self._synced)
         self._book = Book(database, outbox, replica, sync)

@@ -9,24 +9,32 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 create table if not exists about (key text primary key, value text not null);
--- The replica. doc is what the server last said; overlay is what it will say once my own waiting operations are applied.
+-- The replica. doc is what the server last said; overlay is what it will say once my own operations are in what it says ('null': gone).
 create table if not exists rows (
   form text not null, id text not null, customer_id text, doc text, overlay text, op_id text, round integer not null default 0,
   primary key (form, id)) without rowid;
 create index if not exists rows_customer on rows (customer_id, form);
+create index if not exists rows_overlaid on rows (op_id) where op_id is not null;
+create view if not exists shown as select form, id, customer_id, coalesce(overlay, doc) as doc, op_id from rows where coalesce(overlay, doc) <> 'null';
 create table if not exists customer_words (id text primary key, name text, pinyin text, initials text, phone text, wait text) without rowid;
 create index if not exists customer_wait on customer_words (wait, id);
 create table if not exists plates (id text primary key, customer_id text not null, plate text not null) without rowid;
--- The outbox: what a person did, in order. before holds the overlays as they were, for undo.
+-- The outbox: what a person did, in order. before holds [form, id, record as it was shown], for undo; change_no is the server's
+-- number of the transaction that applied it: a pull complete beyond it holds the effects, and only then the overlay goes.
 create table if not exists outbox (
   seq integer primary key autoincrement, op_id text not null unique, verb text not null, payload text not null, base_version integer,
   customer_id text, made_at text not null, state text not null default 'waiting' check (state in ('waiting', 'sent', 'attention')),
-  answer text, before text not null default '[]', title text not null default '');
+  answer text, before text not null default '[]', title text not null default '', change_no integer);
 create index if not exists outbox_state on outbox (state, seq);
 """
+UPGRADES = {2: "alter table outbox add column change_no integer"}
+
+
+class DeviceTooOld(RuntimeError):
+    """The file was written by a newer version of the app: nothing in it may be touched by this one."""
 
 
 class Database:
@@ -44,8 +52,7 @@ class Database:
             connection.row_factory = sqlite3.Row
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")  # "saved" means on disk: 0.6 ms a commit
-            connection.executescript(SCHEMA)
-            connection.execute("insert or ignore into about values ('schema', ?)", (str(SCHEMA_VERSION),))
+            _bring_up(connection)
             self._connection = connection
         return self._connection
 
@@ -76,6 +83,25 @@ class Database:
 
         await asyncio.get_running_loop().run_in_executor(self._worker, work)
         self._worker.shutdown(wait=False)
+
+
+def _bring_up(connection: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of an older version up, in one step. Raises DeviceTooOld."""
+    connection.execute("begin immediate")
+    try:
+        known = connection.execute("select 1 from sqlite_master where name = 'about'").fetchone()
+        version = int(get_about(connection, "schema") or "1") if known else SCHEMA_VERSION
+        if version > SCHEMA_VERSION:
+            raise DeviceTooOld(f"schema {version}, this app knows {SCHEMA_VERSION}")
+        for step in range(version + 1, SCHEMA_VERSION + 1):
+            connection.execute(UPGRADES[step])
+        for statement in SCHEMA.split(";\n"):
+            connection.execute(statement)
+        set_about(connection, "schema", str(SCHEMA_VERSION))
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def get_about(connection: sqlite3.Connection, key: str) -> str | None:

@@ -1,17 +1,19 @@
-"""What an operation will do, shown at once: changes to the replica's overlays, and the way back."""
+"""What operations will do, shown at once. Overlay = what the server said + my operations it has not told me back yet, in order."""
 
 import json
 import sqlite3
 from typing import Any
 
+from mobile_app.offline.database import get_about, set_about
+from shared.domain.config import BASE_TYPES
 from shared.domain.records import FORM_TABLES
 
 SAVES = {"save_customer": "customers", "save_companion": "companions", "save_vehicle": "vehicles", "save_policy": "policies", "save_deal": "deals"}
 
 
 def shown(connection: sqlite3.Connection, form: str, record_id: str) -> dict[str, Any] | None:
-    found = connection.execute("select coalesce(overlay, doc) from rows where form = ? and id = ?", (form, record_id)).fetchone()
-    return json.loads(found[0]) if found and found[0] else None
+    found = connection.execute("select doc from shown where form = ? and id = ?", (form, record_id)).fetchone()
+    return json.loads(found[0]) if found else None
 
 
 def apply(
@@ -25,13 +27,14 @@ def apply(
     user_id: str,
     config: dict[str, Any],
 ) -> list[list[Any]]:
-    """Put the operation's effect into the overlays; answers what was there: [form, id, overlay, op_id, record as shown]."""
+    """Put the operation's effect into the overlays; answers what was there: [form, id, record as shown]."""
     before: list[list[Any]] = []
 
-    def put(form: str, record_id: str, changes: dict[str, Any]) -> None:
-        old = connection.execute("select overlay, op_id from rows where form = ? and id = ?", (form, record_id)).fetchone()
+    def put(form: str, record_id: str, changes: dict[str, Any], *, creates: bool = False) -> None:
         now_shown = shown(connection, form, record_id)
-        before.append([form, record_id, old["overlay"] if old else None, old["op_id"] if old else None, now_shown])
+        if now_shown is None and not creates:
+            return  # it left the book meanwhile: the server will say what becomes of the operation
+        before.append([form, record_id, now_shown])
         record = {**(now_shown or {"id": record_id, "version": 1, "custom": {}}), **changes}
         customer_id = record_id if form == "customers" else record.get("customer_id")
         connection.execute(
@@ -60,6 +63,7 @@ def apply(
                 "status": "pending",
                 "created_at": now,
             },
+            creates=True,
         )
     elif verb == "snooze_task":
         task = shown(connection, "tasks", payload["task_id"]) or {}
@@ -82,21 +86,40 @@ def apply(
     return before
 
 
-def restore(connection: sqlite3.Connection, before: list[list[Any]]) -> None:
-    """A refusal: overlays as they were before the operation."""
-    for form, record_id, overlay, op_id, _ in reversed(before):
-        connection.execute("update rows set overlay = ?, op_id = ? where form = ? and id = ?", (overlay, op_id, form, record_id))
-        connection.execute("delete from rows where form = ? and id = ? and doc is null and overlay is null", (form, record_id))
-        index(connection, form, record_id)
+def replay(connection: sqlite3.Connection, user_id: str, confirmed: int | None = None) -> None:
+    """Lay the overlays anew: the server's rows, then every operation it has not told back (waiting, or applied from change number
+    `confirmed` on), oldest first. So a refusal in the middle takes nothing else with it."""
+    if confirmed is None:
+        confirmed = int(get_about(connection, "complete_to") or "0")
+    else:
+        set_about(connection, "complete_to", str(confirmed))
+    overlaid = connection.execute("select form, id from rows where op_id is not null").fetchall()
+    connection.execute("update rows set overlay = null, op_id = null where op_id is not null")
+    for row in overlaid:
+        connection.execute("delete from rows where form = ? and id = ? and doc is null", (row["form"], row["id"]))
+        index(connection, row["form"], row["id"])
+    open_ops = connection.execute(
+        "select * from outbox where state = 'waiting' or (state = 'sent' and change_no >= ?) order by seq", (confirmed,)
+    ).fetchall()
+    config = json.loads(get_about(connection, "config") or "{}") if open_ops else {}
+    known, undone = {op["op_id"] for op in open_ops}, {json.loads(op["payload"])["op_id"] for op in open_ops if op["verb"] == "undo"}
+    for op in open_ops:
+        payload = json.loads(op["payload"])
+        if op["verb"] == "undo":
+            if payload["op_id"] not in known:  # what it undoes is in the server's rows already
+                target = connection.execute("select before from outbox where op_id = ?", (payload["op_id"],)).fetchone()
+                take_back(connection, json.loads(target["before"]) if target else [], op["op_id"])
+        elif op["op_id"] not in undone:
+            before = apply(
+                connection, op["op_id"], op["verb"], payload, base_version=op["base_version"], now=op["made_at"], user_id=user_id, config=config
+            )
+            connection.execute("update outbox set before = ? where op_id = ?", (json.dumps(before), op["op_id"]))
 
 
 def take_back(connection: sqlite3.Connection, before: list[list[Any]], undo_id: str) -> None:
-    """An undo: show the records as they were until the server has undone them too."""
-    for form, record_id, _, _, record in reversed(before):
-        if record is None:
-            connection.execute("delete from rows where form = ? and id = ?", (form, record_id))
-        else:
-            connection.execute("update rows set overlay = ?, op_id = ? where form = ? and id = ?", (json.dumps(record), undo_id, form, record_id))
+    """An undo: show the records as they were until the server has undone them too; a record it made is shown no more."""
+    for form, record_id, *_, record in reversed(before):
+        connection.execute("update rows set overlay = ?, op_id = ? where form = ? and id = ?", (json.dumps(record), undo_id, form, record_id))
         index(connection, form, record_id)
 
 
@@ -145,8 +168,6 @@ def pinyin_of(name: str) -> tuple[str, str]:
 
 
 def _split(table: str, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    from shared.domain.config import BASE_TYPES
-
     form = next(f for f, t in FORM_TABLES.items() if t == table)
     base = {k: v for k, v in given.items() if k in BASE_TYPES[form]}
     return base, {k: v for k, v in given.items() if k not in base}
@@ -162,7 +183,12 @@ def _put_record(connection, put, table, payload, base_version, user_id, config) 
         elif table == "deals":
             pipeline = next((p for p in config.get("pipelines", []) if p["key"] == payload.get("pipeline")), {"stages": []})
             links |= {"owner_id": user_id, "stage": next((s["key"] for s in pipeline["stages"] if s["type"] == "open"), "")}
-    put(table, payload["id"], {**links, **base, "custom": {k: v for k, v in {**old.get("custom", {}), **custom}.items() if v is not None}})
+    put(
+        table,
+        payload["id"],
+        {**links, **base, "custom": {k: v for k, v in {**old.get("custom", {}), **custom}.items() if v is not None}},
+        creates=base_version is None,
+    )
 
 
 def _put_conversation(connection, put, payload, now, user_id, config) -> None:
@@ -184,14 +210,15 @@ def _put_conversation(connection, put, payload, now, user_id, config) -> None:
             "next_contact_on": payload.get("next_contact_on"),
             "occurred_at": payload.get("occurred_at", now),
         },
+        creates=True,
     )
     if payload.get("task_id"):
         put("tasks", payload["task_id"], {"status": "done", "closed_at": now})
     if outcome.get("reached"):  # a contact answers the customer's other follow-ups, as on the server
         others = connection.execute(
-            "select id from rows where form = 'tasks' and customer_id = ? and json_extract(coalesce(overlay, doc), '$.status') = 'open'"
-            " and json_extract(coalesce(overlay, doc), '$.why') in ('cadence', 'next_contact', 'retry', 'first_contact')"
-            " and json_extract(coalesce(overlay, doc), '$.subject_form') = 'customer' and id <> ?",
+            "select id from shown where form = 'tasks' and customer_id = ? and json_extract(doc, '$.status') = 'open'"
+            " and json_extract(doc, '$.why') in ('cadence', 'next_contact', 'retry', 'first_contact')"
+            " and json_extract(doc, '$.subject_form') = 'customer' and id <> ?",
             (payload["customer_id"], payload.get("task_id") or ""),
         ).fetchall()
         for other in others:

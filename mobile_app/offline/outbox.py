@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,9 @@ from mobile_app.offline import effects
 from mobile_app.offline.database import Database, get_about, set_about
 from shared.gateway.sync import Answer
 
-BATCH = 100
+BATCH = 100  # operations a call, and not more than that many characters: the server takes 200 and 256 KB
+BATCH_TEXT = 120_000
+KEPT_DAYS = 35  # confirmed operations stay this long: a server restored from yesterday can be told again
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,22 @@ class Outbox:
 
         def work(connection: sqlite3.Connection) -> list[dict[str, Any]]:
             found = connection.execute("select * from outbox where state = 'waiting' order by seq limit ?", (limit,)).fetchall()
-            return [
-                {
-                    "op_id": r["op_id"],
-                    "seq": r["seq"],
-                    "verb": r["verb"],
-                    "payload": json.loads(r["payload"]),
-                    "base_version": r["base_version"],
-                    "client_time": r["made_at"],
-                }
-                for r in found
-            ]
+            size, ops = 0, []
+            for r in found:
+                size += len(r["payload"])
+                if ops and size > BATCH_TEXT:
+                    break
+                ops.append(
+                    {
+                        "op_id": r["op_id"],
+                        "seq": r["seq"],
+                        "verb": r["verb"],
+                        "payload": json.loads(r["payload"]),
+                        "base_version": r["base_version"],
+                        "client_time": r["made_at"],
+                    }
+                )
+            return ops
 
         return await self._database.read(work)
 
@@ -88,17 +95,20 @@ class Outbox:
         final = answer.settled()
 
         def work(connection: sqlite3.Connection) -> None:
-            row = connection.execute("select state, before from outbox where op_id = ?", (str(final.op_id),)).fetchone()
+            row = connection.execute("select state from outbox where op_id = ?", (str(final.op_id),)).fetchone()
             if row is None or row["state"] != "waiting":
-                return
+                return  # another tab of the same person was told first
             if final.status in ("applied", "duplicate"):
                 connection.execute(
-                    "update outbox set state = 'sent', answer = ? where op_id = ?", (json.dumps({"status": "applied"}), str(final.op_id))
+                    "update outbox set state = 'sent', change_no = ?, answer = '{\"status\": \"applied\"}' where op_id = ?",
+                    (final.change_no or 0, str(final.op_id)),
                 )
             else:
-                answer_text = final.model_dump_json(include={"status", "code", "field", "errors", "row"})
+                answer_text = final.model_copy(update={"row": {"version": (final.row or {}).get("version")}}).model_dump_json(
+                    include={"status", "code", "field", "errors", "row"}
+                )
                 connection.execute("update outbox set state = 'attention', answer = ? where op_id = ?", (answer_text, str(final.op_id)))
-                effects.restore(connection, json.loads(row["before"]))  # the screen shows what the server has; the words stay here
+                effects.replay(connection, str(self._user_id))  # the screen shows what the server has; the words stay here
 
         await self._database.write(work)
 
@@ -126,14 +136,14 @@ class Outbox:
         payload = {"store_id": str(self._store_id), "op_id": str(op_id)}
 
         def work(connection: sqlite3.Connection) -> None:
-            row = connection.execute("select before, customer_id from outbox where op_id = ? and state <> 'attention'", (str(op_id),)).fetchone()
+            row = connection.execute("select customer_id from outbox where op_id = ? and state <> 'attention'", (str(op_id),)).fetchone()
             if row is None:
                 return
             connection.execute(
                 "insert into outbox (op_id, verb, payload, customer_id, made_at) values (?, 'undo', ?, ?, ?)",
                 (undo_id, json.dumps(payload), row["customer_id"], now.isoformat()),
             )
-            effects.take_back(connection, json.loads(row["before"]), undo_id)
+            effects.replay(connection, str(self._user_id))
 
         await self._database.write(work)
 
@@ -142,11 +152,19 @@ class Outbox:
         await self._database.write(lambda c: c.execute("delete from outbox where op_id = ? and state = 'attention'", (str(op_id),)))
 
     async def retry(self, op_id: UUID, *, now: datetime) -> None:
-        """Send a refused operation again, as a new one: the old id keeps its refusal for ever."""
+        """Send a refused operation again, as a new one: the old id keeps its refusal for ever. After a conflict it builds on the row
+        the server showed: the person has seen it and still wants his own words."""
         row = await self._database.read(lambda c: c.execute("select * from outbox where op_id = ? and state = 'attention'", (str(op_id),)).fetchone())
         if row is not None:
-            await self.add(row["verb"], json.loads(row["payload"]), now=now, base_version=row["base_version"], title=row["title"])
+            theirs = (json.loads(row["answer"] or "{}").get("row") or {}).get("version")
+            base = theirs if theirs is not None and row["base_version"] is not None else row["base_version"]
+            await self.add(row["verb"], json.loads(row["payload"]), now=now, base_version=base, title=row["title"])
             await self.discard(op_id)
+
+    async def forget_old(self, *, now: datetime) -> None:
+        """Drop what was confirmed more than KEPT_DAYS ago."""
+        limit = (now - timedelta(days=KEPT_DAYS)).isoformat()
+        await self._database.write(lambda c: c.execute("delete from outbox where state = 'sent' and made_at < ?", (limit,)))
 
 
 def _waiting(row: sqlite3.Row) -> Waiting:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from mobile_app.offline import effects
 from mobile_app.offline.database import Database, get_about, set_about
-from shared.domain.config import StoreConfig
-from shared.domain.records import RECORDS, Approval, Companion, Conversation, Customer, Deal, Policy, Record, Task, Vehicle
+from shared.domain.config import BASE_TYPES, StoreConfig
+from shared.domain.records import FORM_TABLES, RECORDS, Approval, Companion, Conversation, Customer, Deal, Policy, Record, Task, Vehicle
 from shared.gateway.sync import Page
 
 PAGE = 50
@@ -49,12 +49,18 @@ class Replica:
 
         return await self._database.read(work)
 
-    async def take(self, page: Page) -> None:
-        """One page, whole or not at all, with its cursor. Rows go only by tombstone, or when a complete round did not name them."""
+    async def take(self, page: Page, *, after: dict[str, Any] | None) -> bool:
+        """One page, whole or not at all, with its cursor. Rows go only by tombstone, or when a complete round did not name them.
 
-        def work(connection: sqlite3.Connection) -> None:
-            number = int(get_about(connection, "round") or "0")
+        `after` is the cursor it was asked with: when the book stands elsewhere by now (another tab of the same person was quicker), the
+        page is thrown away and the answer is False; a late page taken as a new round would end with half the book.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
             old = json.loads(get_about(connection, "cursor") or "null")
+            if old != after:
+                return False
+            number = int(get_about(connection, "round") or "0")
             if page.reset and not (old and old.get("reset")):
                 number += 1
                 set_about(connection, "round", str(number))
@@ -70,18 +76,18 @@ class Replica:
                 for record_id in ids:
                     _drop(connection, form, str(record_id))
             if page.reset and not page.more:
-                gone = connection.execute(
-                    "select form, id from rows where round < ? and not exists (select 1 from outbox o where o.op_id = rows.op_id and o.state = 'waiting')",
-                    (number,),
-                ).fetchall()
+                gone = connection.execute("select form, id from rows where round < ? and doc is not null", (number,)).fetchall()
                 for row in gone:
                     _drop(connection, row["form"], row["id"])
             set_about(connection, "cursor", json.dumps(page.cursor))
             set_about(connection, "today", page.today.isoformat())
             if not page.more:
                 set_about(connection, "synced", "1")
+                confirmed = page.complete_to if page.complete_to is not None else int(page.cursor.get("since", 0))
+                effects.replay(connection, str(page.user_id), confirmed)
+            return True
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     # reading ----------------------------------------------------------------------------------------------------------------
 
@@ -103,8 +109,8 @@ class Replica:
 
         def work(connection: sqlite3.Connection) -> list[tuple[Task, Customer]]:
             found = connection.execute(
-                "select coalesce(t.overlay, t.doc) as task, coalesce(k.overlay, k.doc) as customer from rows t join rows k on k.form = 'customers' and k.id = t.customer_id"
-                " where t.form = 'tasks' and json_extract(coalesce(t.overlay, t.doc), '$.assignee_id') = ?",
+                "select t.doc as task, k.doc as customer from shown t join shown k on k.form = 'customers' and k.id = t.customer_id"
+                " where t.form = 'tasks' and json_extract(t.doc, '$.assignee_id') = ?",
                 (str(user_id),),
             ).fetchall()
             return [(Task.model_validate_json(r["task"]), Customer.model_validate_json(r["customer"])) for r in found]
@@ -116,7 +122,7 @@ class Replica:
 
         def work(connection: sqlite3.Connection) -> list[tuple[Customer, bool]]:
             found = connection.execute(
-                "select coalesce(r.overlay, r.doc) as doc, r.op_id from customer_words w join rows r on r.form = 'customers' and r.id = w.id order by w.wait, w.id limit ? offset ?",
+                "select r.doc, r.op_id from customer_words w join shown r on r.form = 'customers' and r.id = w.id order by w.wait, w.id limit ? offset ?",
                 (limit, offset),
             ).fetchall()
             return [(Customer.model_validate_json(r["doc"]), r["op_id"] is not None) for r in found]
@@ -128,7 +134,7 @@ class Replica:
 
         def work(connection: sqlite3.Connection) -> list[Customer]:
             found = connection.execute(
-                "select coalesce(overlay, doc) as doc from rows where form = 'customers' order by coalesce(json_extract(coalesce(overlay, doc), '$.last_contact_at'), '') desc limit ?",
+                "select doc from shown where form = 'customers' order by coalesce(json_extract(doc, '$.last_contact_at'), '') desc limit ?",
                 (limit,),
             ).fetchall()
             return [Customer.model_validate_json(r["doc"]) for r in found]
@@ -144,7 +150,7 @@ class Replica:
 
         def work(connection: sqlite3.Connection) -> list[tuple[Customer, bool]]:
             found = connection.execute(
-                "select distinct coalesce(r.overlay, r.doc) as doc, r.op_id, w.wait, w.id from customer_words w join rows r on r.form = 'customers' and r.id = w.id"
+                "select distinct r.doc, r.op_id, w.wait, w.id from customer_words w join shown r on r.form = 'customers' and r.id = w.id"
                 " where w.name like :infix escape '\\' or w.pinyin like :prefix escape '\\' or w.initials like :prefix escape '\\' or (:digits and w.phone like :tail escape '\\')"
                 " or w.id in (select customer_id from plates where plate like :prefix escape '\\' or plate like :tail escape '\\') order by w.wait, w.id limit :limit",
                 {
@@ -161,9 +167,7 @@ class Replica:
 
     async def card(self, customer_id: UUID) -> Card | None:
         def work(connection: sqlite3.Connection) -> Card | None:
-            found = connection.execute(
-                "select form, id, coalesce(overlay, doc) as doc, op_id from rows where customer_id = ?", (str(customer_id),)
-            ).fetchall()
+            found = connection.execute("select form, id, doc, op_id from shown where customer_id = ?", (str(customer_id),)).fetchall()
             by_form: dict[str, list[Any]] = {form: [] for form in RECORDS}
             waiting = set()
             for row in found:
@@ -192,8 +196,8 @@ class Replica:
     async def deals(self, pipeline: str) -> list[tuple[Deal, Customer]]:
         def work(connection: sqlite3.Connection) -> list[tuple[Deal, Customer]]:
             found = connection.execute(
-                "select coalesce(d.overlay, d.doc) as deal, coalesce(k.overlay, k.doc) as customer from rows d join rows k on k.form = 'customers' and k.id = d.customer_id"
-                " where d.form = 'deals' and json_extract(coalesce(d.overlay, d.doc), '$.pipeline') = ?",
+                "select d.doc as deal, k.doc as customer from shown d join shown k on k.form = 'customers' and k.id = d.customer_id"
+                " where d.form = 'deals' and json_extract(d.doc, '$.pipeline') = ?",
                 (pipeline,),
             ).fetchall()
             return [(Deal.model_validate_json(r["deal"]), Customer.model_validate_json(r["customer"])) for r in found]
@@ -201,7 +205,7 @@ class Replica:
         return await self._database.read(work)
 
     async def counts(self) -> dict[str, int]:
-        return await self._database.read(lambda c: dict(c.execute("select form, count(*) from rows group by form").fetchall()))
+        return await self._database.read(lambda c: dict(c.execute("select form, count(*) from shown group by form").fetchall()))
 
 
 def _put(connection: sqlite3.Connection, form: str, row: dict[str, Any], number: int) -> None:
@@ -210,12 +214,6 @@ def _put(connection: sqlite3.Connection, form: str, row: dict[str, Any], number:
         "insert into rows (form, id, customer_id, doc, round) values (?, ?, ?, ?, ?)"
         " on conflict (form, id) do update set doc = excluded.doc, customer_id = excluded.customer_id, round = excluded.round",
         (form, row["id"], customer_id, json.dumps(row), number),
-    )
-    # my own act stays on screen until the server's row holds it: as long as it waits, the overlay stays
-    connection.execute(
-        "update rows set overlay = null, op_id = null where form = ? and id = ? and op_id is not null"
-        " and not exists (select 1 from outbox o where o.op_id = rows.op_id and o.state = 'waiting')",
-        (form, row["id"]),
     )
     effects.index(connection, form, row["id"])
 
@@ -232,18 +230,19 @@ def _drop(connection: sqlite3.Connection, form: str, record_id: str) -> None:
 
 
 def _cut_to_rights(connection: sqlite3.Connection, config: dict[str, Any]) -> None:
-    """Rights became narrower: what may not be seen leaves the disk before anything is pulled again (fields.md, pitfall 6)."""
-    from shared.domain.config import BASE_TYPES
-    from shared.domain.records import FORM_TABLES
-
+    """Rights became narrower: what may not be seen leaves the disk before anything is pulled again."""
     for form, table in FORM_TABLES.items():
         rights = config.get("access", {}).get(form, {})
-        allowed = {*rights.get("readable", ()), *rights.get("masked", ())}
+        readable, masked = set(rights.get("readable", ())), set(rights.get("masked", ()))
+
+        def stays(key: str, value: Any, readable: set[str] = readable, masked: set[str] = masked) -> bool:
+            return key in readable or (key in masked and "****" in str(value))
+
         for row in connection.execute("select id, doc, overlay from rows where form = ?", (table,)).fetchall():
             for column in ("doc", "overlay"):
-                if row[column]:
-                    record = json.loads(row[column])
-                    record = {k: v for k, v in record.items() if k not in BASE_TYPES[form] or k in allowed}
-                    record["custom"] = {k: v for k, v in record.get("custom", {}).items() if k in allowed}
+                if record := json.loads(row[column] or "null"):
+                    record = {k: v for k, v in record.items() if k not in BASE_TYPES[form] or stays(k, v)}
+                    record["custom"] = {k: v for k, v in record.get("custom", {}).items() if stays(k, v)}
                     connection.execute(f"update rows set {column} = ? where form = ? and id = ?", (json.dumps(record), table, row["id"]))
             effects.index(connection, table, row["id"])
+    connection.execute("update outbox set before = '[]' where state <> 'waiting'")  # records as they were shown, hidden fields too

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from mobile_app.offline.outbox import BATCH, Outbox
 from mobile_app.offline.replica import Replica
-from shared.domain.problems import Offline, Problem, SignedOut
+from shared.domain.problems import Offline, Problem
 from shared.gateway import sync as remote
 from shared.gateway.client import Gateway
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0)  # seconds; the last one repeats, so that a healed network is noticed within ten seconds
+LONGEST_WISH = 120.0  # seconds a server may ask us to stay away
 IDLE = 45.0  # seconds between pulls while nothing happens
 
 
@@ -51,11 +52,15 @@ class Sync:
                 await self.once()
                 failures = 0
                 pause = IDLE
-            except SignedOut:
-                pause = IDLE
             except Offline as problem:
-                pause = problem.retry_after or PATIENCE[min(failures, len(PATIENCE) - 1)] * random.uniform(0.5, 1.0)
+                if problem.retry_after:  # the server asked: not even a new act rings before; spread, since sixty phones heard the same number
+                    await asyncio.sleep(min(problem.retry_after, LONGEST_WISH) * random.uniform(1.0, 1.3))
+                    continue
+                pause = PATIENCE[min(failures, len(PATIENCE) - 1)] * random.uniform(0.2, 1.0)
                 failures += 1
+            except Problem as problem:
+                logger.info("sync rests: %s", problem.code)  # signed out, or no member any more: the queue stays as it is
+                pause = IDLE
             except Exception:
                 logger.exception("sync failed")
                 pause = PATIENCE[-1]
@@ -73,6 +78,9 @@ class Sync:
                 await self._pull()
             except Problem as problem:
                 await self._tell(running=False, trouble=problem.code)
+                raise
+            except Exception:
+                await self._tell(running=False, trouble="unexpected")
                 raise
             await self._tell(running=False, trouble=None)
 
@@ -93,8 +101,7 @@ class Sync:
                 self._gateway.keeper.session.user_id if self._gateway.keeper.session else None
             ):
                 raise Offline("an answer for someone else")
-            await self._replica.take(page)
-            if not page.more:
+            if await self._replica.take(page, after=cursor) and not page.more:
                 return
 
     async def _tell(self, *, running: bool, trouble: str | None = None) -> None:

@@ -11,6 +11,8 @@ from shared.domain.problems import FieldProblem
 TEXT_LENGTH = {"long_text": 2000}
 FORMATS = {"phone": r"\+?[0-9]{5,15}", "plate": r"[^\s]{4,12}", "vin": r"[A-Za-z0-9]{6,20}", "time": r"([01][0-9]|2[0-3]):[0-5][0-9]"}
 
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 
 def problems(config: StoreConfig, form: str, values: Mapping[str, Any], *, creating: bool) -> list[FieldProblem]:
     """Every problem of the given values, by field: forbidden, required, masked, type, range, option, date, length, format."""
@@ -30,7 +32,7 @@ def problems(config: StoreConfig, form: str, values: Mapping[str, Any], *, creat
 
 def _problem(config: StoreConfig, form: str, field: FieldDefinition, value: Any, *, required: bool) -> str | None:
     kind = field.type_in(form)
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and not value.strip(" ")):
         return "required" if required else None
     masked = field.mask or (kind in ("phone", "plate", "vin") and kind) or (field.key in ("wechat", "policy_number") and field.key)
     if masked and "****" in str(value):
@@ -41,13 +43,15 @@ def _problem(config: StoreConfig, form: str, field: FieldDefinition, value: Any,
         return None if isinstance(value, bool) else "type"
     keys = {o.key for o in field.options or ()}
     if kind == "multi":
-        return "type" if not isinstance(value, list) else None if set(value) <= keys else "option"
+        return "type" if not isinstance(value, list) else None if all(isinstance(x, str) and x in keys for x in value) else "option"
     if not isinstance(value, str):
         return "type"
     if kind == "select":
         return None if value in keys else "option"
     if kind == "level":
         return None if config.level(value) else "option"
+    if kind == "person":
+        return None if UUID_TEXT.fullmatch(value) else "option"  # whether he belongs to the store, the server knows
     if kind == "date":
         return None if _is_day(value) else "date"
     if kind != "time" and len(value) > (field.max_length or TEXT_LENGTH.get(kind, 80)):
@@ -63,7 +67,7 @@ def _number_problem(kind: str, field: FieldDefinition, value: Any) -> str | None
     low, high = (0, 1e13) if kind == "money" else (-1e15, 1e15)
     if value < (low if field.min is None else field.min) or value > (high if field.max is None else field.max):
         return "range"
-    return "type" if kind == "money" and value != int(value) else None
+    return "type" if kind == "money" and not isinstance(value, int) else None  # 10.0 is no whole number in JSON
 
 
 def _is_day(text: str) -> bool:

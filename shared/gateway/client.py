@@ -18,7 +18,18 @@ TIMEOUTS = httpx.Timeout(15.0, connect=5.0, pool=5.0)
 
 def make_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """The one shared client of a process; a transport is the seam where tests inject faults."""
-    return httpx.AsyncClient(timeout=TIMEOUTS, http2=False, transport=transport, trust_env=False)
+    return httpx.AsyncClient(timeout=TIMEOUTS, http2=False, transport=transport, trust_env=False, event_hooks={"response": [_only_our_server]})
+
+
+async def _only_our_server(answer: httpx.Response) -> None:
+    """What a hotel's log-in page, a proxy or a busy server says is no answer, whatever its status. Raises Offline."""
+    if answer.status_code >= 500 or (answer.status_code == 429 and "/rest/v1/" in answer.request.url.path):
+        raise Offline(f"status {answer.status_code}", _retry_after(answer))
+    if answer.status_code == 204:
+        return  # signing out: nothing to read, under whatever type
+    kind = answer.headers.get("content-type", "")
+    if answer.is_redirect or (kind and "json" not in kind and answer.headers.get("content-length") != "0"):
+        raise Offline(f"status {answer.status_code}, {kind.partition(';')[0] or 'redirect'}")
 
 
 class Gateway:
@@ -41,7 +52,7 @@ class Gateway:
                 request = request.eq("store_id", store_id)
             if order:
                 request = request.order(order.lstrip("-"), desc=order.startswith("-"))
-            return request.limit(limit)
+            return request.limit(limit).retry(False)  # its own retries keep a person waiting for seven seconds; ours are the outbox and the button
 
         return parsed(TypeAdapter(list[row]), await self._answer(query))
 
@@ -60,8 +71,6 @@ class Gateway:
                     renewed = True  # the clock of this device may be wrong: one fresh token decides
                     continue
                 raise problem from error
-            except httpx.HTTPStatusError as error:
-                raise Offline(f"status {error.response.status_code}", _retry_after(error.response)) from error
             except (httpx.HTTPError, ValidationError, ValueError) as error:
                 raise Offline(type(error).__name__) from error  # no network, or a page that is not ours
 
@@ -75,8 +84,9 @@ def parsed(adapter: TypeAdapter[Shape], data: Any) -> Shape:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds; the form with a date is read as no wish."""
     value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isdigit() and len(value) < 6 else None
 
 
 def _problem(error: APIError) -> Exception:

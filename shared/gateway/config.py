@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.domain.config import StoreConfig
 from shared.domain.instants import Instant
-from shared.gateway.client import Gateway
+from shared.domain.problems import Refused
+from shared.gateway.client import Gateway, parsed
 
 
 class PublishedConfig(BaseModel):
@@ -24,8 +25,16 @@ class ConfigVersion(BaseModel):
     published_at: Instant
 
 
+class Published(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    version: int
+
+
 async def get(gateway: Gateway, store_id: UUID) -> PublishedConfig:
+    """The document cut to the caller. Raises Refused("not_found") for a store he does not belong to."""
     rows = await gateway.rows("config", PublishedConfig, store_id=str(store_id))
+    if not rows:
+        raise Refused("not_found")
     return rows[0]
 
 
@@ -34,7 +43,7 @@ async def publish(gateway: Gateway, store_id: UUID, document: StoreConfig, *, ba
     data = await gateway.call(
         "publish_config", {"store_id": str(store_id), "document": document.document(), "base_version": base_version, "note": note}
     )
-    return int(data["version"])
+    return parsed(TypeAdapter(Published), data).version
 
 
 async def versions(gateway: Gateway, store_id: UUID) -> list[ConfigVersion]:

@@ -16,6 +16,11 @@ class InvitationCode(BaseModel):
     code: str
 
 
+class Joined(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    store_id: UUID
+
+
 async def whoami(gateway: Gateway) -> list[Membership]:
     """One membership per store; an empty list means an account nobody invited."""
     return await gateway.rows("whoami", Membership)
@@ -37,4 +42,4 @@ async def invite(gateway: Gateway, store_id: UUID, *, name: str, contact: str, r
 async def accept(gateway: Gateway, code: str) -> UUID:
     """Become a member by the code; answers the store's id. Raises Refused("invitation_unknown")."""
     data = await gateway.call("accept_invitation", {"code": code})
-    return UUID(data["store_id"])
+    return parsed(TypeAdapter(Joined), data).store_id

@@ -25,7 +25,9 @@ DEFINITE = {
     "user_not_found",
     "bad_jwt",
     "invalid_grant",
+    "validation_failed",  # the stored text is no refresh token at all
 }
+CODES = {"user_already_exists": "user_exists", "email_exists": "user_exists", "weak_password": "weak_password"}
 EARLY = 60.0  # seconds before the end at which a token is refreshed
 
 
@@ -103,7 +105,7 @@ class Keeper:
                 await self._http.post(
                     f"{self._auth}/logout?scope=local", headers={"apikey": self._key, "Authorization": f"Bearer {session.access_token}"}
                 )
-            except httpx.HTTPError:
+            except (httpx.HTTPError, Offline):
                 return  # the token ends by itself within the hour
 
     async def token(self, *, renew: bool = False) -> str:
@@ -125,33 +127,41 @@ class Keeper:
         except Refused as refused:
             if refused.code == "too_many_tries":
                 raise Offline("rate limit") from refused
+            if await self._adopt_newer(old):
+                return
             self.session = None
             await self._store.write(None)
             raise SignedOut from refused
 
+    async def _adopt_newer(self, old: Session) -> bool:
+        """Another tab of the same browser may have used this refresh token first: its session lies in the store we share."""
+        text = await self._store.read()
+        try:
+            found = Session(**json.loads(text)) if text else None
+        except (ValueError, TypeError):
+            return False
+        if found is None or found.refresh_token == old.refresh_token or found.user_id != old.user_id:
+            return False
+        self.session = found
+        return True
+
     async def _enter(self, path: str, body: dict[str, str]) -> Session:
         try:
             answer = await self._http.post(f"{self._auth}/{path}", json=body, headers={"apikey": self._key})
-        except httpx.HTTPError as error:
-            raise Offline(type(error).__name__) from error
-        try:
             found = answer.json()
-            assert isinstance(found, dict)
-        except (ValueError, AssertionError):
-            raise Offline("no JSON") from None  # a captive portal
-        if answer.status_code == 200 and found.get("access_token") and found.get("refresh_token"):
+        except (httpx.HTTPError, ValueError) as error:
+            raise Offline(type(error).__name__) from error  # no network, or a page that is not ours
+        if not isinstance(found, dict):
+            raise Offline("no object")
+        if answer.status_code == 200 and found.get("access_token") and found.get("refresh_token") and isinstance(found.get("user"), dict):
             self.session = Session(
-                found["access_token"], found["refresh_token"], found["user"]["id"], time.time() + float(found.get("expires_in", 3600))
+                found["access_token"], found["refresh_token"], str(found["user"].get("id", "")), time.time() + float(found.get("expires_in", 3600))
             )
             await self._store.write(json.dumps(asdict(self.session)))
             return self.session
         code = str(found.get("error_code") or found.get("code") or found.get("error") or "")
         if answer.status_code == 429:
             raise Refused("too_many_tries")
-        if answer.status_code >= 500:
-            raise Offline(f"status {answer.status_code}")
-        if "refresh" in path and code not in DEFINITE and answer.status_code not in (400, 401, 403):
-            raise Offline(f"status {answer.status_code}")
-        raise Refused(
-            {"user_already_exists": "user_exists", "email_exists": "user_exists", "weak_password": "weak_password"}.get(code, "invalid_credentials")
-        )
+        if "refresh" in path and code not in DEFINITE:
+            raise Offline(f"status {answer.status_code}")  # a gateway's or a proxy's no is not the session's end
+        raise Refused(CODES.get(code, "invalid_credentials"))

@@ -16,7 +16,7 @@ class OpError(BaseModel):
 
 
 class Answer(BaseModel):
-    """What became of one operation."""
+    """What became of one operation; a pull complete beyond `change_no` holds its effects."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
     op_id: UUID
@@ -25,6 +25,7 @@ class Answer(BaseModel):
     field: str | None = None
     errors: tuple[OpError, ...] = ()
     version: int | None = None
+    change_no: int | None = None
     first: dict[str, Any] | None = None
     row: dict[str, Any] | None = None
 
@@ -36,7 +37,7 @@ class Answer(BaseModel):
 
 
 class Page(BaseModel):
-    """One page of the book."""
+    """One page of the book; the last one of a round says up to which change number the book is complete."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     user_id: UUID
@@ -49,6 +50,7 @@ class Page(BaseModel):
     config_version: int
     config: dict[str, Any] | None = None
     cursor: dict[str, Any]
+    complete_to: int | None = None
 
 
 async def push(gateway: Gateway, device_id: UUID, ops: list[dict[str, Any]]) -> list[Answer]:

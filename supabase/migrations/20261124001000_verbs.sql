@@ -450,6 +450,7 @@ begin
         raise log 'op % failed: % %', v_op, sqlstate, sqlerrm;
         r := jsonb_build_object('status', 'rejected', 'code', 'unexpected');
     end;
+    r := r || jsonb_build_object('change_no', crm.change_no());   -- a pull complete up to a higher number holds what this operation did
     update crm.ops o set result = r - 'row' where o.store_id = v_store and o.op_id = v_op;
     answers := answers || (jsonb_build_object('op_id', v_op) || r);
   end loop;

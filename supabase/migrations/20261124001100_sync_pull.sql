@@ -65,6 +65,7 @@ begin
       'config_version', version,
       'cursor', case when i > cardinality(tables) then jsonb_build_object('since', upto, 'stamp', stamp)
         else jsonb_build_object('since', since, 'upto', upto, 'table', i, 'after', jsonb_build_array(after_no, after_id), 'stamp', stamp, 'reset', is_reset) end)
+    || case when i > cardinality(tables) then jsonb_build_object('complete_to', upto) else '{}' end
     || case when version is distinct from p_config_version then jsonb_build_object('config', crm.config_for(p_store)) else '{}' end;
 end $$;
 comment on function crm.sync_pull is 'One page of the caller''s book. reset: a full round begins or goes on; when it ends, rows not in it are no longer his. 403 for anyone who is no active member: an empty answer never means "delete".';

@@ -1,0 +1,120 @@
+"""Phones over the real stack: each with a file of its own, a person who signed in, and a network that can be broken."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import uuid6
+
+from forecourt.demo import sign_up
+from mobile_app.offline.database import Database
+from mobile_app.offline.outbox import Outbox
+from mobile_app.offline.replica import Replica
+from mobile_app.offline.sync import Sync, SyncState
+from shared.domain.records import RECORDS
+from shared.gateway.client import Gateway, make_http
+from tests.support.faults import Network
+from tests.support.people import World
+
+PASSWORD = "zhanting-2026"
+# The book in SQL, written apart from sync_pull: what a phone must show once everything has come through.
+MINE = "(owner_id = %(me)s or renewal_owner_id = %(me)s)"
+ON_MINE = f"customer_id in (select id from api.customers where store_id = %(store)s and {MINE})"
+BOOK = {form: ON_MINE for form in RECORDS} | {"customers": MINE, "tasks": "assignee_id = %(me)s", "approvals": "requester_id = %(me)s"}
+
+
+@dataclass
+class Phone:
+    """One device of one person."""
+
+    world: World
+    name: str
+    gateway: Gateway
+    network: Network
+    database: Database
+    outbox: Outbox
+    replica: Replica
+    sync: Sync
+    states: list[SyncState] = field(default_factory=list)
+
+    @property
+    def user_id(self) -> UUID:
+        return self.world.users[self.name]
+
+    async def do(self, verb: str, payload: dict[str, Any], base_version: int | None = None) -> UUID:
+        return await self.outbox.add(verb, payload, now=datetime.now(UTC), base_version=base_version)
+
+    async def new_customer(self, name: str = "张三丰", phone: str = "13800138000") -> str:
+        customer = str(uuid6.uuid7())
+        await self.do("save_customer", {"id": customer, "set": {"name": name, "phone": phone, "source": "walk_in", "level": "near"}})
+        return customer
+
+    async def talk(self, customer: str, words: str = "聊得不错", **more: Any) -> UUID:
+        payload = {"id": str(uuid6.uuid7()), "customer_id": customer, "outcome": "interested", "level": "near", "words": words, **more}
+        return await self.do("log_conversation", payload)
+
+    async def holds(self) -> dict[str, dict[str, Any]]:
+        """What the screens would show, by form and id."""
+        found = await self.database.read(lambda c: c.execute("select form, doc from shown").fetchall())
+        book: dict[str, dict[str, Any]] = {form: {} for form in RECORDS}
+        for form, doc in found:
+            record = RECORDS[form].model_validate_json(doc)
+            book[form][str(record.id)] = record
+        return book
+
+    def should_hold(self) -> dict[str, dict[str, Any]]:
+        """The same as SQL shows it to this person."""
+        store = self.world.store_of(self.name)
+        book = {}
+        for form, mine in BOOK.items():
+            text = f"select to_jsonb(v) from api.{form} v where store_id = %(store)s and {mine}"
+            with psycopg.ClientCursor(self.world.db) as cursor:
+                sql = cursor.mogrify(text, {"store": store, "me": self.user_id}).replace("%", "%%")
+            rows = self.world.ask(self.name, sql)
+            book[form] = {r[0]["id"]: RECORDS[form].model_validate(r[0]) for r in rows}
+        self.world.db.commit()
+        return book
+
+
+@pytest.fixture
+def town(stack) -> Iterator[World]:
+    """A committed world in which lin, chen and the manager he have real accounts: `town.logins` says by which name they sign in."""
+    with psycopg.connect(stack.db_url) as connection:
+        world = World(connection)
+        world.logins = {}  # type: ignore[attr-defined]
+        for name in ("lin", "chen", "he"):
+            login = f"{name}-{uuid4().hex[:10]}@forecourt.example"
+            user = sign_up(stack.supabase_url, stack.publishable_key, login, PASSWORD)
+            connection.execute("update crm.members set user_id = %s where user_id = %s", (user, world.users[name]))
+            world.users[name], world.logins[name] = UUID(str(user)), login  # type: ignore[attr-defined]
+        connection.commit()
+        yield world
+        connection.rollback()
+
+
+@pytest.fixture
+async def phone(stack, town: World, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Makes phones: `await phone("lin")`; a second one of the same name with `file=` shares the first one's file, as two tabs do."""
+    made: list[Phone] = []
+
+    async def make(name: str = "lin", *, file: Path | None = None) -> Phone:
+        network = Network()
+        gateway = Gateway(stack.supabase_url, stack.publishable_key, http=make_http(network))
+        await gateway.keeper.sign_in(town.logins[name], PASSWORD)  # type: ignore[attr-defined]
+        database = Database(file or tmp_path / f"{name}-{len(made)}.sqlite")
+        store = town.store_of(name)
+        outbox = Outbox(database, user_id=town.users[name], store_id=store, new_id=uuid6.uuid7)
+        replica, states = Replica(database), []
+        sync = Sync(gateway, outbox, replica, store, states.append)
+        made.append(Phone(town, name, gateway, network, database, outbox, replica, sync, states))
+        return made[-1]
+
+    yield make
+    for device in made:
+        await device.database.close()
+        await device.gateway._http.aclose()
