@@ -60,6 +60,7 @@ begin
   select * into f from crm.forms x where x.store_id = v_store and x.form = p_form;
   if a.store_id is null or f.form is null then perform crm.refuse('forbidden'); end if;
   if base is null then
+    if p_form <> 'customer' and p_links ->> 'customer_id' is null then perform crm.refuse('required', 'customer_id'); end if;
     select coalesce(jsonb_object_agg(key, value), '{}') into patch from jsonb_each(given) where jsonb_typeof(value) <> 'null' and value <> '""';
     errors := crm.problems(v_store, f.fields, patch, a.writable, a.required, true);
     if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;

@@ -383,7 +383,7 @@ create function crm.save_import_mapping(p_store uuid, p_kind text, p_name text, 
   language plpgsql volatile security definer set search_path = '' as $$
 declare c crm.caller := crm.demand(p_store, 'import_rows');
 begin
-  if jsonb_typeof(p_mapping) is distinct from 'object' or length(coalesce(p_name, '')) not between 1 and 80 or pg_column_size(p_mapping) > 65000 then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
+  if p_kind is null or jsonb_typeof(p_mapping) is distinct from 'object' or length(coalesce(p_name, '')) not between 1 and 80 or pg_column_size(p_mapping) > 65000 then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
   insert into crm.import_mappings (store_id, kind, name, mapping, author_id) values (p_store, left(p_kind, 40), p_name, p_mapping, c.user_id)
   on conflict (store_id, kind, name) do update set mapping = excluded.mapping, author_id = excluded.author_id, updated_at = now();
 end $$;
