@@ -9,7 +9,23 @@ from psycopg.types.json import Jsonb
 from tests.support.people import PEOPLE, new_id
 
 ODD_TEXT = ["", " ", "x", "'; drop table crm.customers; --", "%", "\\", "张三", "a" * 5000, "13800138000", "new_car", "policies", "2026-02-30"]
-ODD_JSON = [None, {}, [], 7, "x", True, [None], [{}], [[]], {"since": "x"}, {"roles": []}, {"since": -1}, [{"op_id": 1}], {"pool": "market", "level": "near", "source": "walk_in"}, [{"row": 1, "key": "k", "customer": {"name": "x"}}]]
+ODD_JSON = [
+    None,
+    {},
+    [],
+    7,
+    "x",
+    True,
+    [None],
+    [{}],
+    [[]],
+    {"since": "x"},
+    {"roles": []},
+    {"since": -1},
+    [{"op_id": 1}],
+    {"pool": "market", "level": "near", "source": "walk_in"},
+    [{"row": 1, "key": "k", "customer": {"name": "x"}}],
+]
 ODD_INT = [None, -1, 0, 1, 50, 2**31 - 1, -(2**31)]
 
 
@@ -40,7 +56,10 @@ def test_any_body_is_answered_in_our_own_words(world):
     for name, arguments in functions(world.db).items():
         for _ in range(90):
             who = dice.choice([*PEOPLE, "stranger"])
-            values = [world.stores[PEOPLE.get(who, ("east", ""))[0]] if a == "store_id" and dice.random() < 0.6 else odd(dice, kind, world) for a, kind in arguments]
+            values = [
+                world.stores[PEOPLE.get(who, ("east", ""))[0]] if a == "store_id" and dice.random() < 0.6 else odd(dice, kind, world)
+                for a, kind in arguments
+            ]
             places = ", ".join("%s" for _ in values)
             asked += 1
             try:
@@ -53,7 +72,20 @@ def test_any_body_is_answered_in_our_own_words(world):
     assert raw == []
 
 
-VERBS = ["save_customer", "save_companion", "save_vehicle", "save_policy", "save_deal", "log_conversation", "request_cancel", "decide_approval", "move_deal", "snooze_task", "undo", "nonsense"]
+VERBS = [
+    "save_customer",
+    "save_companion",
+    "save_vehicle",
+    "save_policy",
+    "save_deal",
+    "log_conversation",
+    "request_cancel",
+    "decide_approval",
+    "move_deal",
+    "snooze_task",
+    "undo",
+    "nonsense",
+]
 KEYS = ["id", "customer_id", "task_id", "deal_id", "vehicle_id", "policy_id", "owner_id", "pool", "pipeline", "stage", "set", "outcome", "method", "words", "level", "next_contact_on",
         "occurred_at", "dialled_at", "away_seconds", "reason", "decision", "remark", "checked", "lost_reason", "until", "op_id"]  # fmt: skip
 
@@ -65,7 +97,36 @@ def test_any_operation_is_refused_by_a_code_and_never_by_accident(world):
     deal = new_id()
     world.done("lin", "save_deal", {"id": deal, "customer_id": customer, "pipeline": "new_car", "set": {}})
     known = [customer, task, deal, new_id(), str(world.users["lin"])]
-    values = [*known, None, "", "x", 7, -1, 1.5, True, [], {}, ["x"], {"name": "x"}, {"amount_fen": 5}, {"amount_fen": "x"}, "interested", "no_answer", "near", "call", "2026-12-24", "2026-02-30", "infinity", "lost", "price", "approve", "reject", "new_car", "quoted", "长" * 5000]
+    values = [
+        *known,
+        None,
+        "",
+        "x",
+        7,
+        -1,
+        1.5,
+        True,
+        [],
+        {},
+        ["x"],
+        {"name": "x"},
+        {"amount_fen": 5},
+        {"amount_fen": "x"},
+        "interested",
+        "no_answer",
+        "near",
+        "call",
+        "2026-12-24",
+        "2026-02-30",
+        "infinity",
+        "lost",
+        "price",
+        "approve",
+        "reject",
+        "new_car",
+        "quoted",
+        "长" * 5000,
+    ]
     dice, found = random.Random(15), []
     for _ in range(1200):
         who, verb = dice.choice(["lin", "he", "zhou", "xu", "wu"]), dice.choice(VERBS)
@@ -81,13 +142,26 @@ def test_any_operation_is_refused_by_a_code_and_never_by_accident(world):
 def test_server_owned_columns_cannot_be_set(world):
     """Mass assignment: every column of a record that is no field, through `set`, on creating and on changing."""
     customer = world.customer()
-    fields = {r[0] for r in world.db.execute("select key from crm.fields where store_id = %s and form = 'customer' and not retired", (world.stores["east"],)).fetchall()}
-    columns = [r[0] for r in world.db.execute("select attname from pg_attribute where attrelid = 'crm.customers'::regclass and attnum > 0 and not attisdropped").fetchall()]
+    fields = {
+        r[0]
+        for r in world.db.execute(
+            "select key from crm.fields where store_id = %s and form = 'customer' and not retired", (world.stores["east"],)
+        ).fetchall()
+    }
+    columns = [
+        r[0]
+        for r in world.db.execute(
+            "select attname from pg_attribute where attrelid = 'crm.customers'::regclass and attnum > 0 and not attisdropped"
+        ).fetchall()
+    ]
     tried = 0
     for column in columns:
         if column in fields:
             continue
-        for payload, base in (({"id": new_id(), "set": {"name": "x", "source": "phone", "level": "near", column: 99}}, None), ({"id": customer, "set": {column: 99}}, 1)):
+        for payload, base in (
+            ({"id": new_id(), "set": {"name": "x", "source": "phone", "level": "near", column: 99}}, None),
+            ({"id": customer, "set": {column: 99}}, 1),
+        ):
             answer = world.push("he", "save_customer", payload, base_version=base)
             assert {"field": column, "code": "forbidden"} in answer.get("errors", []), (column, answer)
             tried += 1
