@@ -145,12 +145,27 @@ insert into crm.funnel_counts (store_id, pipeline, stage, owner_id, deals, amoun
 select store_id, pipeline, stage, coalesce(owner_id, '00000000-0000-0000-0000-000000000000'), count(*), sum(amount_fen) from crm.deals group by 1, 2, 3, 4""",
 }
 EVENTS = [
-    *[(t, f"""insert into crm.events (store_id, customer_id, form, subject_id, kind, version, created_at)
-select store_id, {'id' if t == 'customers' else 'customer_id'}, '{form}', id, 'created', 1, created_at from crm.{t}""")
-      for t, form in [("customers", "customer"), ("vehicles", "vehicle"), ("policies", "policy"), ("deals", "deal"), ("tasks", "task"), ("conversations", "conversation")]],
-    ("done tasks", """insert into crm.events (store_id, customer_id, form, subject_id, kind, field, old, new, version, op_id, created_at)
+    *[
+        (
+            t,
+            f"""insert into crm.events (store_id, customer_id, form, subject_id, kind, version, created_at)
+select store_id, {"id" if t == "customers" else "customer_id"}, '{form}', id, 'created', 1, created_at from crm.{t}""",
+        )
+        for t, form in [
+            ("customers", "customer"),
+            ("vehicles", "vehicle"),
+            ("policies", "policy"),
+            ("deals", "deal"),
+            ("tasks", "task"),
+            ("conversations", "conversation"),
+        ]
+    ],
+    (
+        "done tasks",
+        """insert into crm.events (store_id, customer_id, form, subject_id, kind, field, old, new, version, op_id, created_at)
 select store_id, customer_id, 'task', id, 'changed', 'status', '"open"', '"done"', 1, bench.id(9, ('x' || right(customer_id::text, 12))::bit(48)::bigint), closed_at
-from crm.tasks where status = 'done'"""),
+from crm.tasks where status = 'done'""",
+    ),
 ]
 
 
@@ -209,10 +224,13 @@ def _set_aside(db: psycopg.Connection) -> list[str]:
     """Drop foreign keys and secondary indexes of the big tables; answers the statements that make them again."""
     keys = db.execute(
         "select c.conrelid::regclass::text, c.conname, pg_get_constraintdef(c.oid) from pg_constraint c where c.contype = 'f' and c.conrelid = any (%s::regclass[])",
-        ([f"crm.{t}" for t in TABLES],)).fetchall()
+        ([f"crm.{t}" for t in TABLES],),
+    ).fetchall()
     indexes = db.execute(
         "select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) from pg_index i where i.indrelid = any (%s::regclass[]) and not i.indisprimary"
-        " and not exists (select from pg_constraint c where c.conindid = i.indexrelid)", ([f"crm.{t}" for t in TABLES],)).fetchall()
+        " and not exists (select from pg_constraint c where c.conindid = i.indexrelid)",
+        ([f"crm.{t}" for t in TABLES],),
+    ).fetchall()
     for table, name, _ in keys:
         db.execute(f'alter table {table} drop constraint "{name}"'.encode())
     for name, _ in indexes:

@@ -112,7 +112,9 @@ class OurSql(Way):
         try:
             self.db.execute(
                 "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true)",
-                (claims(subject), sub), prepare=True)
+                (claims(subject), sub),
+                prepare=True,
+            )
             rows = self.db.execute(statement.encode(), arguments, prepare=True).fetchall()
         except psycopg.Error:
             self.db.execute("rollback")

@@ -115,46 +115,158 @@ where s.store_id = %(store_id)s and s.pipeline = 'new_car' group by s.key, s.pos
 _MANAGER = "(select m.user_id from crm.members m where m.store_id = c.store_id and m.role = 'manager')"
 
 OPERATIONS = [
-    Operation("a", "today's queue, 50 rows", _CUSTOMER.format(what="1", join=""), _QUEUE_FLOOR,
-              lambda s: Call("today", {"store_id": s["store_id"], "page_size": 50}), 6, peer_ms=26),
-    Operation("a.manager", "an advisor's queue, seen by the manager", _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""), _QUEUE_FLOOR,
-              lambda s: Call("today", {"store_id": s["store_id"], "member_id": s["user_id"], "page_size": 50}), 6),
-    Operation("b", "customer card with history", _CUSTOMER.format(what="1", join=""), _CARD_FLOOR,
-              lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}), 6, peer_ms=56),
-    Operation("b.manager", "customer card, seen by the manager", _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""), _CARD_FLOOR,
-              lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}), 6),
-    Operation("c", "log a conversation + next task",
-              _CUSTOMER.format(what="t.id as task_id", join="join crm.tasks t on t.store_id = c.store_id and t.customer_id = c.id and t.assignee_id = c.owner_id and t.status = 'open' and t.removed_at is null"), _LOG_FLOOR,
-              lambda s: _push("log_conversation", s, {"id": str(uuid6.uuid7()), "customer_id": s["customer_id"], "task_id": s["task_id"], "outcome": "interested",
-                                                      "words": "已发报价,周末到店", "level": s["level"]}), 6, bare=_LOG_FLOOR, peer_ms=92),
-    Operation("d.phone", "find by phone tail", _CUSTOMER.format(what="right(c.phone, 4) as words", join=""),
-              _FOUND + "k.phone_tail = %(words)s and " + _SEEN + " limit 50", _search, 8, peer_ms=11),
-    Operation("d.plate", "find by plate tail", _CUSTOMER.format(what="right(v.plate, 5) as words, reverse(right(v.plate, 5)) as reversed", join="join crm.vehicles v on v.store_id = c.store_id and v.customer_id = c.id"),
-              _FOUND + "k.id in (select v.customer_id from crm.vehicles v where v.store_id = %(store_id)s and starts_with(v.plate_reversed, %(reversed)s)) and " + _SEEN + " limit 50", _search, 8),
-    Operation("d.name", "find by name", _CUSTOMER.format(what="c.name as words", join=""),
-              _FOUND + "k.name ilike '%%' || %(words)s || '%%' and " + _SEEN + " order by k.created_at desc limit 50", _search, 6, peer_ms=20),
-    Operation("d.pinyin", "find by pinyin", _CUSTOMER.format(what="left(c.pinyin, 6) as words", join=""),
-              _FOUND + "(starts_with(k.pinyin, %(words)s) or starts_with(k.initials, %(words)s)) and " + _SEEN + " limit 50", _search, 6),
-    Operation("d.name.manager", "find by name, seen by the manager", _CUSTOMER.format(what=f"c.name as words, {_MANAGER} as caller_id", join=""),
-              _FOUND + "k.name ilike '%%' || %(words)s || '%%' order by k.created_at desc limit 50", _search, 6),
-    Operation("d.phone.manager", "find by phone tail, seen by the manager", _CUSTOMER.format(what=f"right(c.phone, 4) as words, {_MANAGER} as caller_id", join=""),
-              _FOUND + "k.phone_tail = %(words)s limit 50", _search, 8),
-    Operation("e", "funnel of a store", _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""), _FUNNEL_SCAN,
-              lambda s: Call("funnel_report", {"store_id": s["store_id"], "pipeline": "new_car"}), 3, peer_ms=76),
-    Operation("g", "move a deal",
-              _CUSTOMER.format(what="d.id as deal_id", join="join crm.deals d on d.store_id = c.store_id and d.customer_id = c.id and d.pipeline = 'new_car' and d.stage = 'lead'"), _MOVE_FLOOR,
-              lambda s: _push("move_deal", s, {"id": s["deal_id"], "stage": "visited"}, 1), 8, bare=_DEAL_COUNTERS, peer_ms=29),
+    Operation(
+        "a",
+        "today's queue, 50 rows",
+        _CUSTOMER.format(what="1", join=""),
+        _QUEUE_FLOOR,
+        lambda s: Call("today", {"store_id": s["store_id"], "page_size": 50}),
+        6,
+        peer_ms=26,
+    ),
+    Operation(
+        "a.manager",
+        "an advisor's queue, seen by the manager",
+        _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""),
+        _QUEUE_FLOOR,
+        lambda s: Call("today", {"store_id": s["store_id"], "member_id": s["user_id"], "page_size": 50}),
+        6,
+    ),
+    Operation(
+        "b",
+        "customer card with history",
+        _CUSTOMER.format(what="1", join=""),
+        _CARD_FLOOR,
+        lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}),
+        6,
+        peer_ms=56,
+    ),
+    Operation(
+        "b.manager",
+        "customer card, seen by the manager",
+        _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""),
+        _CARD_FLOOR,
+        lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}),
+        6,
+    ),
+    Operation(
+        "c",
+        "log a conversation + next task",
+        _CUSTOMER.format(
+            what="t.id as task_id",
+            join="join crm.tasks t on t.store_id = c.store_id and t.customer_id = c.id and t.assignee_id = c.owner_id and t.status = 'open' and t.removed_at is null",
+        ),
+        _LOG_FLOOR,
+        lambda s: _push(
+            "log_conversation",
+            s,
+            {
+                "id": str(uuid6.uuid7()),
+                "customer_id": s["customer_id"],
+                "task_id": s["task_id"],
+                "outcome": "interested",
+                "words": "已发报价,周末到店",
+                "level": s["level"],
+            },
+        ),
+        6,
+        bare=_LOG_FLOOR,
+        peer_ms=92,
+    ),
+    Operation(
+        "d.phone",
+        "find by phone tail",
+        _CUSTOMER.format(what="right(c.phone, 4) as words", join=""),
+        _FOUND + "k.phone_tail = %(words)s and " + _SEEN + " limit 50",
+        _search,
+        8,
+        peer_ms=11,
+    ),
+    Operation(
+        "d.plate",
+        "find by plate tail",
+        _CUSTOMER.format(
+            what="right(v.plate, 5) as words, reverse(right(v.plate, 5)) as reversed",
+            join="join crm.vehicles v on v.store_id = c.store_id and v.customer_id = c.id",
+        ),
+        _FOUND
+        + "k.id in (select v.customer_id from crm.vehicles v where v.store_id = %(store_id)s and starts_with(v.plate_reversed, %(reversed)s)) and "
+        + _SEEN
+        + " limit 50",
+        _search,
+        8,
+    ),
+    Operation(
+        "d.name",
+        "find by name",
+        _CUSTOMER.format(what="c.name as words", join=""),
+        _FOUND + "k.name ilike '%%' || %(words)s || '%%' and " + _SEEN + " order by k.created_at desc limit 50",
+        _search,
+        6,
+        peer_ms=20,
+    ),
+    Operation(
+        "d.pinyin",
+        "find by pinyin",
+        _CUSTOMER.format(what="left(c.pinyin, 6) as words", join=""),
+        _FOUND + "(starts_with(k.pinyin, %(words)s) or starts_with(k.initials, %(words)s)) and " + _SEEN + " limit 50",
+        _search,
+        6,
+    ),
+    Operation(
+        "d.name.manager",
+        "find by name, seen by the manager",
+        _CUSTOMER.format(what=f"c.name as words, {_MANAGER} as caller_id", join=""),
+        _FOUND + "k.name ilike '%%' || %(words)s || '%%' order by k.created_at desc limit 50",
+        _search,
+        6,
+    ),
+    Operation(
+        "d.phone.manager",
+        "find by phone tail, seen by the manager",
+        _CUSTOMER.format(what=f"right(c.phone, 4) as words, {_MANAGER} as caller_id", join=""),
+        _FOUND + "k.phone_tail = %(words)s limit 50",
+        _search,
+        8,
+    ),
+    Operation(
+        "e",
+        "funnel of a store",
+        _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""),
+        _FUNNEL_SCAN,
+        lambda s: Call("funnel_report", {"store_id": s["store_id"], "pipeline": "new_car"}),
+        3,
+        peer_ms=76,
+    ),
+    Operation(
+        "g",
+        "move a deal",
+        _CUSTOMER.format(
+            what="d.id as deal_id",
+            join="join crm.deals d on d.store_id = c.store_id and d.customer_id = c.id and d.pipeline = 'new_car' and d.stage = 'lead'",
+        ),
+        _MOVE_FLOOR,
+        lambda s: _push("move_deal", s, {"id": s["deal_id"], "stage": "visited"}, 1),
+        8,
+        bare=_DEAL_COUNTERS,
+        peer_ms=29,
+    ),
 ]
 
 
 def subjects(owner: psycopg.Connection, operation: Operation, many: int, dice: random.Random, big_store: bool = False) -> Iterator[Row]:
     """`many` subjects drawn at random, never the same twice for an operation that writes."""
-    first, stores = owner.execute("select max(id::text) filter (where size = 60000), array_agg(id) filter (where size <> 60000) from bench.stores").fetchone()  # type: ignore[misc]
+    first, stores = owner.execute(
+        "select max(id::text) filter (where size = 60000), array_agg(id) filter (where size <> 60000) from bench.stores"
+    ).fetchone()  # type: ignore[misc]
     top = owner.execute("select max(n) from bench.people").fetchone()[0]  # type: ignore[index]
     low = owner.execute("select coalesce(min(n), 1) from bench.people where store_id = %s", (first,)).fetchone()[0] if big_store else 1  # type: ignore[index]
     drawn = [dice.randrange(low, top + 1) for _ in range(many * 60)]
-    rows = owner.cursor(row_factory=dict_row).execute(
-        operation.subjects.encode(), {"ids": [str(_id(2, n)) for n in drawn], "stores": [first] if big_store else stores}).fetchall()
+    rows = (
+        owner.cursor(row_factory=dict_row)
+        .execute(operation.subjects.encode(), {"ids": [str(_id(2, n)) for n in drawn], "stores": [first] if big_store else stores})
+        .fetchall()
+    )
     dice.shuffle(rows)
     if len(rows) < many:
         raise RuntimeError(f"operation {operation.key}: only {len(rows)} subjects of {many}")

@@ -25,8 +25,12 @@ def _section(result: dict[str, Any]) -> str:
     rows = [
         f"### {' against '.join(sizes)}",
         f"{result['started']}, {machine['cores']} cores (load {machine['load']:.1f} at the end), Postgres {machine['postgres']}, shared_buffers {machine['shared_buffers']}. "
-        + "; ".join(f"{name}: {c['customers']:,} customers, {c['conversations']:,} conversations, {c['tasks']:,} tasks, {c['events']:,} events, "
-                    f"{c['stores']} stores, {c['megabytes'] / 1000:.1f} GB" for name, c in result["sizes"].items()) + ".",
+        + "; ".join(
+            f"{name}: {c['customers']:,} customers, {c['conversations']:,} conversations, {c['tasks']:,} tasks, {c['events']:,} events, "
+            f"{c['stores']} stores, {c['megabytes'] / 1000:.1f} GB"
+            for name, c in result["sizes"].items()
+        )
+        + ".",
         "",
         f"Milliseconds are p50 / p95 in the database of {large}; slope = p50 there ÷ p50 in the small one.",
         "",
@@ -40,25 +44,45 @@ def _section(result: dict[str, Any]) -> str:
         rows += ["", f"In one store of 60,000 customers, {large}:", "", "| operation | floor | ours, SQL | O/F (goal) |", "|---|---|---|---|"]
         rows += [f"| {o['key']} {o['title']} | {_pair(_floor(o, large))} | {_pair(o['sizes'][large]['sql'])} | {_ratio(o, large)} |" for o in big]
     if pulls := result.get("first_sync"):
-        rows += ["", "First sync of an advisor's whole book at SQL level: " + "; ".join(
-            f"{name}: {p['rows_per_second']:,} rows/s, a pull that brings nothing {p['nothing_new_ms']:.0f} ms" for name, p in pulls.items()) + " (goal 2,000 rows/s)."]
+        rows += [
+            "",
+            "First sync of an advisor's whole book at SQL level: "
+            + "; ".join(
+                f"{name}: {p['rows_per_second']:,} rows/s, a pull that brings nothing {p['nothing_new_ms']:.0f} ms" for name, p in pulls.items()
+            )
+            + " (goal 2,000 rows/s).",
+        ]
     if lists := result.get("imports"):
-        rows += ["", f"Import of {next(iter(lists.values()))['rows']:,} new leads, checked and looked for among those there: " + "; ".join(
-            f"{name}: {i['rows_per_second']:,} rows/s, COPY {i['copy_rows_per_second']:,} ({i['copy_rows_per_second'] / i['rows_per_second']:.1f}×), "
-            f"the same list again {i['again_rows_per_second']:,} rows/s" for name, i in lists.items()) + " (goal 2,000 rows/s and ≤8× of COPY)."]
+        rows += [
+            "",
+            f"Import of {next(iter(lists.values()))['rows']:,} new leads, checked and looked for among those there: "
+            + "; ".join(
+                f"{name}: {i['rows_per_second']:,} rows/s, COPY {i['copy_rows_per_second']:,} ({i['copy_rows_per_second'] / i['rows_per_second']:.1f}×), "
+                f"the same list again {i['again_rows_per_second']:,} rows/s"
+                for name, i in lists.items()
+            )
+            + " (goal 2,000 rows/s and ≤8× of COPY).",
+        ]
     for name, r in result["rules"].items():
         rate = r["first"]["tasks"] / max(r["first"]["seconds"], 0.1)
-        rows += ["", f"Nightly rules over {r['stores']} stores ({name}): {r['first']['tasks']:,} tasks in {r['first']['seconds']} s = {rate:,.0f} a second, "
-                     f"so 100,000 in {100_000 / rate:.0f} s (goal 60); run again: {r['again']['tasks']} tasks in {r['again']['seconds']} s. "
-                     f"Stages whose counters differ from a scan of the deals after all this: {r['wrong_counters']}."]
+        rows += [
+            "",
+            f"Nightly rules over {r['stores']} stores ({name}): {r['first']['tasks']:,} tasks in {r['first']['seconds']} s = {rate:,.0f} a second, "
+            f"so 100,000 in {100_000 / rate:.0f} s (goal 60); run again: {r['again']['tasks']} tasks in {r['again']['seconds']} s. "
+            f"Stages whose counters differ from a scan of the deals after all this: {r['wrong_counters']}.",
+        ]
     return "\n".join(rows)
 
 
 def _row(o: dict[str, Any], sizes: list[str]) -> str:
     small, large = sizes[0], sizes[-1]
     floor, ours = _floor(o, large), o["sizes"][large]["sql"]
-    slope = f"{floor['p50_ms'] / _floor(o, small)['p50_ms']:.2f} · {ours['p50_ms'] / o['sizes'][small]['sql']['p50_ms']:.2f}" if small != large else "–"
-    return (f"| {o['key']} {o['title']} | {_pair(floor)} | {_pair(ours)} | {_ratio(o, large)} | {floor['cpu_ms']:.2f} · {ours['cpu_ms']:.2f} | {slope} |")
+    slope = (
+        f"{floor['p50_ms'] / _floor(o, small)['p50_ms']:.2f} · {ours['p50_ms'] / o['sizes'][small]['sql']['p50_ms']:.2f}" if small != large else "–"
+    )
+    return (
+        f"| {o['key']} {o['title']} | {_pair(floor)} | {_pair(ours)} | {_ratio(o, large)} | {floor['cpu_ms']:.2f} · {ours['cpu_ms']:.2f} | {slope} |"
+    )
 
 
 def _http(result: dict[str, Any]) -> list[str]:
@@ -66,13 +90,21 @@ def _http(result: dict[str, Any]) -> list[str]:
     if not served:
         return []
     size = served[0][1]
-    rows = [f"Over HTTP through the embedded API ({size}; one client; the peers were measured elsewhere, on two cores with 100,000 leads):", "",
-            "| operation | ours, HTTP | CPU ms, API + Postgres | better peer, p50 | ahead by |", "|---|---|---|---|---|"]
+    rows = [
+        f"Over HTTP through the embedded API ({size}; one client; the peers were measured elsewhere, on two cores with 100,000 leads):",
+        "",
+        "| operation | ours, HTTP | CPU ms, API + Postgres | better peer, p50 | ahead by |",
+        "|---|---|---|---|---|",
+    ]
     for o, _, http in served:
         peer = o["peer_ms"]
         ahead = f"{peer / http['p50_ms']:.1f}×" if peer else "–"
         rows.append(f"| {o['key']} {o['title']} | {_pair(http)} | {http['cpu_ms']:.1f} | {peer or '–'} | {ahead} |")
-    return [*rows, "", "Memory without Postgres: " + ", ".join(f"{name} {mb:.0f} MB" for name, mb in result["memory_mb"].items()) + " (peers 606 and 570 MB)."]
+    return [
+        *rows,
+        "",
+        "Memory without Postgres: " + ", ".join(f"{name} {mb:.0f} MB" for name, mb in result["memory_mb"].items()) + " (peers 606 and 570 MB).",
+    ]
 
 
 def _floor(o: dict[str, Any], size: str) -> dict[str, float]:

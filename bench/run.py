@@ -47,7 +47,9 @@ def main() -> None:
         counts = {name: _fill(stack, name, database) for name, database in databases.items()}
         chosen = [o for o in OPERATIONS if options.only is None or o.key in options.only.split(",")]
         result: dict[str, Any] = {
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": _machine(stack), "sizes": counts,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": _machine(stack),
+            "sizes": counts,
             "operations": measure(stack, databases, chosen, min(options.rounds, 1000)),
         }
         if "1m" in databases:
@@ -78,8 +80,11 @@ def _fill(stack: Stack, name: str, database: str) -> dict[str, int]:
         with psycopg.connect(owner, autocommit=True) as db:
             db.execute("create table bench.filled as select %s::jsonb as counts", (json.dumps(counts),))
     with psycopg.connect(owner, autocommit=True) as db:
-        return {**db.execute("select counts from bench.filled").fetchone()[0],  # type: ignore[index]
-                "stores": SIZES[name].stores, "megabytes": db.execute("select pg_database_size(current_database()) / 1000000").fetchone()[0]}  # type: ignore[index]
+        return {
+            **db.execute("select counts from bench.filled").fetchone()[0],  # type: ignore[index]
+            "stores": SIZES[name].stores,
+            "megabytes": db.execute("select pg_database_size(current_database()) / 1000000").fetchone()[0],
+        }  # type: ignore[index]
 
 
 def measure(stack: Stack, databases: dict[str, str], operations: list[Operation], rounds: int, big_store: bool = False) -> list[dict[str, Any]]:
@@ -111,26 +116,41 @@ def measure(stack: Stack, databases: dict[str, str], operations: list[Operation]
                 here[key].timed(operation, next(queues[key]), samples[key] if round_ >= WARM_UP else None)
             if time.monotonic() > until and round_ > WARM_UP + 10:
                 break
-        answer: dict[str, Any] = {"key": operation.key, "title": operation.title, "goal": operation.goal, "peer_ms": operation.peer_ms, "writes": operation.writes,
-                                  "sizes": {size: {way: samples[s, way].summary() for s, way in samples if s == size} for size in databases}}
+        answer: dict[str, Any] = {
+            "key": operation.key,
+            "title": operation.title,
+            "goal": operation.goal,
+            "peer_ms": operation.peer_ms,
+            "writes": operation.writes,
+            "sizes": {size: {way: samples[s, way].summary() for s, way in samples if s == size} for size in databases},
+        }
         answers.append(answer)
-        say(f"{operation.key:16}" + "   ".join(
-            f"{size}: " + " ".join(f"{way} {figures['p50_ms']}/{figures['p95_ms']}" for way, figures in by_way.items()) for size, by_way in answer["sizes"].items()))
+        say(
+            f"{operation.key:16}"
+            + "   ".join(
+                f"{size}: " + " ".join(f"{way} {figures['p50_ms']}/{figures['p95_ms']}" for way, figures in by_way.items())
+                for size, by_way in answer["sizes"].items()
+            )
+        )
     return answers
 
 
 def first_sync(stack: Stack, database: str, people: int = 10) -> dict[str, Any]:
     """Whole books of some advisors, page by page until there is no more, and one empty pull after it."""
     with psycopg.connect(make_conninfo(stack.db_url, dbname=database), autocommit=True) as db:
-        members = db.execute("select store_id::text, user_id::text from crm.members where role = 'advisor' order by md5(user_id::text) limit %s", (people,)).fetchall()
+        members = db.execute(
+            "select store_id::text, user_id::text from crm.members where role = 'advisor' order by md5(user_id::text) limit %s", (people,)
+        ).fetchall()
         rows, seconds, idle = 0, 0.0, []
         for store, user in members:
             cursor, more = None, True
             for _ in range(1000):
                 started = time.perf_counter()
                 with db.transaction():
-                    db.execute("select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true)",
-                               (json.dumps({"sub": user, "role": "authenticated"}), user))
+                    db.execute(
+                        "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true)",
+                        (json.dumps({"sub": user, "role": "authenticated"}), user),
+                    )
                     page = db.execute("select api.sync_pull(%s, %s, 500, 1)", (store, Jsonb(cursor) if cursor else None)).fetchone()[0]  # type: ignore[index]
                 took, cursor = time.perf_counter() - started, page["cursor"]
                 if not more:
@@ -144,20 +164,29 @@ def first_sync(stack: Stack, database: str, people: int = 10) -> dict[str, Any]:
 def imports(stack: Stack, database: str, rows: int = 10_000) -> dict[str, Any]:
     """A list of new leads by import_commit, 500 rows a call, then the same list again; the floor is COPY with triggers and foreign keys resting."""
     with psycopg.connect(make_conninfo(stack.db_url, dbname=database), autocommit=True) as db:
-        store, manager, advisor = db.execute("""select s.id::text, (select user_id::text from crm.members m where m.store_id = s.id and m.role = 'manager'),
-            (select min(user_id::text) from crm.members m where m.store_id = s.id and m.role = 'advisor') from bench.stores s where s.no = 2""").fetchone()  # type: ignore[misc]
+        store, manager, advisor = (
+            db.execute("""select s.id::text, (select user_id::text from crm.members m where m.store_id = s.id and m.role = 'manager'),
+            (select min(user_id::text) from crm.members m where m.store_id = s.id and m.role = 'advisor') from bench.stores s where s.no = 2""").fetchone()
+        )  # type: ignore[misc]
         mark = time.time_ns() // 1000 % 10**8
-        leads: list[dict[str, Any]] = [{"row": n, "key": f"{mark}-{n}", "customer": {"name": f"王{n}", "phone": f"199{(mark + n) % 10**8:08d}", "need": "看七座"}} for n in range(rows)]
+        leads: list[dict[str, Any]] = [
+            {"row": n, "key": f"{mark}-{n}", "customer": {"name": f"王{n}", "phone": f"199{(mark + n) % 10**8:08d}", "need": "看七座"}}
+            for n in range(rows)
+        ]
         options = {"owner_id": advisor, "source": "online", "level": "intent"}
         seconds, created = [], []
         for _ in range(2):
             list_id, started, made = str(uuid6.uuid7()), time.perf_counter(), 0
             for first in range(0, rows, 500):
                 with db.transaction():
-                    db.execute("select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true)",
-                               (json.dumps({"sub": manager, "role": "authenticated"}), manager))
-                    answers = db.execute("select api.import_commit(%s, %s, 'customers', 'bench.csv', %s, %s)",
-                                         (store, list_id, Jsonb(options), Jsonb(leads[first : first + 500]))).fetchone()[0]  # type: ignore[index]
+                    db.execute(
+                        "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true)",
+                        (json.dumps({"sub": manager, "role": "authenticated"}), manager),
+                    )
+                    answers = db.execute(
+                        "select api.import_commit(%s, %s, 'customers', 'bench.csv', %s, %s)",
+                        (store, list_id, Jsonb(options), Jsonb(leads[first : first + 500])),
+                    ).fetchone()[0]  # type: ignore[index]
                 made += sum(answer["status"] == "created" for answer in answers)
             seconds.append(time.perf_counter() - started)
             created.append(made)
@@ -172,7 +201,12 @@ def imports(stack: Stack, database: str, rows: int = 10_000) -> dict[str, Any]:
                 copy.write_row((store, str(uuid6.uuid7()), advisor, customer["name"], customer["phone"], "online", "intent", customer["need"]))
         copied = time.perf_counter() - started
     say(f"import of {rows}: ours {seconds[0]:.1f} s, again {seconds[1]:.1f} s, copy {copied:.2f} s")
-    return {"rows": rows, "rows_per_second": round(rows / seconds[0]), "again_rows_per_second": round(rows / seconds[1]), "copy_rows_per_second": round(rows / copied)}
+    return {
+        "rows": rows,
+        "rows_per_second": round(rows / seconds[0]),
+        "again_rows_per_second": round(rows / seconds[1]),
+        "copy_rows_per_second": round(rows / copied),
+    }
 
 
 def rules(stack: Stack, database: str) -> dict[str, Any]:
@@ -206,8 +240,13 @@ def _api_pids(stack: Stack) -> Any:
 def _node(stack: Stack) -> int:
     """The process of the embedded API: the one that listens on its port."""
     port = f"{stack.settings.api_port:04X}"
-    inodes = {row.split()[9] for table in ("/proc/net/tcp", "/proc/net/tcp6") if Path(table).exists() for row in Path(table).read_text().splitlines()[1:]
-              if row.split()[1].endswith(f":{port}") and row.split()[3] == "0A"}
+    inodes = {
+        row.split()[9]
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        if Path(table).exists()
+        for row in Path(table).read_text().splitlines()[1:]
+        if row.split()[1].endswith(f":{port}") and row.split()[3] == "0A"
+    }
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if any(os.readlink(link) in {f"socket:[{inode}]" for inode in inodes} for link in (folder / "fd").iterdir()):

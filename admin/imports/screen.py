@@ -10,7 +10,7 @@ from admin.shell import panel_view
 from shared.domain.imports import NEEDED, TARGETS
 from shared.domain.labels import label_text
 from shared.ui.feedback import act
-from shared.ui.parts import card, chips, identified, primary_button, section, text_button
+from shared.ui.parts import card, chips, identified, primary_button, section, text_button, text_field
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.view import ConnectionContext, component, screen
 
@@ -40,7 +40,7 @@ def ImportsScreen() -> ft.View:
     state, _set = ft.use_state(lambda: ImportList(session))
     ft.use_effect(act(state.load), [session.me])
     blocks: list[ft.Control] = [PickStep(state)]
-    if state.sheet is not None and state.step in ("map", "preview", "running", "done"):
+    if state.sheet is not None and state.step == "map":
         blocks.append(MapStep(state))
     if state.step in ("preview", "running", "done"):
         blocks.append(ResultStep(state))
@@ -167,6 +167,14 @@ def MapStep(state: ImportList) -> ft.Control:
             180,
         ),
     ]
+    nameless = text_field(
+        "import-default-name",
+        _("Name where the list has none"),
+        state.mapping.defaults.get("customer.name", ""),
+        lambda e: state.set_default("customer.name", e.control.value),
+        dense=True,
+    )
+    choices.append(ft.Container(nameless, width=260))
     parts: list[ft.Control] = [section(_("2 · Which column is what"), ft.Row(boxes, wrap=True, spacing=12, run_spacing=12))]
     if state.kind == "deals":
         pipelines = [(p.key, _.label(p.label)) for p in config.pipelines]
@@ -223,7 +231,8 @@ def ResultStep(state: ImportList) -> ft.Control:
                             "commit", _("Import %(n)d rows") % {"n": state.good_rows}, act(state.commit), disabled=state.busy or not state.good_rows
                         ),
                         width=260,
-                    )
+                    ),
+                    text_button("map-again", _("Change the columns"), act(state.map_again), icon=ft.Icons.EDIT),
                 ]
             )
         )

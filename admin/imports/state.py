@@ -159,6 +159,10 @@ class ImportList:
         finally:
             self.busy = False
 
+    def map_again(self) -> None:
+        """Back to the columns; what was checked under other columns is never imported."""
+        self.step, self.problems, self.counts, self._prepared = "map", [], {}, []
+
     @property
     def good_rows(self) -> int:
         return len(self._prepared)

@@ -219,10 +219,10 @@ def _put(connection: sqlite3.Connection, form: str, row: dict[str, Any], number:
 
 
 def _drop(connection: sqlite3.Connection, form: str, record_id: str) -> None:
-    if form == "customers":  # with all that hangs on him
+    if form == "customers":  # with all that hangs on him; one's own tasks and requests leave by their own names
         connection.execute("delete from plates where customer_id = ?", (record_id,))
         connection.execute("delete from customer_words where id = ?", (record_id,))
-        connection.execute("delete from rows where customer_id = ?", (record_id,))
+        connection.execute("delete from rows where customer_id = ? and form not in ('tasks', 'approvals')", (record_id,))
     else:
         connection.execute("delete from rows where form = ? and id = ?", (form, record_id))
         if form == "vehicles":

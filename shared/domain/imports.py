@@ -106,7 +106,7 @@ def guess(kind: Kind, headings: Sequence[str]) -> ImportMapping:
     return ImportMapping(columns=columns)
 
 
-REGIONS = ("CN", "TW", "HK", "MO", "AU", "US", "GB", "SG", "MY", "JP", "KR", "DE")
+REGIONS = ("CN", "TW", "HK", "AU", "US", "GB")  # those the panel offers
 
 
 def guess_region(texts: Iterable[str]) -> str:

@@ -112,7 +112,10 @@ def text_field(
     identifier: str, label: str, value: str, on_change: Callable[[Any], Any], *, problem: str | None = None, **properties: Any
 ) -> ft.Control:
     """A field under control: what it shows is always what we hold, so a render never wipes typed words."""
-    return identified(identifier, ft.TextField(label=label, value=value, on_change=on_change, error=problem, border_radius=12, border_color=ft.Colors.OUTLINE, **properties))
+    return identified(
+        identifier,
+        ft.TextField(label=label, value=value, on_change=on_change, error=problem, border_radius=12, border_color=ft.Colors.OUTLINE, **properties),
+    )
 
 
 @component

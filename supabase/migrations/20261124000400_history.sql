@@ -23,11 +23,11 @@ create index on crm.events (store_id, op_id) where op_id is not null;
 create table crm.losses (
   store_id uuid not null references crm.stores on delete cascade,
   user_id uuid not null,
-  form text not null check (form in ('customer', 'task')),
+  form text not null check (form in ('customer', 'task', 'customer_gained')),
   subject_id uuid not null,
   change_no bigint not null default crm.change_no(),
   primary key (store_id, user_id, form, subject_id, change_no));
-comment on table crm.losses is 'Records that left a member''s book by reassignment: his phone drops them at its next pull.';
+comment on table crm.losses is 'Records that left a member''s book by reassignment: his phone drops them at its next pull. customer_gained: one that entered it, whose older rows come too.';
 
 create table crm.ops (
   store_id uuid not null references crm.stores on delete cascade,

@@ -109,6 +109,8 @@ begin
   insert into crm.losses (store_id, user_id, form, subject_id)
   select new.store_id, u, 'customer', new.id from unnest(array[old.owner_id, old.renewal_owner_id]) u
   where u is not null and u is distinct from new.owner_id and u is distinct from new.renewal_owner_id
+  union select new.store_id, u, 'customer_gained', new.id from unnest(array[new.owner_id, new.renewal_owner_id]) u
+  where u is not null and u is distinct from old.owner_id and u is distinct from old.renewal_owner_id
   on conflict do nothing;
   return null;
 end $$;

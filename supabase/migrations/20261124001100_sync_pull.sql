@@ -7,7 +7,7 @@ create function crm.sync_pull(p_store uuid, p_cursor jsonb, p_page int, p_config
   language plpgsql stable security definer set search_path = '' as $$
 declare
   c crm.caller := crm.me(p_store); since bigint; upto bigint; stamp text; tables text[] := array['customers', 'companions', 'vehicles', 'policies', 'deals', 'tasks', 'conversations', 'approvals'];
-  i int; t text; page jsonb; last jsonb; room int := least(greatest(coalesce(p_page, 200), 1), 500); rows jsonb := '{}'; removed jsonb := '{}'; gone jsonb; is_reset bool := false; book text; after_no bigint; after_id uuid; n int; version int;
+  i int; t text; page jsonb; last jsonb; room int := least(greatest(coalesce(p_page, 200), 1), 500); rows jsonb := '{}'; removed jsonb := '{}'; gone jsonb; is_reset bool := false; book text; after_no bigint; after_id uuid; n int; version int; gained uuid[] := '{}'; fresh text;
 begin
   if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   if p_cursor is not null and not (jsonb_typeof(p_cursor) = 'object' and coalesce(p_cursor ->> 'since', '0') ~ '^\d{1,18}$' and coalesce(p_cursor ->> 'upto', '0') ~ '^\d{1,18}$'
@@ -27,6 +27,10 @@ begin
     if p_cursor ? 'upto' then upto := least(upto, (p_cursor ->> 'upto')::bigint); end if;
     after_no := (p_cursor #>> '{after,0}')::bigint; after_id := (p_cursor #>> '{after,1}')::uuid;
   end if;
+  if since > 0 then                                   -- who was handed a customer gets his whole file: its rows are older than the cursor
+    gained := array(select l.subject_id from crm.losses l
+      where l.store_id = p_store and l.user_id = c.user_id and l.form = 'customer_gained' and l.change_no >= since and l.change_no < upto);
+  end if;
   while i <= cardinality(tables) and room > 0 loop
     t := tables[i];
     book := case t when 'customers' then '(v.owner_id = $2 or v.renewal_owner_id = $2)'
@@ -34,9 +38,10 @@ begin
       when 'approvals' then 'v.requester_id = $2'
       else 'exists (select from crm.customers k where k.store_id = v.store_id and k.id = v.customer_id and (k.owner_id = $2 or k.renewal_owner_id = $2))' end
       || case t when 'conversations' then ' and v.occurred_at > now() - interval ''400 days''' when 'tasks' then ' and (v.closed_at is null or v.closed_at > now() - interval ''40 days'')' else '' end;
+    fresh := case when gained <> '{}' and t not in ('customers', 'tasks', 'approvals') then '(v.change_no >= $3 or v.customer_id = any ($8))' else 'v.change_no >= $3' end;
     execute format('select coalesce(jsonb_agg(to_jsonb(x) order by x.change_no, x.id), ''[]'') from (
-        select v.* from api.%I v where v.store_id = $1 and v.change_no >= $3 and v.change_no < $4 and ($5::bigint is null or (v.change_no, v.id) > ($5, $6)) and %s
-        order by v.change_no, v.id limit $7) x', t, book) into page using p_store, c.user_id, since, upto, after_no, after_id, room;
+        select v.* from api.%I v where v.store_id = $1 and %s and v.change_no < $4 and ($5::bigint is null or (v.change_no, v.id) > ($5, $6)) and %s
+        order by v.change_no, v.id limit $7) x', t, fresh, book) into page using p_store, c.user_id, since, upto, after_no, after_id, room, gained;
     n := jsonb_array_length(page);
     if n > 0 then rows := rows || jsonb_build_object(t, page); end if;
     room := room - n;

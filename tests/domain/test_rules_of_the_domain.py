@@ -24,7 +24,11 @@ def task(n: int = 1, **changes) -> Task:
 
 
 def test_the_shipped_document_is_valid_and_says_what_the_seed_says():
-    assert [(level.label["zh_CN"], level.cadence_days, level.pool) for level in CONFIG.levels] == [("准购买", 7, None), ("意向", 30, None), ("潜在", None, "market")]
+    assert [(level.label["zh_CN"], level.cadence_days, level.pool) for level in CONFIG.levels] == [
+        ("准购买", 7, None),
+        ("意向", 30, None),
+        ("潜在", None, "market"),
+    ]
     rule = next(r for r in CONFIG.rules if r.kind == "policy_window")
     assert rule.days == (90, 60, 30, 15, 7)
 
@@ -36,11 +40,25 @@ def test_the_queue_puts_what_was_sent_back_first():
 
 
 def test_each_row_says_why_it_is_here():
-    assert [code for code, _ in tasks.reasons(task(rank=0, remark="再打", due_on=TODAY - timedelta(days=3)), TODAY)] == ["sent_back", "overdue", "cadence"]
+    assert [code for code, _ in tasks.reasons(task(rank=0, remark="再打", due_on=TODAY - timedelta(days=3)), TODAY)] == [
+        "sent_back",
+        "overdue",
+        "cadence",
+    ]
     assert tasks.reasons(task(why="policy_window", expires_on=TODAY + timedelta(days=15)), TODAY) == [("policy_ends", {"days": 15})]
 
 
-@pytest.mark.parametrize(("outcome", "words", "level", "expected"), [("interested", "好", "near", []), ("interested", " ", "near", ["words"]), (None, "", "near", ["outcome"]), ("no_answer", "", "near", []), ("no_answer", "", None, ["level"]), ("received", "x", "near", ["method"])])
+@pytest.mark.parametrize(
+    ("outcome", "words", "level", "expected"),
+    [
+        ("interested", "好", "near", []),
+        ("interested", " ", "near", ["words"]),
+        (None, "", "near", ["outcome"]),
+        ("no_answer", "", "near", []),
+        ("no_answer", "", None, ["level"]),
+        ("received", "x", "near", ["method"]),
+    ],
+)
 def test_what_a_talk_asks_for(outcome, words, level, expected):
     assert [p.field for p in conversations.log_problems(CONFIG, method="call", outcome=outcome, level=level, words=words)] == expected
 
@@ -59,7 +77,18 @@ def test_a_move_lists_exactly_what_is_missing():
     assert funnel.missing(deal, stage, {"amount_fen": 1, "expected_close_on": "2026-12-01"}, frozenset({"deposit"}), None) == []
 
 
-@pytest.mark.parametrize(("typed", "stored"), [("138 0013 8000", "13800138000"), ("１３８００１３８０００", "13800138000"), ("+86 138-0013-8000", "13800138000"), ("+61 7 5289 3484", "+61752893484"), ("abc", None), ("", None), ("12", None)])
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("138 0013 8000", "13800138000"),
+        ("１３８００１３８０００", "13800138000"),
+        ("+86 138-0013-8000", "13800138000"),
+        ("+61 7 5289 3484", "+61752893484"),
+        ("abc", None),
+        ("", None),
+        ("12", None),
+    ],
+)
 def test_phones_in_any_spelling(typed, stored):
     assert phone_digits(typed) == stored
 
@@ -69,7 +98,21 @@ def test_money_and_plates_as_people_write_them():
     assert plate_text(" 沪a·123-45 ") == "沪A12345"
 
 
-@pytest.mark.parametrize(("text", "day_first", "found"), [("2026-11-24", False, TODAY), ("2026/11/24", False, TODAY), ("2026年11月24日", False, TODAY), ("20261124", False, TODAY), ("24.11.2026", False, TODAY), ("11/24/2026", False, TODAY), ("24/11/2026", True, TODAY), ("2026-11-24 10:30:00", False, TODAY), ("2026-02-30", False, None), ("soon", False, None)])
+@pytest.mark.parametrize(
+    ("text", "day_first", "found"),
+    [
+        ("2026-11-24", False, TODAY),
+        ("2026/11/24", False, TODAY),
+        ("2026年11月24日", False, TODAY),
+        ("20261124", False, TODAY),
+        ("24.11.2026", False, TODAY),
+        ("11/24/2026", False, TODAY),
+        ("24/11/2026", True, TODAY),
+        ("2026-11-24 10:30:00", False, TODAY),
+        ("2026-02-30", False, None),
+        ("soon", False, None),
+    ],
+)
 def test_days_in_any_spelling(text, day_first, found):
     assert imports.day_in(text, day_first=day_first) == found
 
@@ -85,8 +128,28 @@ def test_no_text_breaks_the_readers_of_cells(text):
 @pytest.mark.parametrize(
     ("headings", "expected"),
     [
-        (["客户编号", "姓名", "手机号", "车牌号", "保险公司", "保单到期日"], {"key": "客户编号", "customer.name": "姓名", "customer.phone": "手机号", "vehicle.plate": "车牌号", "policy.insurer": "保险公司", "policy.expires_on": "保单到期日"}),
-        (["customer_id", "first_name", "last_name", "phone_number", "last_renewal_date", "next_renewal_date"], {"key": "customer_id", "customer.name": "first_name", "customer.family_name": "last_name", "customer.phone": "phone_number", "policy.starts_on": "last_renewal_date", "policy.expires_on": "next_renewal_date"}),
+        (
+            ["客户编号", "姓名", "手机号", "车牌号", "保险公司", "保单到期日"],
+            {
+                "key": "客户编号",
+                "customer.name": "姓名",
+                "customer.phone": "手机号",
+                "vehicle.plate": "车牌号",
+                "policy.insurer": "保险公司",
+                "policy.expires_on": "保单到期日",
+            },
+        ),
+        (
+            ["customer_id", "first_name", "last_name", "phone_number", "last_renewal_date", "next_renewal_date"],
+            {
+                "key": "customer_id",
+                "customer.name": "first_name",
+                "customer.family_name": "last_name",
+                "customer.phone": "phone_number",
+                "policy.starts_on": "last_renewal_date",
+                "policy.expires_on": "next_renewal_date",
+            },
+        ),
     ],
 )
 def test_columns_are_guessed_from_headings(headings, expected):

@@ -84,8 +84,9 @@ def server(stack: Stack, people) -> Iterator[Server]:
     print((stack.home / "logs" / "web.log").read_text()[-4000:])  # shown by pytest when a journey fails
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """One browser a file: while Playwright's sync API is open its event loop runs, and no async test can."""
     if chromium_path() is None:
         pytest.fail("no Chromium: `make test` installs one, or set CHROMIUM")
     with browser() as opened:

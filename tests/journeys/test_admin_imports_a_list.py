@@ -41,7 +41,7 @@ def test_a_list_of_policies(visit, operator, tmp_path):
     file = tmp_path / "保单.csv"
     file.write_bytes(LIST.encode("gb18030"))
     app = visit("admin", "/admin/", **DESKTOP)
-    app.see_id("nav-imports")
+    app.see_id("invite")
     open_list(app, file)
     run(app)
     expect(app.id("import-result")).to_have_text(re.compile("新增 2|2 .*新"))

@@ -1,6 +1,5 @@
 """A network that fails on purpose, in front of the real one: the only fake in these tests."""
 
-import asyncio
 from collections.abc import Callable
 
 import httpx
@@ -58,12 +57,3 @@ class Network(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self.real.aclose()
-
-
-async def until(claim: Callable[[], bool], seconds: float = 15.0) -> float:
-    """Wait until something holds; answers how long it took. Raises TimeoutError."""
-    start = asyncio.get_running_loop().time()
-    async with asyncio.timeout(seconds):
-        while not claim():
-            await asyncio.sleep(0.02)
-    return asyncio.get_running_loop().time() - start

@@ -1,5 +1,7 @@
 """Phones over the real stack: each with a file of its own, a person who signed in, and a network that can be broken."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +43,20 @@ class Phone:
     replica: Replica
     sync: Sync
     states: list[SyncState] = field(default_factory=list)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, state: SyncState) -> None:
+        self.states.append(state)
+        self.told.set()
+
+    async def until(self, claim: Callable[[SyncState], bool], seconds: float) -> float:
+        """Wait until the sync state fits; answers how long it took. Raises TimeoutError."""
+        start = time.monotonic()
+        async with asyncio.timeout(seconds):
+            while not claim(self.sync.state):
+                self.told.clear()
+                await self.told.wait()
+        return time.monotonic() - start
 
     @property
     def user_id(self) -> UUID:
@@ -109,10 +125,12 @@ async def phone(stack, town: World, tmp_path: Path) -> AsyncIterator[Callable[..
         database = Database(file or tmp_path / f"{name}-{len(made)}.sqlite")
         store = town.store_of(name)
         outbox = Outbox(database, user_id=town.users[name], store_id=store, new_id=uuid6.uuid7)
-        replica, states = Replica(database), []
-        sync = Sync(gateway, outbox, replica, store, states.append)
-        made.append(Phone(town, name, gateway, network, database, outbox, replica, sync, states))
-        return made[-1]
+        replica = Replica(database)
+        device = Phone(
+            town, name, gateway, network, database, outbox, replica, Sync(gateway, outbox, replica, store, lambda state: device.hear(state))
+        )
+        made.append(device)
+        return device
 
     yield make
     for device in made:

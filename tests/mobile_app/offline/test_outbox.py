@@ -73,9 +73,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("said", [1, 7, 60])
-async def test_what_was_said_to_be_saved_survives_a_kill(tmp_path, said):
-    file = tmp_path / "device.sqlite"
+def write_until_killed(file: Path, said: int) -> list[str]:
+    """Another process saves until it is killed; answers what it said was saved."""
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
     assert writer.stdout is not None
     promised = [writer.stdout.readline().strip() for _ in range(said)]
@@ -83,6 +82,13 @@ async def test_what_was_said_to_be_saved_survives_a_kill(tmp_path, said):
     promised += [line.strip() for line in writer.stdout if len(line.strip()) == 36]
     writer.wait()
     writer.stdout.close()
+    return promised
+
+
+@pytest.mark.parametrize("said", [1, 7, 60])
+async def test_what_was_said_to_be_saved_survives_a_kill(tmp_path, said):
+    file = tmp_path / "device.sqlite"
+    promised = write_until_killed(file, said)
     database = Database(file)
     kept = await database.read(lambda c: [r[0] for r in c.execute("select op_id from outbox order by seq")])
     assert kept[: len(promised)] == promised
