@@ -9,7 +9,7 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 create table if not exists about (key text primary key, value text not null);
 -- The replica. doc is what the server last said; overlay is what it will say once my own operations are in what it says ('null': gone).
@@ -27,10 +27,10 @@ create table if not exists plates (id text primary key, customer_id text not nul
 create table if not exists outbox (
   seq integer primary key autoincrement, op_id text not null unique, verb text not null, payload text not null, base_version integer,
   customer_id text, made_at text not null, state text not null default 'waiting' check (state in ('waiting', 'sent', 'attention')),
-  answer text, before text not null default '[]', title text not null default '', change_no integer);
+  answer text, before text not null default '[]', title text not null default '', change_no integer, config_version integer);
 create index if not exists outbox_state on outbox (state, seq);
 """
-UPGRADES = {2: "alter table outbox add column change_no integer"}
+UPGRADES = {2: "alter table outbox add column change_no integer", 3: "alter table outbox add column config_version integer"}
 
 
 class DeviceTooOld(RuntimeError):

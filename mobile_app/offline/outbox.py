@@ -59,8 +59,19 @@ class Outbox:
             )
             customer_id = payload.get("customer_id") or (payload["id"] if verb == "save_customer" else None)
             connection.execute(
-                "insert into outbox (op_id, verb, payload, base_version, customer_id, made_at, before, title) values (?, ?, ?, ?, ?, ?, ?, ?)",
-                (op_id, verb, json.dumps(payload), base_version, customer_id, now.isoformat(), json.dumps(before), title),
+                "insert into outbox (op_id, verb, payload, base_version, config_version, customer_id, made_at, before, title) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                # the document the form was filled under: a server one or two versions ahead judges by it
+                (
+                    op_id,
+                    verb,
+                    json.dumps(payload),
+                    base_version,
+                    get_about(connection, "config_version"),
+                    customer_id,
+                    now.isoformat(),
+                    json.dumps(before),
+                    title,
+                ),
             )
 
         await self._database.write(work)
@@ -83,6 +94,7 @@ class Outbox:
                         "verb": r["verb"],
                         "payload": json.loads(r["payload"]),
                         "base_version": r["base_version"],
+                        "config_version": r["config_version"],
                         "client_time": r["made_at"],
                     }
                 )

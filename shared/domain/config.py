@@ -1,9 +1,11 @@
 """StoreConfig: everything a store shapes for itself, as one document (schema 1). Source: S-50, S-55, S-56, F-65…F-79."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.domain.conditions import Tree, holds
 from shared.domain.labels import Key, Label
 
 FieldType = Literal[
@@ -43,6 +45,13 @@ class Option(_Part):
     label: Label
 
 
+class Ask(_Part):
+    """When a field that has no value yet is asked for, once: on the way of a conversation or a move (S-14)."""
+
+    levels: tuple[Key, ...] = ()
+    stages: tuple[Key, ...] = ()
+
+
 class FieldDefinition(_Part):
     """One field of a form. A base field (a column) leaves `type` to the database."""
 
@@ -56,15 +65,43 @@ class FieldDefinition(_Part):
     max_length: int | None = Field(default=None, ge=1, le=2000)
     options: tuple[Option, ...] | None = None
     mask: Literal["phone", "plate", "tail4", "all"] | None = None
-    slot: Literal["f1", "f2", "f3", "f4", "t1", "t2", "t3", "t4", "d1", "d2"] | None = None
+    slot: Literal["f1", "f2", "f3", "f4", "t1", "t2", "t3", "t4", "d1", "d2"] | None = None  # a place in an index: sortable, searchable by range
     hint: Label | None = None
+    section: Key | None = None
+    unique: bool = False
+    on_list: bool = False  # shown on the phone's list of records
+    ask: Ask | None = None
+    required_methods: tuple[str, ...] = ()  # of the conversation form
+    show: Tree = None
+    require: Tree = None
+    options_when: dict[str, Tree] = {}  # option key → when it may be chosen; no entry = always
+    formula: Tree = None
+    decimals: int = Field(default=0, ge=0, le=6)  # of a formula's number
 
     def type_in(self, form: str) -> FieldType:
         return BASE_TYPES.get(form, {}).get(self.key) or self.type or "text"
 
+    def is_shown(self, record: Mapping[str, Any]) -> bool:
+        return self.show is None or holds(self.show, record)
+
+    def is_required(self, record: Mapping[str, Any]) -> bool:
+        """Always, for the record's method, or under its condition; never while it is not shown. As crm.is_required."""
+        wanted = self.required or record.get("method") in self.required_methods or (self.require is not None and holds(self.require, record))
+        return wanted and self.is_shown(record)
+
+    def open_options(self, record: Mapping[str, Any]) -> tuple[Option, ...]:
+        """The options that may be chosen for this record."""
+        return tuple(o for o in self.options or () if o.key not in self.options_when or holds(self.options_when[o.key], record))
+
+
+class Section(_Part):
+    key: Key
+    label: Label
+
 
 class Form(_Part):
     label: Label
+    sections: tuple[Section, ...] = Field(default=(), max_length=30)
     fields: tuple[FieldDefinition, ...] = Field(max_length=200)
 
     def field(self, key: str) -> FieldDefinition | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from shared.domain.conditions import answer, rounded
 from shared.domain.config import FieldDefinition, StoreConfig
 from shared.domain.problems import FieldProblem
 
@@ -14,20 +15,53 @@ FORMATS = {"phone": r"\+?[0-9]{5,15}", "plate": r"[^\s]{4,12}", "vin": r"[A-Za-z
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def problems(config: StoreConfig, form: str, values: Mapping[str, Any], *, creating: bool) -> list[FieldProblem]:
-    """Every problem of the given values, by field: forbidden, required, masked, type, range, option, date, length, format."""
+def problems(
+    config: StoreConfig, form: str, values: Mapping[str, Any], *, creating: bool, record: Mapping[str, Any] | None = None
+) -> list[FieldProblem]:
+    """Every problem of the given values, by field: forbidden, required, masked, type, range, option, date, length, format, not_shown.
+
+    record: the values before the change (custom ones flat among them), and what conditions look at beside, like a
+    conversation's method.
+    """
     rights = config.rights(form)
     definition = config.forms.get(form)
+    before = record or {}
+    after = {**before, **values}
     found = []
     for key, value in values.items():
         known = definition.field(key) if definition else None
         if known is None or key not in rights.writable:
             found.append(FieldProblem(key, "forbidden"))
-        elif code := _problem(config, form, known, value, required=key in rights.required):
+        elif code := _problem(config, form, known, value, required=key in rights.required and known.is_required(after)) or _unmet(
+            known, value, after
+        ):
             found.append(FieldProblem(key, code))
-    if creating:
-        found += [FieldProblem(key, "required") for key in rights.required if values.get(key) in (None, "")]
+    for key in rights.required:
+        known = definition.field(key) if definition else None
+        if key in values or known is None or not known.is_required(after):
+            continue
+        if creating or (before.get(key) in (None, "") and not known.is_required(before)):  # a change answers for what it made required
+            found.append(FieldProblem(key, "required"))
     return list(dict.fromkeys(found))
+
+
+def computed(config: StoreConfig, form: str, record: Mapping[str, Any]) -> dict[str, int | float]:
+    """The values of a form's formula fields, as the database will store them."""
+    definition = config.forms.get(form)
+    fields = definition.fields if definition else ()
+    found = {f.key: rounded(answer(f.formula, record), f.decimals) for f in fields if f.formula is not None}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _unmet(field: FieldDefinition, value: Any, record: Mapping[str, Any]) -> str | None:
+    """What a condition says against a value that is fine by itself."""
+    if value is None or value == "":
+        return None
+    if not field.is_shown(record):
+        return "not_shown"
+    chosen = value if isinstance(value, list) else [value]
+    closed = {o.key for o in field.options or ()} - {o.key for o in field.open_options(record)}
+    return "option" if closed & {x for x in chosen if isinstance(x, str)} else None
 
 
 def _problem(config: StoreConfig, form: str, field: FieldDefinition, value: Any, *, required: bool) -> str | None:

@@ -64,10 +64,14 @@ create table crm.fields (
   options jsonb,
   mask text check (mask in ('phone', 'plate', 'tail4', 'all')),
   slot text check (slot in ('f1', 'f2', 'f3', 'f4', 't1', 't2', 't3', 't4', 'd1', 'd2')),
+  is_unique bool not null default false,
+  logic jsonb not null default '{}' check (jsonb_typeof(logic) = 'object'),
   retired bool not null default false,
+  retired_at timestamptz,
+  purged_at timestamptz,
   position int not null default 0,
   primary key (store_id, form, key));
-comment on table crm.fields is 'Every field a store ever defined. Retired, never deleted; key and type never change (old values would come under new rights).';
+comment on table crm.fields is 'Every field a store ever defined. Retired, never deleted (a new one under an old key would bring old values under new rights). logic: show, require, options, formula, decimals, methods.';
 create unique index on crm.fields (store_id, form, slot) where slot is not null and not retired;
 
 create table crm.field_rights (
@@ -89,8 +93,11 @@ create table crm.forms (
   known text[] not null,
   maskable text[] not null,
   slots jsonb not null,
+  formulas jsonb,
+  uniques text[],
+  conditional bool not null,
   primary key (store_id, form));
-comment on table crm.forms is 'Compiled fields of a form: definitions by key, keys ever defined, maskable keys, slots. Read once per statement.';
+comment on table crm.forms is 'Compiled fields of a form: definitions by key, keys ever defined, maskable keys, slots, formulas and unique keys (null when none), whether a condition looks at the record. Read once per statement.';
 
 create table crm.access (
   store_id uuid not null,
@@ -103,13 +110,29 @@ create table crm.access (
   primary key (store_id, role, form),
   foreign key (store_id, role) references crm.roles (store_id, key) on delete cascade,
   check (required <@ writable and writable <@ readable and not masked && readable));
-comment on table crm.access is 'Compiled rights, one row per role and form.';
+comment on table crm.access is 'Compiled rights, one row per role and form. required: also what is required only under a condition (crm.is_required).';
+
+create table crm.unique_values (
+  store_id uuid not null,
+  form text not null,
+  key text not null,
+  value text not null,
+  subject_id uuid not null,
+  primary key (store_id, form, key, value),
+  foreign key (store_id, form, key) references crm.fields on delete cascade);
+comment on table crm.unique_values is 'The values of fields that must be unique in a store: the key refuses the second of two at once.';
+create index on crm.unique_values (store_id, form, subject_id);
+
+create table crm.form_tables (form text primary key, relation text not null unique);
+comment on table crm.form_tables is 'The table that holds the records of a form.';
+insert into crm.form_tables values ('customer', 'customers'), ('companion', 'companions'), ('vehicle', 'vehicles'), ('policy', 'policies'),
+  ('deal', 'deals'), ('conversation', 'conversations');
 
 create function crm.tg_fields__keep() returns trigger
   language plpgsql volatile set search_path = '' as $$
 begin
-  if tg_op = 'UPDATE' and (new.store_id, new.form, new.key, new.type, new.is_base)
-    is not distinct from (old.store_id, old.form, old.key, old.type, old.is_base) then return new; end if;
+  if tg_op = 'UPDATE' and (new.store_id, new.form, new.key, new.is_base) is not distinct from (old.store_id, old.form, old.key, old.is_base)
+    and (new.type = old.type or not new.is_base) then return new; end if;   -- apply_config changes a type after every value was converted
   if tg_op = 'DELETE' and not exists (select from crm.stores s where s.id = old.store_id) then return old; end if;   -- the whole store goes
   raise sqlstate 'PT409' using message = 'field_type_fixed', detail = old.form || '.' || old.key;
 end $$;
@@ -118,23 +141,27 @@ create trigger tg_fields__keep before update or delete on crm.fields for each ro
 create function crm.compile_access(p_store uuid, p_form text) returns void
   language plpgsql volatile set search_path = '' as $$
 begin
-  insert into crm.forms (store_id, form, fields, known, maskable, slots)
+  insert into crm.forms (store_id, form, fields, known, maskable, slots, formulas, uniques, conditional)
   select p_store, p_form,
     coalesce(jsonb_object_agg(f.key, jsonb_strip_nulls(jsonb_build_object('type', f.type, 'label', f.label, 'base', nullif(f.is_base, false),
       'required', nullif(f.required, false), 'pattern', f.pattern, 'min', f.min, 'max', f.max, 'length', f.max_length,
-      'options', f.options, 'mask', f.mask, 'slot', f.slot, 'position', f.position))) filter (where not f.retired), '{}'),
+      'options', f.options, 'mask', f.mask, 'slot', f.slot, 'unique', nullif(f.is_unique, false), 'position', f.position)) || f.logic) filter (where not f.retired), '{}'),
     array_agg(f.key), coalesce(array_agg(f.key) filter (where f.mask is not null and not f.is_base), '{}'),
-    coalesce(jsonb_object_agg(f.slot, f.key) filter (where f.slot is not null and not f.retired), '{}')
+    coalesce(jsonb_object_agg(f.slot, f.key) filter (where f.slot is not null and not f.retired), '{}'),
+    jsonb_object_agg(f.key, f.logic) filter (where f.type = 'formula' and not f.retired),
+    array_agg(f.key) filter (where f.is_unique and not f.retired),
+    bool_or(f.logic <> '{}' and not f.retired)
   from crm.fields f where f.store_id = p_store and f.form = p_form having count(*) > 0
   on conflict (store_id, form) do update
-    set fields = excluded.fields, known = excluded.known, maskable = excluded.maskable, slots = excluded.slots;
+    set fields = excluded.fields, known = excluded.known, maskable = excluded.maskable, slots = excluded.slots,
+      formulas = excluded.formulas, uniques = excluded.uniques, conditional = excluded.conditional;
   delete from crm.access a where a.store_id = p_store and a.form = p_form;
   insert into crm.access (store_id, role, form, readable, masked, writable, required)   -- no right = hidden; retired = hidden for all
   select p_store, r.key, p_form,
     coalesce(array_agg(f.key order by f.is_base desc, f.position) filter (where g.access in ('read', 'write')), '{}'),
     coalesce(array_agg(f.key) filter (where g.access = 'masked' and f.mask is not null), '{}'),
-    coalesce(array_agg(f.key) filter (where g.access = 'write'), '{}'),
-    coalesce(array_agg(f.key) filter (where g.access = 'write' and f.required), '{}')   -- required of those who may write it
+    coalesce(array_agg(f.key) filter (where g.access = 'write' and f.type <> 'formula'), '{}'),
+    coalesce(array_agg(f.key) filter (where g.access = 'write' and (f.required or f.logic ?| array['require', 'methods'])), '{}')   -- required of those who may write it
   from crm.roles r
   left join crm.fields f on f.store_id = r.store_id and f.form = p_form and not f.retired
   left join crm.field_rights g on g.store_id = r.store_id and g.role = r.key and g.form = p_form and g.key = f.key
@@ -238,7 +265,7 @@ create table crm.rules (
 comment on table crm.rules is 'Rules that make tasks (S-03): cadence by level, windows of days before a policy expires.';
 
 do $$ declare t text; begin
-  foreach t in array array['config_versions', 'fields', 'field_rights', 'forms', 'access', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules'] loop
+  foreach t in array array['config_versions', 'fields', 'field_rights', 'forms', 'access', 'unique_values', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules'] loop
     execute format('alter table crm.%I enable row level security', t);
     execute format('create policy select_member on crm.%I for select to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]))', t);
     execute format('grant select on crm.%I to api_owner', t);
@@ -247,15 +274,57 @@ end $$;
 alter table crm.base_fields enable row level security;
 create policy select_all on crm.base_fields for select to api_owner using (form is not null);
 grant select on crm.base_fields to api_owner;
+alter table crm.form_tables enable row level security;
+create policy select_all on crm.form_tables for select to api_owner using (form is not null);
+grant select on crm.form_tables to api_owner;
 
 -- Publishing ---------------------------------------------------------------------------------------------------------------
 -- Belongs to the table owner: configuration rows are writable by nobody else. Called by publish_config after its checks and
 -- by the operator's create_store.
 
+-- What a new document does to the values that are there: another type converts them all or is refused, a formula is computed
+-- anew, a field that becomes unique takes its values into the unique ones.
+create function crm.apply_values(p_store uuid, p_before crm.forms[]) returns void
+  language plpgsql volatile set search_path = '' as $$
+declare f record; n int; culprit text;
+begin
+  for f in
+    select now_.form, k.key, t.relation, now_.fields -> k.key as definition, b.fields -> k.key as was
+    from crm.forms now_ join crm.form_tables t on t.form = now_.form
+    left join unnest(p_before) b on b.form = now_.form
+    cross join jsonb_object_keys(now_.fields) k (key)
+    where now_.store_id = p_store and (b.fields ? k.key or now_.uniques @> array[k.key]) and not now_.fields -> k.key ? 'base'
+  loop
+    if f.was ->> 'type' <> f.definition ->> 'type' and f.definition ->> 'type' <> 'formula' then
+      execute format('select count(*) from crm.%I t where t.store_id = $1 and t.custom ? $2 and crm.converted(t.custom -> $2, $3, $4) is null', f.relation)
+        into n using p_store, f.key, f.definition ->> 'type', f.definition -> 'options';
+      if n > 0 then raise sqlstate 'PT422' using message = 'values_do_not_convert', detail = f.form || '.' || f.key; end if;
+      execute format('update crm.%I t set custom = jsonb_set(t.custom, array[$2], crm.converted(t.custom -> $2, $3, $4)) where t.store_id = $1 and t.custom ? $2', f.relation)
+        using p_store, f.key, f.definition ->> 'type', f.definition -> 'options';
+    end if;
+    if coalesce((f.definition ->> 'unique')::bool, false) and not coalesce((f.was ->> 'unique')::bool, false) then
+      delete from crm.unique_values u where u.store_id = p_store and u.form = f.form and u.key = f.key;
+      begin
+        execute format('insert into crm.unique_values (store_id, form, key, value, subject_id) select t.store_id, $3, $2, lower(t.custom ->> $2), t.id
+          from crm.%I t where t.store_id = $1 and t.custom ? $2 and t.removed_at is null', f.relation) using p_store, f.key, f.form;
+      exception when unique_violation then
+        raise sqlstate 'PT422' using message = 'values_not_unique', detail = f.form || '.' || f.key;
+      end;
+    end if;
+  end loop;
+  for f in
+    select t.relation from crm.forms now_ join crm.form_tables t on t.form = now_.form join unnest(p_before) b on b.form = now_.form
+    where now_.store_id = p_store and now_.formulas is not null and now_.formulas is distinct from b.formulas
+  loop
+    execute format('update crm.%I t set custom = t.custom where t.store_id = $1', f.relation) using p_store;   -- the trigger computes
+  end loop;
+end $$;
+
 create function crm.apply_config(p_store uuid, p_document jsonb) returns void
   language plpgsql volatile set search_path = '' as $$
-declare d jsonb := p_document; f record;
+declare d jsonb := p_document; f record; before crm.forms[];
 begin
+  select array_agg(x) into before from crm.forms x where x.store_id = p_store;
   update crm.stores set settings = coalesce(d -> 'settings', '{}'),
     time_zone = coalesce(d #>> '{store,time_zone}', time_zone) where id = p_store;
 
@@ -279,19 +348,22 @@ begin
   end if;
 
   -- fields: the document's, and every base column it does not mention (retired: hidden from everyone)
-  insert into crm.fields (store_id, form, key, label, is_base, type, required, pattern, min, max, max_length, options, mask, slot, position)
+  insert into crm.fields (store_id, form, key, label, is_base, type, required, pattern, min, max, max_length, options, mask, slot, position, is_unique, logic)
   select p_store, form.key, x ->> 'key', x -> 'label', b.key is not null, coalesce(b.type, x ->> 'type'),
     coalesce((x ->> 'required')::bool, false) or coalesce(b.required, false), x ->> 'pattern', (x ->> 'min')::numeric, (x ->> 'max')::numeric,
-    (x ->> 'max_length')::int, x -> 'options', coalesce(b.mask, x ->> 'mask'), x ->> 'slot', n
+    (x ->> 'max_length')::int, x -> 'options', coalesce(b.mask, x ->> 'mask'), x ->> 'slot', n, coalesce((x ->> 'unique')::bool, false) and b.key is null,
+    jsonb_strip_nulls(jsonb_build_object('show', x -> 'show', 'require', x -> 'require', 'options_when', nullif(x -> 'options_when', '{}'), 'formula', x -> 'formula',
+      'decimals', case when x ? 'formula' then coalesce(x -> 'decimals', '0') end, 'methods', nullif(x -> 'required_methods', '[]')))
   from jsonb_each(d -> 'forms') form
   cross join jsonb_array_elements(form.value -> 'fields') with ordinality as t (x, n)
   left join crm.base_fields b on b.form = form.key and b.key = x ->> 'key'
   on conflict (store_id, form, key) do update set label = excluded.label, type = excluded.type, is_base = excluded.is_base,
     required = excluded.required, pattern = excluded.pattern, min = excluded.min, max = excluded.max, max_length = excluded.max_length,
-    options = excluded.options, mask = excluded.mask, slot = excluded.slot, position = excluded.position, retired = false;
+    options = excluded.options, mask = excluded.mask, slot = excluded.slot, position = excluded.position, is_unique = excluded.is_unique, logic = excluded.logic,
+    retired = false, retired_at = null, purged_at = null;
   insert into crm.fields (store_id, form, key, label, is_base, type, mask, retired)
   select p_store, b.form, b.key, '{}', true, b.type, b.mask, true from crm.base_fields b on conflict do nothing;
-  update crm.fields k set retired = true where k.store_id = p_store and not k.retired and not exists (
+  update crm.fields k set retired = true, retired_at = now() where k.store_id = p_store and not k.retired and not exists (
     select from jsonb_array_elements(coalesce(d -> 'forms' -> k.form -> 'fields', '[]')) x where x ->> 'key' = k.key);
 
   delete from crm.field_rights where store_id = p_store;
@@ -303,6 +375,7 @@ begin
   where field.value #>> '{}' <> 'hidden'
     and exists (select from crm.fields k where k.store_id = p_store and k.form = form.key and k.key = field.key and not k.retired);
   for f in select distinct form from crm.fields where store_id = p_store loop perform crm.compile_access(p_store, f.form); end loop;
+  perform crm.apply_values(p_store, before);
 
   insert into crm.pipelines (store_id, key, label, position)
   select p_store, x ->> 'key', x -> 'label', n from jsonb_array_elements(d -> 'pipelines') with ordinality as t (x, n)
@@ -361,15 +434,64 @@ begin
 end $$;
 comment on function crm.apply_config is 'Materialises a document: what it no longer names is retired, never deleted.';
 
+-- What a document may not say, whatever the store's records are: trees that cannot be judged or that let a role see through
+-- what is hidden from it.
+create function crm.config_refusals(p_document jsonb) returns jsonb
+  language plpgsql stable set search_path = '' as $$
+declare found jsonb := '[]'; t record; problem text; r jsonb; blind text;
+begin
+  for t in
+    select form.key as form, x ->> 'key' as key, tree.part, tree.value as tree,
+      array(select f ->> 'key' from jsonb_array_elements(form.value -> 'fields') f where coalesce(f ->> 'type', '') <> 'formula')
+        || case form.key when 'conversation' then array['method', 'outcome', 'level'] when 'deal' then array['pipeline', 'stage'] else '{}' end as known
+    from jsonb_each(case jsonb_typeof(p_document -> 'forms') when 'object' then p_document -> 'forms' else '{}' end) form
+    cross join lateral jsonb_array_elements(case jsonb_typeof(form.value -> 'fields') when 'array' then form.value -> 'fields' else '[]' end) x
+    cross join lateral (
+      select p.part, x -> p.part as value from unnest(array['show', 'require', 'formula']) p (part) where x ? p.part
+      union all select 'options_when', o.value from jsonb_each(case jsonb_typeof(x -> 'options_when') when 'object' then x -> 'options_when' else '{}' end) o) tree
+  loop
+    problem := crm.tree_problem(t.tree, t.known);
+    if problem is not null then
+      found := found || jsonb_build_object('kind', 'bad_condition', 'level', 'refused', 'form', t.form, 'key', t.key, 'part', t.part, 'problem', problem);
+      continue;
+    end if;
+    for r in select value from jsonb_array_elements(p_document -> 'roles') loop      -- an answer to a condition is an answer about what it reads
+      if coalesce(r -> 'rights' -> t.form ->> t.key, 'hidden') = 'hidden' then continue; end if;
+      select v into blind from unnest(crm.tree_vars(t.tree)) v
+      where v = any (t.known) and exists (select from jsonb_array_elements(p_document -> 'forms' -> t.form -> 'fields') f where f ->> 'key' = v)
+        and coalesce(r -> 'rights' -> t.form ->> v, 'hidden') not in ('read', 'write') order by v limit 1;
+      if blind is not null then
+        found := found || jsonb_build_object('kind', 'reads_hidden', 'level', 'refused', 'form', t.form, 'key', t.key, 'part', t.part, 'role', r -> 'key', 'hidden', blind);
+      end if;
+    end loop;
+  end loop;
+  select found || coalesce(jsonb_agg(jsonb_build_object('kind', 'needed_field', 'level', 'refused', 'form', b.form, 'key', b.key)), '[]') into found
+  from crm.base_fields b where b.required and not coalesce(p_document -> 'forms' -> b.form -> 'fields' @> jsonb_build_array(jsonb_build_object('key', b.key)), false);
+  return found;
+end $$;
+
+create function crm.demand_an_admin(p_store uuid) returns void
+  language plpgsql stable set search_path = '' as $$
+begin
+  if not exists (select from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
+                 where m.store_id = p_store and m.active and not r.retired and r.verbs @> array['publish_config', 'invite_member']) then
+    raise sqlstate 'PT422' using message = 'last_admin';
+  end if;
+end $$;
+
 create function crm.publish_config(p_store uuid, p_document jsonb, p_base_version int, p_note text) returns jsonb
   language plpgsql volatile security definer set search_path = '' as $$
-declare c crm.caller := crm.demand(p_store, 'publish_config'); now_version int;
+declare c crm.caller := crm.demand(p_store, 'publish_config'); now_version int; refusals jsonb;
 begin
   select s.config_version into now_version from crm.stores s where s.id = p_store for update;     -- two admins publish one after the other
   if now_version is distinct from p_base_version then
     raise sqlstate 'PT409' using message = 'version_conflict', detail = now_version::text;
   end if;
   begin
+    refusals := crm.config_refusals(p_document);
+    if refusals <> '[]' then
+      raise sqlstate 'PT422' using message = refusals -> 0 ->> 'kind', detail = concat_ws('.', refusals -> 0 ->> 'form', refusals -> 0 ->> 'key');
+    end if;
     perform now() at time zone coalesce(p_document #>> '{store,time_zone}', 'Asia/Shanghai'), (p_document #>> '{settings,cut_off}')::time,
       (p_document #>> '{settings,snooze_limit}')::int;                              -- what verbs will cast later is cast now
     perform crm.apply_config(p_store, p_document);
@@ -379,16 +501,14 @@ begin
       raise log 'publish refused: % %', sqlstate, sqlerrm;
       raise sqlstate 'PT422' using message = 'invalid_config';
   end;
-  if not exists (select from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
-                 where m.store_id = p_store and m.active and not r.retired and r.verbs @> array['publish_config', 'invite_member']) then
-    raise sqlstate 'PT422' using message = 'last_admin';
-  end if;
+  perform crm.demand_an_admin(p_store);
   insert into crm.config_versions (store_id, version, document, author_id, note)
   values (p_store, now_version + 1, p_document, c.user_id, coalesce(p_note, ''));
   update crm.stores set config_version = now_version + 1 where id = p_store;
+  delete from crm.config_drafts d where d.store_id = p_store and d.author_id = c.user_id;
   return jsonb_build_object('version', now_version + 1);
 end $$;
-comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, last_admin, invalid_config.';
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, last_admin, invalid_config.';
 
 create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
   language plpgsql volatile set search_path = '' as $$

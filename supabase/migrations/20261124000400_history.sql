@@ -39,8 +39,9 @@ create table crm.ops (
   result jsonb,
   applied_at timestamptz not null default now(),
   undone_by uuid,
+  config_version int,
   primary key (store_id, op_id));
-comment on table crm.ops is 'Applied operations: replaying one answers its first result. Holds status, codes and ids, never a field''s value.';
+comment on table crm.ops is 'Applied operations: replaying one answers its first result. Holds status, codes and ids, never a field''s value. config_version: under which document the words were filled in.';
 
 alter table crm.events enable row level security;
 alter table crm.losses enable row level security;
@@ -55,7 +56,7 @@ create policy update_self on crm.ops for update to api_owner using (user_id = (s
 grant select on crm.events, crm.losses, crm.ops to api_owner;
 grant insert (store_id, customer_id, form, subject_id, kind, field, is_field, old, new, version, actor_id, op_id) on crm.events to api_owner;
 grant insert (store_id, user_id, form, subject_id) on crm.losses to api_owner;
-grant insert (op_id, store_id, user_id, device_id, seq, verb), update (result, undone_by) on crm.ops to api_owner;
+grant insert (op_id, store_id, user_id, device_id, seq, verb, config_version), update (result, undone_by) on crm.ops to api_owner;
 
 -- Triggers shared by all records --------------------------------------------------------------------------------------------
 
@@ -70,8 +71,15 @@ end $$;
 -- The guard, for every writer, importers and the operator too: no key this store never defined; masked copies follow.
 create function crm.tg_record__custom() returns trigger
   language plpgsql volatile set search_path = '' as $$
-declare f crm.forms;
+declare f crm.forms; v_formulas jsonb; record jsonb;
 begin
+  select x.formulas into v_formulas from crm.forms x where x.store_id = new.store_id and x.form = tg_argv[0] and x.formulas is not null;
+  if found then
+    record := (to_jsonb(new) - 'custom') || new.custom;
+    select new.custom - array(select jsonb_object_keys(v_formulas)) || coalesce(jsonb_object_agg(k.key, to_jsonb(trim_scale(round(k.x::numeric, k.decimals)))) filter (where jsonb_typeof(k.x) = 'number'), '{}')
+      into new.custom
+    from (select key, crm.logic(value -> 'formula', record) as x, (value ->> 'decimals')::int as decimals from jsonb_each(v_formulas)) k;
+  end if;
   if new.custom = '{}' and (tg_op = 'INSERT' or old.custom = '{}') then return new; end if;
   if tg_op = 'UPDATE' and new.custom = old.custom and new.custom_masked = old.custom_masked then return new; end if;
   select * into f from crm.forms x where x.store_id = new.store_id and x.form = tg_argv[0];
@@ -80,6 +88,25 @@ begin
     from unnest(f.maskable) k where new.custom ->> k is not null;
   return new;
 end $$;
+
+-- Values of unique fields; removed records give theirs back.
+create function crm.tg_record__unique() returns trigger
+  language plpgsql volatile security definer set search_path = '' as $$
+declare v_uniques text[]; taken text;
+begin
+  if tg_op = 'INSERT' and new.custom = '{}' then return null; end if;
+  select x.uniques into v_uniques from crm.forms x where x.store_id = new.store_id and x.form = tg_argv[0] and x.uniques is not null;
+  if not found then return null; end if;
+  if tg_op = 'UPDATE' then delete from crm.unique_values u where u.store_id = new.store_id and u.form = tg_argv[0] and u.subject_id = new.id; end if;
+  if new.removed_at is not null then return null; end if;
+  for taken in select k from unnest(v_uniques) k where coalesce(new.custom ->> k, '') <> '' order by k loop
+    insert into crm.unique_values (store_id, form, key, value, subject_id)
+    values (new.store_id, tg_argv[0], taken, lower(new.custom ->> taken), new.id) on conflict do nothing;
+    if not found then perform crm.refuse('invalid', null, jsonb_build_array(jsonb_build_object('field', taken, 'code', 'taken'))); end if;
+  end loop;
+  return null;
+end $$;
+comment on function crm.tg_record__unique is 'Refuses the second record with the same value in a unique field: taken. Definer: nobody else writes crm.unique_values.';
 
 -- A record made: once per statement, since a list of ten thousand or the nightly tasks would otherwise pay a trigger call for each.
 create function crm.tg_record__born() returns trigger
@@ -119,4 +146,4 @@ begin
 end $$;
 comment on function crm.tg_record__history is 'One event per value changed (S-05, S-52); the operation that did it stands beside.';
 
-grant execute on function crm.tg_record__stamp(), crm.tg_record__custom(), crm.tg_record__born(), crm.tg_record__history() to api_owner;
+grant execute on function crm.tg_record__stamp(), crm.tg_record__custom(), crm.tg_record__unique(), crm.tg_record__born(), crm.tg_record__history() to api_owner;

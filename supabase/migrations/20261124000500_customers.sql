@@ -121,11 +121,13 @@ create trigger tg_customers__c_index before insert or update on crm.customers fo
 create trigger tg_customers__d_plan before insert on crm.customers for each row execute function crm.tg_customers__plan();
 create trigger tg_customers__losses after update of owner_id, renewal_owner_id on crm.customers for each row execute function crm.tg_customers__losses();
 create trigger tg_customers__born after insert on crm.customers referencing new table as after_rows for each statement execute function crm.tg_record__born('customer');
+create trigger tg_customers__unique after insert or update of custom, removed_at on crm.customers for each row execute function crm.tg_record__unique('customer');
 create trigger tg_customers__history after update on crm.customers for each row
   execute function crm.tg_record__history('customer', 'owner_id', 'renewal_owner_id', 'pool', 'level_at', 'last_contact_at', 'removed_at');
 create trigger tg_companions__a_stamp before insert or update on crm.companions for each row execute function crm.tg_record__stamp();
 create trigger tg_companions__b_custom before insert or update on crm.companions for each row execute function crm.tg_record__custom('companion');
 create trigger tg_companions__born after insert on crm.companions referencing new table as after_rows for each statement execute function crm.tg_record__born('companion');
+create trigger tg_companions__unique after insert or update of custom, removed_at on crm.companions for each row execute function crm.tg_record__unique('companion');
 create trigger tg_companions__history after update on crm.companions for each row execute function crm.tg_record__history('companion', 'removed_at');
 
 -- Rows: case, not or: with or the planner expects 5 % of the rows and leaves the ordered index (fields.md 2.3).

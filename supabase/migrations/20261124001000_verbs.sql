@@ -1,14 +1,25 @@
 -- The verbs of sync_push. Each refuses by code, checks rights before conflicts, and writes nothing when it refuses.
 
-create function crm.problems(p_store uuid, p_fields jsonb, p_patch jsonb, p_writable text[], p_required text[], p_create bool) returns jsonb
+-- Whether a field is required of a record: always, for a method of the conversation, or under its condition; never while not shown.
+create function crm.is_required(p_field jsonb, p_record jsonb) returns bool
+  language plpgsql immutable set search_path = '' as $$
+begin
+  return (coalesce((p_field ->> 'required')::bool, false)
+      or coalesce(p_field -> 'methods' ? (p_record ->> 'method'), false)
+      or p_field ? 'require' and crm.is_true(crm.logic(p_field -> 'require', p_record)))
+    and (not p_field ? 'show' or crm.is_true(crm.logic(p_field -> 'show', p_record)));
+end $$;
+
+-- p_record: the record before the patch with its custom values, and what conditions may look at beside ("method" of a conversation).
+create function crm.problems(p_store uuid, p_fields jsonb, p_patch jsonb, p_record jsonb, p_writable text[], p_required text[], p_create bool) returns jsonb
   language plpgsql stable set search_path = '' as $$
-declare k text; v jsonb; d jsonb; found jsonb := '[]'; s text; t text; code text;
+declare k text; v jsonb; d jsonb; found jsonb := '[]'; s text; t text; code text; after jsonb := p_record || p_patch; chosen text;
 begin
   for k, v in select key, value from jsonb_each(p_patch) loop
     d := p_fields -> k; s := v #>> '{}'; t := d ->> 'type'; code := null;
     if d is null or k <> all (p_writable) then code := 'forbidden';                -- unknown, hidden, masked, read only: one answer
     elsif jsonb_typeof(v) = 'null' or (jsonb_typeof(v) = 'string' and trim(s) = '') then
-      if k = any (p_required) then code := 'required'; end if;
+      if k = any (p_required) and crm.is_required(d, after) then code := 'required'; end if;
     elsif d ? 'mask' and position('****' in s) > 0 then code := 'masked';          -- an old masked copy, whoever sends it
     elsif t in ('number', 'money') then
       if jsonb_typeof(v) <> 'number' then code := 'type';
@@ -29,14 +40,56 @@ begin
     elsif t = 'plate' and s !~ '^[^\s]{4,12}$' then code := 'format';
     elsif t = 'vin' and s !~ '^[A-Za-z0-9]{6,20}$' then code := 'format';
     elsif d ? 'pattern' and s !~ (d ->> 'pattern') then code := 'format'; end if;
+    if code is null and jsonb_typeof(v) <> 'null' and s <> '' then
+      if d ? 'show' and not crm.is_true(crm.logic(d -> 'show', after)) then code := 'not_shown';
+      elsif d ? 'options_when' then
+        for chosen in select x from jsonb_array_elements_text(case jsonb_typeof(v) when 'array' then v else jsonb_build_array(v) end) x loop
+          if d -> 'options_when' ? chosen and not crm.is_true(crm.logic(d -> 'options_when' -> chosen, after)) then code := 'option'; end if;
+        end loop;
+      end if;
+    end if;
     if code is not null then found := found || jsonb_build_object('field', k, 'code', code); end if;
   end loop;
-  if p_create then
-    select found || coalesce(jsonb_agg(jsonb_build_object('field', k1, 'code', 'required')), '[]') into found from unnest(p_required) k1 where not p_patch ? k1;
-  end if;
+  -- what is missing: of a new record all, of a changed one what this change made required
+  select found || coalesce(jsonb_agg(jsonb_build_object('field', k1, 'code', 'required')), '[]') into found from unnest(p_required) k1
+  where not p_patch ? k1 and crm.is_required(p_fields -> k1, after)
+    and (p_create or coalesce(p_record -> k1, 'null') in ('null', '""') and not crm.is_required(p_fields -> k1, p_record));
   return found;
 end $$;
-comment on function crm.problems is 'Every problem of a patch, by field: forbidden, required, masked, type, range, option, date, length, format.';
+comment on function crm.problems is 'Every problem of a patch, by field: forbidden, required, masked, type, range, option, date, length, format, not_shown.';
+
+-- A phone one or two versions behind saves what its form allowed (S-56): a field removed since is kept under its key, an option
+-- removed since stays an answer, a field required since is not demanded. A right taken away acts at once all the same.
+create function crm.form_then(p_store uuid, p_op jsonb, p_form text, p_role text) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+declare v_now int; v_then int := case when p_op ->> 'config_version' ~ '^\d{1,9}$' then (p_op ->> 'config_version')::int end; answer jsonb;
+begin
+  select s.config_version into v_now from crm.stores s where s.id = p_store;
+  if v_then is null or v_then >= v_now or v_then < v_now - 2 then return null; end if;
+  select coalesce(jsonb_object_agg(x ->> 'key', x || jsonb_build_object('writable', coalesce(r -> 'rights' -> p_form ->> (x ->> 'key'), '') = 'write')), '{}') into answer
+  from crm.config_versions v
+  cross join lateral jsonb_array_elements(v.document -> 'forms' -> p_form -> 'fields') x
+  left join lateral (select y as r from jsonb_array_elements(v.document -> 'roles') y where y ->> 'key' = p_role) role on true
+  where v.store_id = p_store and v.version = v_then;
+  return answer;
+end $$;
+comment on function crm.form_then is 'The fields of a form in the version an operation was filled under, when that is one or two behind; else null. Definer: the documents are the admins''.';
+
+create function crm.forgiven(p_store uuid, p_errors jsonb, p_patch jsonb, p_then jsonb, p_fields jsonb, p_form text) returns jsonb
+  language sql stable set search_path = '' as $$
+  select case when p_then is null then p_errors else (
+    select coalesce(jsonb_agg(e), '[]') from jsonb_array_elements(p_errors) e
+    where not case e ->> 'code'
+      when 'required' then coalesce(not (p_then -> (e ->> 'field') ->> 'required')::bool, true)
+      when 'option' then p_then -> (e ->> 'field') -> 'options' @> case jsonb_typeof(p_patch -> (e ->> 'field'))
+        when 'array' then (select coalesce(jsonb_agg(jsonb_build_object('key', o)), '[]') from jsonb_array_elements(p_patch -> (e ->> 'field')) o)
+        else jsonb_build_array(jsonb_build_object('key', p_patch -> (e ->> 'field'))) end
+      when 'not_shown' then not coalesce(p_then -> (e ->> 'field') ? 'show', false)
+      when 'forbidden' then not p_fields ? (e ->> 'field') and (p_then -> (e ->> 'field') ->> 'writable')::bool
+        and not exists (select from crm.base_fields b where b.form = p_form and b.key = e ->> 'field')
+        and crm.problems(p_store, jsonb_build_object(e ->> 'field', p_then -> (e ->> 'field') || jsonb_strip_nulls(jsonb_build_object('length', p_then -> (e ->> 'field') -> 'max_length'))),
+          jsonb_build_object(e ->> 'field', p_patch -> (e ->> 'field')), '{}', array[e ->> 'field'], '{}', false) = '[]'   -- by the rules of then
+      else false end) end $$;
 
 create function crm.demand_verb(p_store uuid, p_verb text) returns crm.caller
   language plpgsql stable set search_path = '' as $$
@@ -51,7 +104,7 @@ comment on function crm.demand_verb is 'The caller, or the refusal "forbidden": 
 create function crm.save_record(p_table text, p_form text, p_op jsonb, p_links jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
-  a crm.caller_access; f crm.forms; shown jsonb; patch jsonb; base_part jsonb; mine jsonb; errors jsonb; now_version int; columns text; n int;
+  a crm.caller_access; f crm.forms; shown jsonb; stored jsonb := '{}'; patch jsonb; base_part jsonb; mine jsonb; errors jsonb; now_version int; columns text; n int; form_then jsonb;
   v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); v_id uuid := crm.as_uuid(p_op #>> '{payload,id}');
   given jsonb := coalesce(p_op #> '{payload,set}', '{}'); base int := (p_op ->> 'base_version')::int; v_customer uuid;
 begin
@@ -59,22 +112,27 @@ begin
   select * into a from crm.my_access(p_form) x where x.store_id = v_store;
   select * into f from crm.forms x where x.store_id = v_store and x.form = p_form;
   if a.store_id is null or f.form is null then perform crm.refuse('forbidden'); end if;
+  form_then := crm.form_then(v_store, p_op, p_form, (crm.me(v_store)).role);
+  if form_then is not null then                       -- filled in as another type
+    select coalesce(jsonb_object_agg(key, case when f.fields -> key ->> 'type' <> coalesce(form_then -> key ->> 'type', f.fields -> key ->> 'type')
+      then coalesce(crm.converted(value, f.fields -> key ->> 'type', f.fields -> key -> 'options'), value) else value end), '{}') into given from jsonb_each(given);
+  end if;
   if base is null then
     if p_form <> 'customer' and p_links ->> 'customer_id' is null then perform crm.refuse('required', 'customer_id'); end if;
     select coalesce(jsonb_object_agg(key, value), '{}') into patch from jsonb_each(given) where jsonb_typeof(value) <> 'null' and value <> '""';
-    errors := crm.problems(v_store, f.fields, patch, a.writable, a.required, true);
+    errors := crm.forgiven(v_store, crm.problems(v_store, f.fields, patch, p_links, a.writable, a.required, true), patch, form_then, f.fields, p_form);
     if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;
   else
     execute format('select (to_jsonb(v) - ''custom'') || v.custom from api.%I v where v.store_id = $1 and v.id = $2', p_table) into shown using v_store, v_id;
     if shown is null then perform crm.refuse('not_found'); end if;                 -- not there = not yours
-    execute format('select 1 from crm.%I t where t.store_id = $1 and t.id = $2 for update', p_table) into n using v_store, v_id;
+    execute format('select (to_jsonb(t) - ''custom'') || t.custom from crm.%I t where t.store_id = $1 and t.id = $2 for update', p_table) into stored using v_store, v_id;
     -- compare with what this caller is shown: a masked value sent back is no write, a stripped key is no delete
     execute format('select (to_jsonb(v) - ''custom'') || v.custom from api.%I v where v.store_id = $1 and v.id = $2', p_table) into shown using v_store, v_id;
     select coalesce(jsonb_object_agg(key, value), '{}') into patch
     from (select key, case when value = '""' then 'null' else value end as value from jsonb_each(given)) g
     where value is distinct from coalesce(shown -> key, 'null');
     if patch = '{}' then return jsonb_build_object('status', 'applied', 'version', shown -> 'version'); end if;
-    errors := crm.problems(v_store, f.fields, patch, a.writable, a.required, false);
+    errors := crm.forgiven(v_store, crm.problems(v_store, f.fields, patch, stored, a.writable, a.required, false), patch, form_then, f.fields, p_form);
     if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;    -- rights first, conflict after: no signal from a hidden field
     v_customer := case p_form when 'customer' then v_id else (shown ->> 'customer_id')::uuid end;
     if exists (select from crm.events e where e.store_id = v_store and e.customer_id = v_customer and e.subject_id = v_id
@@ -83,7 +141,7 @@ begin
     end if;
   end if;
   select coalesce(jsonb_object_agg(key, value) filter (where f.fields -> key ? 'base'), '{}'),
-    coalesce(jsonb_object_agg(key, value) filter (where not f.fields -> key ? 'base'), '{}') into base_part, mine from jsonb_each(patch);
+    coalesce(jsonb_object_agg(key, value) filter (where not coalesce(f.fields -> key ? 'base', false)), '{}') into base_part, mine from jsonb_each(patch);
   if base is null then
     base_part := base_part || p_links || jsonb_build_object('store_id', v_store, 'id', v_id, 'custom', mine);
     select string_agg(format('%I', key), ', ') into columns from jsonb_object_keys(base_part) key;   -- base fields and our own links only
@@ -178,7 +236,7 @@ declare
   v_id uuid := crm.as_uuid(p ->> 'id'); v_customer uuid := crm.as_uuid(p ->> 'customer_id'); v_task uuid := crm.as_uuid(p ->> 'task_id');
   a crm.caller_access; ac crm.caller_access; f crm.forms; o crm.outcomes; k crm.customers; t crm.tasks; l crm.levels;
   v_words text := nullif(trim(p ->> 'words'), ''); v_level text; v_next date; v_at timestamptz := coalesce(crm.as_instant(p ->> 'occurred_at'), now());
-  answers jsonb := coalesce(p -> 'set', '{}'); errors jsonb := '[]'; v_due timestamptz; next_task uuid; new_tries int; n int;
+  answers jsonb := coalesce(p -> 'set', '{}'); errors jsonb := '[]'; v_due timestamptz; next_task uuid; new_tries int; n int; form_then jsonb;
 begin
   if v_id is null then perform crm.refuse('invalid', 'id'); end if;
   select * into a from crm.my_access('conversation') x where x.store_id = v_store;
@@ -186,7 +244,8 @@ begin
   select * into f from crm.forms x where x.store_id = v_store and x.form = 'conversation';
   select * into k from crm.customers x where x.store_id = v_store and x.id = v_customer and x.removed_at is null for update;
   if k.id is null then perform crm.refuse('not_found', 'customer_id'); end if;
-  select * into o from crm.outcomes x where x.store_id = v_store and x.key = p ->> 'outcome' and not x.retired;
+  form_then := crm.form_then(v_store, p_op, 'conversation', c.role);
+  select * into o from crm.outcomes x where x.store_id = v_store and x.key = p ->> 'outcome' and (not x.retired or form_then is not null);
   if p ->> 'outcome' is null then errors := errors || '{"field": "outcome", "code": "required"}'::jsonb;
   elsif o.key is null then errors := errors || '{"field": "outcome", "code": "option"}'::jsonb;
   elsif coalesce(p ->> 'method', 'call') <> all (o.methods) then errors := errors || '{"field": "method", "code": "option"}'::jsonb;
@@ -195,7 +254,7 @@ begin
     v_level := p ->> 'level';
     if v_level is null then errors := errors || '{"field": "level", "code": "required"}'::jsonb; end if;
   else v_level := k.level; end if;                    -- who may not grade keeps the level, explicitly
-  select * into l from crm.levels x where x.store_id = v_store and x.key = v_level and (not x.retired or x.key = k.level);
+  select * into l from crm.levels x where x.store_id = v_store and x.key = v_level and (not x.retired or x.key = k.level or form_then is not null);
   if v_level is not null and l.key is null then errors := errors || '{"field": "level", "code": "option"}'::jsonb; end if;
   if p ->> 'next_contact_on' is not null then
     v_next := crm.as_date(p -> 'next_contact_on');
@@ -205,7 +264,8 @@ begin
   end if;
   if v_at > now() + interval '10 minutes' then v_at := now(); end if;              -- a phone whose clock runs ahead
   answers := case when v_words is null then answers else answers || jsonb_build_object('words', v_words) end;
-  errors := errors || crm.problems(v_store, f.fields, answers, a.writable, a.required, coalesce(o.reached, false));   -- required of a real talk only
+  errors := errors || crm.forgiven(v_store, crm.problems(v_store, f.fields, answers, jsonb_build_object('method', coalesce(p ->> 'method', 'call'), 'outcome', o.key, 'level', v_level),
+    a.writable, case when o.reached then a.required else '{}' end, true), answers, form_then, f.fields, 'conversation');   -- required of a real talk only
   if errors <> '[]' then perform crm.refuse('invalid', null, errors); end if;
 
   if p ->> 'task_id' is not null then
@@ -267,7 +327,8 @@ begin
   if t.assignee_id <> c.user_id and c.scope = 'own' then perform crm.refuse('forbidden', 'task_id'); end if;
   if t.status <> 'open' then perform crm.refuse('task_closed', 'task_id'); end if;
   if p ->> 'reason' is null then perform crm.refuse('required', 'reason'); end if;                 -- S-07
-  if not exists (select from crm.reasons r where r.store_id = v_store and r.key = p ->> 'reason' and 'cancel' = any (r.uses) and not r.retired) then
+  if not exists (select from crm.reasons r where r.store_id = v_store and r.key = p ->> 'reason' and 'cancel' = any (r.uses)
+                 and (not r.retired or crm.form_then(v_store, p_op, 'customer', c.role) is not null)) then
     perform crm.refuse('option', 'reason');
   end if;
   insert into crm.approvals (store_id, id, task_id, customer_id, requester_id, reason, words)
@@ -319,7 +380,7 @@ begin
   select * into f from crm.forms x where x.store_id = v_store and x.form = 'deal';
   select to_jsonb(v) || v.custom into shown from api.deals v where v.store_id = v_store and v.id = v_id;
   checks := d.checked || array(select jsonb_array_elements_text(case when jsonb_typeof(p -> 'checked') = 'array' then p -> 'checked' else '[]' end));
-  errors := crm.problems(v_store, f.fields, patch, a.writable, '{}', false);
+  errors := crm.problems(v_store, f.fields, patch, to_jsonb(d) || d.custom, a.writable, '{}', false);
   select errors || coalesce(jsonb_agg(jsonb_build_object('field', r, 'code', 'required')), '[]') into errors      -- S-86: the list of what is missing
   from unnest(s.required) r where coalesce(patch -> r, (to_jsonb(d) || d.custom) -> r, 'null') in ('null', '""');
   select errors || coalesce(jsonb_agg(jsonb_build_object('field', 'checked.' || (x ->> 'key'), 'code', 'unchecked')), '[]') into errors
@@ -412,15 +473,16 @@ begin
   if (select auth.uid()) is null then raise sqlstate 'PT401' using message = 'signed_out'; end if;
   for op in select value from jsonb_array_elements(p_ops) loop
     v_op := crm.as_uuid(op ->> 'op_id'); v_store := crm.as_uuid(op #>> '{payload,store_id}');
-    if v_op is null or coalesce(op ->> 'seq', '') !~ '^\d{1,15}$' or coalesce(op ->> 'base_version', '0') !~ '^\d{1,9}$' then
+    if v_op is null or coalesce(op ->> 'seq', '') !~ '^\d{1,15}$' or coalesce(op ->> 'base_version', '0') !~ '^\d{1,9}$'
+      or coalesce(op ->> 'config_version', '0') !~ '^\d{1,9}$' then
       answers := answers || jsonb_build_object('op_id', op -> 'op_id', 'status', 'rejected', 'code', 'invalid', 'field', 'op_id'); continue;
     end if;
     c := crm.me(v_store);
     if c.store_id is null then
       answers := answers || jsonb_build_object('op_id', v_op, 'status', 'rejected', 'code', 'forbidden'); continue;
     end if;
-    insert into crm.ops (op_id, store_id, user_id, device_id, seq, verb)
-    values (v_op, v_store, c.user_id, p_device, (op ->> 'seq')::bigint, left(coalesce(op ->> 'verb', ''), 40)) on conflict (store_id, op_id) do nothing;
+    insert into crm.ops (op_id, store_id, user_id, device_id, seq, verb, config_version)
+    values (v_op, v_store, c.user_id, p_device, (op ->> 'seq')::bigint, left(coalesce(op ->> 'verb', ''), 40), (op ->> 'config_version')::int) on conflict (store_id, op_id) do nothing;
     if not found then                                 -- a concurrent copy was waited for
       select o.result into r from crm.ops o where o.store_id = v_store and o.op_id = v_op and o.user_id = c.user_id;
       answers := answers || case when found then jsonb_build_object('op_id', v_op, 'status', 'duplicate', 'first', r)
@@ -466,7 +528,8 @@ create function api.sync_push(device_id uuid, ops jsonb) returns jsonb
   language sql volatile security invoker set search_path = ''
   begin atomic select crm.sync_push(device_id, ops); end;
 
-grant execute on function crm.problems(uuid, jsonb, jsonb, text[], text[], bool), crm.demand_verb(uuid, text), crm.save_record(text, text, jsonb, jsonb),
+grant execute on function crm.is_required(jsonb, jsonb), crm.problems(uuid, jsonb, jsonb, jsonb, text[], text[], bool), crm.form_then(uuid, jsonb, text, text),
+  crm.forgiven(uuid, jsonb, jsonb, jsonb, jsonb, text), crm.converted(jsonb, text, jsonb), crm.demand_verb(uuid, text), crm.save_record(text, text, jsonb, jsonb),
   crm.save_customer(jsonb), crm.link_of(jsonb, text, text, uuid), crm.save_companion(jsonb), crm.save_vehicle(jsonb), crm.save_policy(jsonb), crm.save_deal(jsonb),
   crm.log_conversation(jsonb), crm.request_cancel(jsonb), crm.decide_approval(jsonb), crm.move_deal(jsonb), crm.snooze_task(jsonb), crm.undo(jsonb) to api_owner;
 grant execute on function crm.sync_push(uuid, jsonb), api.sync_push(uuid, jsonb) to authenticated;

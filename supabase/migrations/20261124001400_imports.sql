@@ -160,7 +160,12 @@ begin
           ('policy', l.policy, not l.knows_policy), ('deal', l.deal - links, not l.knows_deal)) g (form, given, creating)
       join unnest(rights) a on a.form = g.form
       join crm.forms f on f.store_id = v_store and f.form = g.form
-      cross join lateral jsonb_array_elements(crm.problems(v_store, f.fields, g.given, a.writable, a.required, g.creating)) x
+      cross join lateral jsonb_array_elements(crm.problems(v_store, f.fields, g.given, case when g.creating or not f.conditional then '{}' else case g.form
+          when 'customer' then (select to_jsonb(r) || r.custom from crm.customers r where r.store_id = v_store and r.id = l.customer_id)
+          when 'vehicle' then (select to_jsonb(r) || r.custom from crm.vehicles r where r.store_id = v_store and r.id = l.vehicle_id)
+          when 'policy' then (select to_jsonb(r) || r.custom from crm.policies r where r.store_id = v_store and r.id = l.policy_id)
+          else (select to_jsonb(r) || r.custom from crm.deals r where r.store_id = v_store and r.id = l.deal_id) end end,
+        a.writable, a.required, g.creating)) x
       where g.given is not null) e
     left join crm.stages s on s.store_id = v_store and s.pipeline = l.deal ->> 'pipeline' and s.key = l.deal ->> 'stage' and not s.retired
     left join crm.members m on m.store_id = v_store and m.user_id = crm.as_uuid(l.deal ->> 'owner_id')

@@ -4,12 +4,12 @@ import psycopg
 import pytest
 
 VIEWS = {
-    "approvals", "companions", "config", "config_versions", "conversations", "customers", "deals", "import_mappings", "imports", "invitations", "members", "policies",
+    "approvals", "companions", "config", "config_drafts", "config_versions", "conversations", "customers", "deals", "import_mappings", "imports", "invitations", "members", "policies",
     "stores", "tasks", "timeline", "vehicles", "whoami",
 }  # fmt: skip
 FUNCTIONS = {
-    "accept_invitation", "customer_brief", "find_duplicates", "funnel_report", "import_commit", "import_preview", "invite_member", "pending_approvals", "publish_config",
-    "save_import_mapping", "search_customers", "sync_pull", "sync_push", "today",
+    "accept_invitation", "check_config", "customer_brief", "effective_access", "find_duplicates", "funnel_report", "import_commit", "import_preview", "invite_member", "pending_approvals", "publish_config",
+    "restore_config", "save_config_draft", "save_import_mapping", "search_customers", "sync_pull", "sync_push", "today",
 }  # fmt: skip
 # Definer functions of the table owner, each with its reason; every other definer belongs to api_owner.
 OWNER_DEFINERS = {
@@ -17,6 +17,10 @@ OWNER_DEFINERS = {
     "my_store_ids": "the same", "my_team": "the same", "my_pools": "the same", "my_access": "the same",
     "accept_invitation": "the newcomer is no member yet; reads nothing but the code",
     "publish_config": "configuration rows are writable by nobody else; demands the verb first",
+    "check_config": "the same; what it tries is rolled back", "restore_config": "the same", "save_config_draft": "the same",
+    "effective_access": "reads the rights of every role; demands the verb, or answers about the caller without what is hidden from him",
+    "form_then": "the documents are the admins'; answers the fields of one form to the verbs",
+    "tg_record__unique": "unique values are writable by nobody",
     "tg_deals__count": "counters are writable by nobody", "tg_deals__count_new": "the same",
     "known_elsewhere": "a colleague's row is invisible to the caller; answers a number of days",
 }  # fmt: skip
@@ -24,6 +28,7 @@ OWNER_DEFINERS = {
 CALLABLE = {
     "me", "my_store_ids", "my_team", "my_pools", "my_access", "may", "mask_text", "config_for", "sync_push", "sync_pull", "today", "customer_brief", "search_customers",
     "find_duplicates", "funnel_report", "pending_approvals", "invite_member", "accept_invitation", "publish_config", "import_commit", "import_preview", "save_import_mapping",
+    "check_config", "restore_config", "save_config_draft", "effective_access",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ def codes_in_sql() -> set[str]:
     text = "\n".join(f.read_text(encoding="utf8") for f in sorted(MIGRATIONS.glob("*.sql")))
     found = set(re.findall(r"crm\.refuse\('(\w+)'", text)) | set(re.findall(r"sqlstate 'PT\d+' using message = '(\w+)'", text))
     found |= set(re.findall(r"\"code\": \"(\w+)\"", text)) | set(re.findall(r"'code', '(\w+)'", text)) | set(re.findall(r"code := '(\w+)'", text))
+    found |= set(re.findall(r"'kind', '(\w+)', 'level', 'refused'", text))
     found |= set(re.findall(r"then '(\w+)' else '(\w+)' end\)", text) and {"required", "option"})
     return found | {"conflict"}
 

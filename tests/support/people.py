@@ -72,7 +72,15 @@ class World:
         raise AssertionError("it was not refused")
 
     def push(
-        self, name: str, verb: str, payload: dict[str, Any], *, base_version: int | None = None, store: str | None = None, op_id: str | None = None
+        self,
+        name: str,
+        verb: str,
+        payload: dict[str, Any],
+        *,
+        base_version: int | None = None,
+        config_version: int | None = None,
+        store: str | None = None,
+        op_id: str | None = None,
     ) -> dict[str, Any]:
         """One operation; answers what sync_push answered, with its op_id."""
         self._seq += 1
@@ -82,6 +90,7 @@ class World:
             "seq": self._seq,
             "verb": verb,
             "base_version": base_version,
+            "config_version": config_version,
             "payload": {"store_id": str(store_id), **payload},
         }
         return self.ask(name, "select api.sync_push(%s, %s)", UUID(int=7), Jsonb([op]))[0][0][0]
