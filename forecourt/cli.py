@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from forecourt import demo
+from forecourt import configure, demo
 from forecourt.migrate import MigrationChanged, apply_migrations
 from forecourt.settings import ROOT, home_folder, load_settings, read_settings
 from forecourt.stack import Stack, StackError, is_running, owner_pid, supabase_from_environment
@@ -37,8 +37,13 @@ def main() -> None:
         ("reset", run_reset, "delete the local database and devices"),
     ):
         commands.add_parser(name, help=text).set_defaults(run=run)
+    configure.add_commands(commands.add_parser("config", help="a store's document: show, export, check, publish, restore, diff"))
     try:
-        parser.parse_args().run()
+        arguments = parser.parse_args()
+        if arguments.command == "config":
+            configure.run(arguments)
+        else:
+            arguments.run()
     except (StackError, MigrationChanged) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
@@ -177,13 +182,14 @@ def run_tick() -> None:
 
 
 def _tick(db_url: str) -> list[dict]:
-    """The rules of each store for its own today; a second run adds nothing."""
+    """The rules of each store for its own today, and the end of fields removed 30 days ago; a second run adds nothing."""
     with psycopg.connect(db_url, autocommit=True) as connection:
         stores = connection.execute("select id, time_zone from crm.stores order by id").fetchall()
         results = []
         for store, zone in stores:
-            row = connection.execute("select crm.run_rules(%s, %s)", (store, datetime.now(ZoneInfo(zone)).date())).fetchone()
-            results.append(row[0] if row else {})
+            day = datetime.now(ZoneInfo(zone)).date()
+            row = connection.execute("select crm.run_rules(%s, %s), crm.purge_fields(%s, now())", (store, day, store)).fetchone()
+            results.append({**row[0], "purged_fields": row[1]} if row else {})
         return results
 
 

@@ -1,6 +1,8 @@
 """StoreConfig: everything a store shapes for itself, as one document (schema 1). Source: S-50, S-55, S-56, F-65…F-79."""
 
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -256,6 +258,11 @@ class StoreConfig(_Part):
     def rights(self, form: str) -> FieldRights:
         return self.access.get(form, FieldRights())
 
-    def document(self) -> dict:
-        """The document as it is published: without the caller's own rights."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"access"})
+    def document(self) -> dict[str, Any]:
+        """The document as it is published and exported: without the caller's own rights and without what is said by default."""
+        said = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"access"})
+        return {"schema": self.schema_, "store": self.store.model_dump(mode="json"), **said}
+
+    def digest(self) -> str:
+        """A fingerprint: equal for documents that say the same."""
+        return sha256(json.dumps(self.document(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()

@@ -1,10 +1,12 @@
 """A store's configuration document."""
 
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from shared.domain.config import StoreConfig
+from shared.domain.config import Access, StoreConfig
+from shared.domain.impact import Impact
 from shared.domain.instants import Instant
 from shared.domain.problems import Refused
 from shared.gateway.client import Gateway, parsed
@@ -23,6 +25,36 @@ class ConfigVersion(BaseModel):
     author_name: str | None = None
     note: str = ""
     published_at: Instant
+    document: dict[str, Any] = {}
+
+
+class Draft(BaseModel):
+    """What the caller is working on; a half-finished document is no StoreConfig yet."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    document: dict[str, Any]
+    base_version: int
+    saved_at: Instant
+
+
+class FieldAccess(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    access: Access
+    because: str
+
+
+class EffectiveAccess(BaseModel):
+    """A member's rights, each with the rule behind it; row_rule: why he sees the record that was asked about."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    name: str
+    role: str
+    active: bool
+    scope: str
+    verbs: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    row_rule: str | None = None
+    fields: dict[str, dict[str, FieldAccess]] = {}
 
 
 class Published(BaseModel):
@@ -44,6 +76,33 @@ async def publish(gateway: Gateway, store_id: UUID, document: StoreConfig, *, ba
         "publish_config", {"store_id": str(store_id), "document": document.document(), "base_version": base_version, "note": note}
     )
     return parsed(TypeAdapter(Published), data).version
+
+
+async def check(gateway: Gateway, store_id: UUID, document: dict[str, Any]) -> list[Impact]:
+    """What publishing would do; nothing is written. Raises Refused: forbidden, invalid_config."""
+    return parsed(TypeAdapter(list[Impact]), await gateway.call("check_config", {"store_id": str(store_id), "document": document}))
+
+
+async def restore(gateway: Gateway, store_id: UUID, version: int, *, base_version: int, note: str = "") -> int:
+    """Publish an earlier version again; answers the new version. Raises Refused like publish, and not_found."""
+    data = await gateway.call("restore_config", {"store_id": str(store_id), "version": version, "base_version": base_version, "note": note})
+    return parsed(TypeAdapter(Published), data).version
+
+
+async def draft(gateway: Gateway, store_id: UUID) -> Draft | None:
+    rows = await gateway.rows("config_drafts", Draft, store_id=str(store_id))
+    return rows[0] if rows else None
+
+
+async def save_draft(gateway: Gateway, store_id: UUID, document: dict[str, Any] | None, *, base_version: int) -> None:
+    """Keep the caller's draft; None discards it. Raises Refused: forbidden, invalid_config."""
+    await gateway.call("save_config_draft", {"store_id": str(store_id), "document": document, "base_version": base_version})
+
+
+async def effective_access(gateway: Gateway, store_id: UUID, user_id: UUID, customer_id: UUID | None = None) -> EffectiveAccess:
+    """Why a member can or cannot. Raises Refused: forbidden, not_found."""
+    asked = {"store_id": str(store_id), "user_id": str(user_id), "customer_id": str(customer_id) if customer_id else None}
+    return parsed(TypeAdapter(EffectiveAccess), await gateway.call("effective_access", asked))
 
 
 async def versions(gateway: Gateway, store_id: UUID) -> list[ConfigVersion]:

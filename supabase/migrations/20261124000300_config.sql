@@ -335,7 +335,7 @@ begin
     select from jsonb_array_elements(coalesce(d -> 'pools', '[]')) x where x ->> 'key' = key);
 
   insert into crm.roles (store_id, key, label, scope, verbs, screens, pools, position)
-  select p_store, x ->> 'key', x -> 'label', x ->> 'scope', array(select jsonb_array_elements_text(coalesce(x -> 'verbs', '[]'))),
+  select p_store, x ->> 'key', x -> 'label', coalesce(x ->> 'scope', 'own'), array(select jsonb_array_elements_text(coalesce(x -> 'verbs', '[]'))),
     array(select jsonb_array_elements_text(coalesce(x -> 'screens', '[]'))), array(select jsonb_array_elements_text(coalesce(x -> 'pools', '[]'))), n
   from jsonb_array_elements(d -> 'roles') with ordinality as t (x, n)
   on conflict (store_id, key) do update set label = excluded.label, scope = excluded.scope, verbs = excluded.verbs,

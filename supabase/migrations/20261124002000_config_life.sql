@@ -112,7 +112,7 @@ begin
       continue;
     end if;
     select coalesce(jsonb_agg(jsonb_build_object('what', w.what, 'before', w.was, 'after', w.now_)), '[]') into ids from (values
-      ('scope', to_jsonb(f.scope), f.role -> 'scope'), ('verbs', to_jsonb(f.verbs), coalesce(f.role -> 'verbs', '[]')),
+      ('scope', to_jsonb(f.scope), coalesce(f.role -> 'scope', '"own"')), ('verbs', to_jsonb(f.verbs), coalesce(f.role -> 'verbs', '[]')),
       ('screens', to_jsonb(f.screens), coalesce(f.role -> 'screens', '[]')), ('pools', to_jsonb(f.pools), coalesce(f.role -> 'pools', '[]'))) w (what, was, now_)
     where not f.is_new and not (w.was @> w.now_ and w.now_ @> w.was);
     if ids <> '[]' then

@@ -1,0 +1,231 @@
+"""`forecourt config`: a store's document as a file, for people who keep it in version control or move it to another store.
+
+Signs in like any member ($FORECOURT_EMAIL and $FORECOURT_PASSWORD, else the demo's admin) and does nothing a browser could not.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from forecourt.settings import home_folder
+from forecourt.stack import supabase_from_environment
+from shared.domain import presets
+from shared.domain.config import StoreConfig
+from shared.domain.differences import differences
+from shared.domain.impact import Impact, prices_changed
+from shared.domain.problems import Offline, Refused, SignedOut
+from shared.gateway import config as remote
+from shared.gateway import members
+from shared.gateway.client import Gateway, make_http
+
+Act = Callable[[Gateway, UUID, argparse.Namespace], Awaitable[int]]
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """config show | versions | export | check | publish | restore | diff | presets | schema."""
+    commands = parser.add_subparsers(dest="act", required=True)
+
+    def command(name: str, act: Act, text: str, *arguments: str, note: bool = False) -> None:
+        found = commands.add_parser(name, help=text)
+        for argument in arguments:
+            found.add_argument(argument)
+        if note:
+            found.add_argument("--note", default="")
+        found.add_argument("--store", help="name or id; needed when you belong to several")
+        found.set_defaults(run=lambda: None, perform=act)
+
+    command("show", show, "the published version and what it holds")
+    command("versions", versions, "who published what, newest first")
+    command("export", export, "write the published document to FILE (- for the screen)", "file")
+    command("check", check, "what publishing FILE would do; writes nothing", "file")
+    command("publish", publish, "publish FILE: a document, or preset:KEY", "file", note=True)
+    command("restore", restore, "publish an earlier VERSION again", "version", note=True)
+    command("diff", diff, "what differs between two of: a version number, a file, preset:KEY", "old", "new")
+    commands.add_parser("presets", help="documents to begin with").set_defaults(perform=None, run=list_presets)
+    commands.add_parser("schema", help="the JSON Schema of a document").set_defaults(perform=None, run=lambda: print(schema_text(), end=""))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Perform one config command. Raises SystemExit with a sentence when it cannot."""
+    if arguments.perform is None:
+        arguments.run()
+        return
+    try:
+        raise SystemExit(asyncio.run(_signed_in(arguments)))
+    except ValidationError as error:
+        raise SystemExit("not a configuration:\n" + "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:20])) from None
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise SystemExit(f"cannot read it: {error}") from None
+
+
+async def _signed_in(arguments: argparse.Namespace) -> int:
+    url, key, email, password = _whom()
+    async with make_http() as http:
+        gateway = Gateway(url, key, http=http)
+        try:
+            await gateway.keeper.sign_in(email, password)
+            mine = [m for m in await members.whoami(gateway) if arguments.store in (None, m.store_name, str(m.store_id))]
+            if len(mine) != 1:
+                raise SystemExit("choose one with --store: " + ", ".join(m.store_name for m in mine) if mine else "no such store")
+            return await arguments.perform(gateway, mine[0].store_id, arguments)
+        except Refused as refused:
+            print(f"refused: {refused.code}{f' ({refused.field})' if refused.field else ''}", file=sys.stderr)
+            return 1
+        except SignedOut:
+            print("wrong e-mail or password", file=sys.stderr)
+            return 1
+        except Offline as offline:
+            print(f"no answer from {url}: {offline}", file=sys.stderr)
+            return 1
+        finally:
+            await gateway.keeper.sign_out()
+
+
+def _whom() -> tuple[str, str, str, str]:
+    """(url, publishable key, e-mail, password) from the environment, else the running demo's store admin."""
+    facts: dict[str, Any] = {}
+    demo_file = home_folder() / "demo.json"
+    if demo_file.exists():
+        facts = json.loads(demo_file.read_text())
+    elsewhere = supabase_from_environment()
+    url, key = elsewhere or (facts.get("supabase_url"), facts.get("publishable_key"))
+    admin = next((u for u in facts.get("users", ()) if u["role"] == "store_admin"), {}) if not elsewhere else {}
+    email, password = os.environ.get("FORECOURT_EMAIL", admin.get("email")), os.environ.get("FORECOURT_PASSWORD", admin.get("password"))
+    if not (url and key and email and password):
+        raise SystemExit("set SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, FORECOURT_EMAIL and FORECOURT_PASSWORD, or start `make demo`")
+    return url, key, email, password
+
+
+async def _document(gateway: Gateway, store: UUID, name: str) -> StoreConfig:
+    """A version number, preset:KEY, - or a file."""
+    if name.startswith("preset:"):
+        return presets.load(name.removeprefix("preset:"))
+    if name.isdigit():
+        found = next((v for v in await remote.versions(gateway, store) if v.version == int(name)), None)
+        if found is None:
+            raise Refused("not_found")
+        return StoreConfig.model_validate(found.document)
+    return StoreConfig.model_validate_json(_read(name))
+
+
+def _read(name: str) -> str:
+    return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf8")
+
+
+def _write(name: str, text: str) -> None:
+    if name == "-":
+        print(text, end="")
+    else:
+        Path(name).write_text(text, encoding="utf8")
+
+
+async def show(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    found = await remote.get(gateway, store)
+    document = found.document
+    fields = ", ".join(f"{form} {len(x.fields)}" for form, x in document.forms.items())
+    print(f"version {found.version}  digest {document.digest()[:16]}")
+    print(
+        f"fields: {fields}\nroles: {', '.join(r.key for r in document.roles)}\nstages: "
+        + "; ".join(f"{p.key}: {', '.join(s.key for s in p.stages)}" for p in document.pipelines)
+    )
+    return 0
+
+
+async def versions(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    for v in await remote.versions(gateway, store):
+        print(f"{v.version:>4}  {v.published_at:%Y-%m-%d %H:%M}  {v.author_name or '–'}  {v.note}")
+    return 0
+
+
+async def export(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    _write(arguments.file, json.dumps((await remote.get(gateway, store)).document.document(), ensure_ascii=False, indent=2) + "\n")
+    return 0
+
+
+async def check(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    """0 when it can be published, 2 when it would be refused."""
+    now, then = (await remote.get(gateway, store)).document, await _document(gateway, store, arguments.file)
+    found = await remote.check(gateway, store, then.document())
+    for line in sorted(found, key=lambda x: ("refused", "warning", "info").index(x.level)):
+        print(impact_line(line))
+    for role, before, after in prices_changed(now, then):
+        print(f"info     price of logging  {role}: {before.taps} taps, {before.seconds} s → {after.taps} taps, {after.seconds} s")
+    if not found:
+        print("nothing that people or records would notice")
+    return 2 if any(x.level == "refused" for x in found) else 0
+
+
+def impact_line(item: Impact) -> str:
+    """One consequence on one line, for the terminal."""
+    where = ".".join(x for x in (item.form, item.pipeline, item.key) if x) or item.subject or ""
+    details = [
+        item.role or "",
+        f"{item.count} records" if item.count else "",
+        f"options {', '.join(item.options)}" if item.options else "",
+        item.problem or "",
+        f"reads {item.hidden}" if item.hidden else "",
+    ]
+    details += [
+        f"{'.'.join(x for x in (c.form, c.key or c.what) if x)}: {c.before} → {c.after}"
+        if c.after is not None or c.before is not None
+        else f"{c.form}.{c.key}"
+        for c in item.changes[:10]
+    ]
+    details += [f"{item.before} → {item.after}"] if item.before is not None or item.after is not None else []
+    return f"{item.level:<8} {item.kind.replace('_', ' ')}  {where}  {'; '.join(x for x in details if x)}".rstrip()
+
+
+async def publish(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    now = await remote.get(gateway, store)
+    version = await remote.publish(gateway, store, await _document(gateway, store, arguments.file), base_version=now.version, note=arguments.note)
+    print(f"version {version} is published")
+    return 0
+
+
+async def restore(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    now = await remote.get(gateway, store)
+    version = await remote.restore(gateway, store, int(arguments.version), base_version=now.version, note=arguments.note)
+    print(f"version {arguments.version} is published again as {version}")
+    return 0
+
+
+async def diff(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    old, new = await _document(gateway, store, arguments.old), await _document(gateway, store, arguments.new)
+    for line in difference_lines(old, new):
+        print(line)
+    return 0
+
+
+def difference_lines(old: StoreConfig, new: StoreConfig) -> Iterable[str]:
+    sign = {"added": "+", "removed": "-", "changed": "~", "moved": ">"}
+    for d in differences(old.document(), new.document()):
+        values = {
+            "added": f" {_short(d.after)}",
+            "removed": f" {_short(d.before)}",
+            "changed": f" {_short(d.before)} → {_short(d.after)}",
+            "moved": "",
+        }
+        yield f"{sign[d.kind]} {'.'.join(d.path)}{values[d.kind]}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 100 else text[:99] + "…"
+
+
+def list_presets() -> None:
+    for key in presets.KEYS:
+        print(f"preset:{key:<14} {presets.label(key)['zh_CN']}")
+
+
+def schema_text() -> str:
+    """The JSON Schema of StoreConfig, as docs/store-config.schema.json holds it."""
+    return json.dumps(StoreConfig.model_json_schema(by_alias=True), ensure_ascii=False, indent=2) + "\n"
