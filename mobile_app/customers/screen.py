@@ -50,7 +50,7 @@ def CustomersScreen() -> ft.View:
         if state.more:
             rows.append(text_button("more", _("Show more"), act(state.load_more)))
     add = None
-    if session.me and session.me.may("save_customer"):
+    if session.me and session.me.may("add_customer"):
         button = ft.FloatingActionButton(
             content=_("New customer"), icon=ft.Icons.PERSON_ADD_ALT_1, on_click=lambda e: e.page.navigate("/customers/new")
         )

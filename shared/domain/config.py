@@ -113,7 +113,7 @@ class Form(_Part):
 class Role(_Part):
     key: Key
     label: Label
-    scope: Literal["own", "team", "store"] = "own"
+    scope: Literal["own", "team", "store", "group"] = "own"
     verbs: tuple[str, ...] = ()
     screens: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()

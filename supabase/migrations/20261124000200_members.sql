@@ -20,7 +20,7 @@ create table crm.roles (
   store_id uuid not null references crm.stores on delete cascade,
   key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
   label jsonb not null,
-  scope text not null check (scope in ('own', 'team', 'store')),
+  scope text not null check (scope in ('own', 'team', 'store', 'group')),
   verbs text[] not null default '{}',
   screens text[] not null default '{}',
   pools text[] not null default '{}',
@@ -63,46 +63,62 @@ create index on crm.invitations (store_id, role);
 -- Who am I: small definer functions that answer only about the caller. plpgsql on purpose: a definer function in sql is
 -- planned again at every call (fields.md: 250 against 50 µs).
 
-create type crm.caller as (store_id uuid, user_id uuid, role text, scope text, verbs text[], pools text[], today date, time_zone text);
+-- Where people stand: their memberships, and for a role of scope "group" every other store of the group that defines a role under
+-- the same key, as that store defines it: a store's own document says what the group sees of it (F-83).
+create view crm.places as
+  select m.store_id, m.user_id, m.role, m.name, m.team, r.scope, r.verbs, r.screens, r.pools, true as is_member
+  from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
+  where m.active
+  union all
+  select distinct on (s.id, m.user_id) s.id, m.user_id, r.key, m.name, null, r.scope, r.verbs, r.screens, r.pools, false
+  from crm.members m
+  join crm.roles h on h.store_id = m.store_id and h.key = m.role and h.scope = 'group'
+  join crm.stores home on home.id = m.store_id
+  join crm.stores s on s.group_id = home.group_id and s.id <> m.store_id
+  join crm.roles r on r.store_id = s.id and r.key = m.role and r.scope = 'group' and not r.retired
+  where m.active and not exists (select from crm.members x where x.store_id = s.id and x.user_id = m.user_id);
+comment on view crm.places is 'Active people by store, with what their role there carries. is_member false: through a group role of another store.';
+
+create type crm.caller as (store_id uuid, user_id uuid, role text, scope text, verbs text[], pools text[], today date, time_zone text, is_member bool);
 
 create function crm.me(p_store uuid) returns crm.caller
   language plpgsql stable security definer set search_path = '' as $$
 declare c crm.caller;
 begin
-  select m.store_id, m.user_id, m.role, r.scope, r.verbs, r.pools, (now() at time zone s.time_zone)::date, s.time_zone into c
-  from crm.members m
-  join crm.roles r on r.store_id = m.store_id and r.key = m.role
-  join crm.stores s on s.id = m.store_id
-  where m.store_id = p_store and m.user_id = (select auth.uid()) and m.active;
+  select p.store_id, p.user_id, p.role, p.scope, p.verbs, p.pools, (now() at time zone s.time_zone)::date, s.time_zone, p.is_member into c
+  from crm.places p join crm.stores s on s.id = p.store_id
+  where p.store_id = p_store and p.user_id = (select auth.uid());
   return c;
 end $$;
-comment on function crm.me is 'The caller in one store, with the store''s today; all null when he is no active member.';
+comment on function crm.me is 'The caller in one store, with the store''s today; all null when he has no place there.';
+
+create function crm.my_places() returns setof crm.places
+  language plpgsql stable security definer rows 2 set search_path = '' as $$
+begin
+  return query select * from crm.places p where p.user_id = (select auth.uid());
+end $$;
+comment on function crm.my_places is 'Every store the caller stands in, with what his role carries there.';
 
 create function crm.my_store_ids(p_scope text) returns uuid[]
   language plpgsql stable security definer set search_path = '' as $$
 begin
-  return array(select m.store_id from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
-    where m.user_id = (select auth.uid()) and m.active and (p_scope is null or r.scope = p_scope));
+  return array(select p.store_id from crm.places p where p.user_id = (select auth.uid()) and (p_scope is null or p.scope in (p_scope, 'group')));
 end $$;
-comment on function crm.my_store_ids is 'Stores in which the caller is active; with a scope, only those where his role has it.';
+comment on function crm.my_store_ids is 'Stores in which the caller is active; with "store", only those where he sees every row.';
 
 create function crm.my_team() returns table (store_id uuid, user_id uuid)
   language plpgsql stable security definer set search_path = '' as $$
 begin
   return query select t.store_id, t.user_id
-    from crm.members m
-    join crm.roles r on r.store_id = m.store_id and r.key = m.role and r.scope = 'team'
-    join crm.members t on t.store_id = m.store_id and t.team = m.team
-    where m.user_id = (select auth.uid()) and m.active;
+    from crm.places p join crm.members t on t.store_id = p.store_id and t.team = p.team
+    where p.user_id = (select auth.uid()) and p.scope = 'team';
 end $$;
 comment on function crm.my_team is 'Members whose rows a caller of scope "team" sees, store by store.';
 
 create function crm.my_pools() returns table (store_id uuid, pool text)
   language plpgsql stable security definer set search_path = '' as $$
 begin
-  return query select m.store_id, unnest(r.pools)
-    from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
-    where m.user_id = (select auth.uid()) and m.active;
+  return query select p.store_id, unnest(p.pools) from crm.places p where p.user_id = (select auth.uid());
 end $$;
 comment on function crm.my_pools is 'Pools whose customers the caller sees.';
 
@@ -152,12 +168,11 @@ create view api.stores as
 create view api.members as
   select m.store_id, m.user_id, m.role, m.name, m.team, m.active, m.joined_at from crm.members m;
 create view api.whoami as
-  select m.store_id, s.name as store_name, m.user_id, m.name, m.role, r.label as role_label, r.scope, r.verbs, r.screens, r.pools,
-    s.time_zone, (now() at time zone s.time_zone)::date as today, s.config_version
-  from crm.members m
-  join crm.roles r on r.store_id = m.store_id and r.key = m.role
-  join crm.stores s on s.id = m.store_id
-  where m.user_id = (select auth.uid()) and m.active;
+  select p.store_id, s.name as store_name, p.user_id, p.name, p.role, r.label as role_label, p.scope, p.verbs, p.screens, p.pools,
+    s.time_zone, (now() at time zone s.time_zone)::date as today, s.config_version, p.is_member
+  from crm.my_places() p
+  join crm.roles r on r.store_id = p.store_id and r.key = p.role
+  join crm.stores s on s.id = p.store_id;
 comment on view api.whoami is 'One row per store the caller belongs to: role, verbs, screens and the store''s today.';
 alter view api.stores owner to api_owner;
 alter view api.members owner to api_owner;
@@ -218,7 +233,7 @@ create function api.accept_invitation(code text) returns jsonb
   language sql volatile security invoker set search_path = ''
   begin atomic select crm.accept_invitation(code); end;
 
-grant execute on function crm.mask_text(text, text), crm.me(uuid), crm.my_store_ids(text), crm.my_team(), crm.my_pools(), crm.may(uuid, text)
+grant execute on function crm.mask_text(text, text), crm.me(uuid), crm.my_places(), crm.my_store_ids(text), crm.my_team(), crm.my_pools(), crm.may(uuid, text)
   to authenticated, api_owner;
 grant execute on function crm.digits(text), crm.is_date(text), crm.as_number(jsonb), crm.as_date(jsonb), crm.as_uuid(text), crm.as_instant(text),
   crm.change_no(), crm.refuse(text, text, jsonb), crm.pinyin_of(text, bool), crm.demand(uuid, text) to api_owner;

@@ -174,13 +174,13 @@ create function crm.my_access(p_form text) returns setof crm.caller_access
   language plpgsql stable security definer rows 2 set search_path = '' as $$
 begin
   if p_form is null then                                -- every form, for the timeline
-    return query select m.store_id, m.user_id, a.form, a.readable, a.masked, a.writable, a.required
-      from crm.members m join crm.access a on a.store_id = m.store_id and a.role = m.role
-      where m.user_id = (select auth.uid()) and m.active;
+    return query select p.store_id, p.user_id, a.form, a.readable, a.masked, a.writable, a.required
+      from crm.places p join crm.access a on a.store_id = p.store_id and a.role = p.role
+      where p.user_id = (select auth.uid());
   else
-    return query select m.store_id, m.user_id, a.form, a.readable, a.masked, a.writable, a.required
-      from crm.members m join crm.access a on a.store_id = m.store_id and a.role = m.role and a.form = p_form
-      where m.user_id = (select auth.uid()) and m.active;
+    return query select p.store_id, p.user_id, a.form, a.readable, a.masked, a.writable, a.required
+      from crm.places p join crm.access a on a.store_id = p.store_id and a.role = p.role and a.form = p_form
+      where p.user_id = (select auth.uid());
   end if;
 end $$;
 comment on function crm.my_access is 'The caller''s field rights on a form (null: on all), one row per store and form.';
@@ -467,8 +467,16 @@ begin
   end loop;
   select found || coalesce(jsonb_agg(jsonb_build_object('kind', 'needed_field', 'level', 'refused', 'form', b.form, 'key', b.key)), '[]') into found
   from crm.base_fields b where b.required and not coalesce(p_document -> 'forms' -> b.form -> 'fields' @> jsonb_build_array(jsonb_build_object('key', b.key)), false);
+  -- who may make a record must be able to fill what the server needs of it
+  select found || coalesce(jsonb_agg(jsonb_build_object('kind', 'cannot_fill', 'level', 'refused', 'role', role -> 'key', 'form', n.form, 'key', n.key) order by role ->> 'key', n.form, n.key), '[]') into found
+  from jsonb_array_elements(case jsonb_typeof(p_document -> 'roles') when 'array' then p_document -> 'roles' else '[]' end) role
+  cross join (
+    select v.form, v.verb, b.key from (values ('customer', 'add_customer'), ('policy', 'save_policy')) v (form, verb) join crm.base_fields b on b.form = v.form and b.required
+    union all values ('conversation', 'log_conversation', 'words')) n (form, verb, key)
+  where role -> 'verbs' ? n.verb and coalesce(role -> 'rights' -> n.form ->> n.key, 'hidden') <> 'write';
   return found;
 end $$;
+comment on function crm.config_refusals is 'bad_condition, reads_hidden, needed_field, cannot_fill: items as crm.config_impact has them, all of level refused.';
 
 create function crm.demand_an_admin(p_store uuid) returns void
   language plpgsql stable set search_path = '' as $$
@@ -508,7 +516,7 @@ begin
   delete from crm.config_drafts d where d.store_id = p_store and d.author_id = c.user_id;
   return jsonb_build_object('version', now_version + 1);
 end $$;
-comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, last_admin, invalid_config.';
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, last_admin, invalid_config.';
 
 create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
   language plpgsql volatile set search_path = '' as $$

@@ -161,7 +161,8 @@ end $$;
 create function crm.save_customer(p_op jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
-  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); c crm.caller := crm.demand_verb(v_store, 'save_customer');
+  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
+  c crm.caller := crm.demand_verb(v_store, case when p_op ->> 'base_version' is null then 'add_customer' else 'save_customer' end);
   v_owner uuid; v_pool text := p_op #>> '{payload,pool}'; links jsonb;
 begin
   if p_op ->> 'base_version' is not null then return crm.save_record('customers', 'customer', p_op, '{}'); end if;
@@ -478,7 +479,7 @@ begin
       answers := answers || jsonb_build_object('op_id', op -> 'op_id', 'status', 'rejected', 'code', 'invalid', 'field', 'op_id'); continue;
     end if;
     c := crm.me(v_store);
-    if c.store_id is null then
+    if c.is_member is distinct from true then          -- through a group role one reads and shapes; records are worked on by members
       answers := answers || jsonb_build_object('op_id', v_op, 'status', 'rejected', 'code', 'forbidden'); continue;
     end if;
     insert into crm.ops (op_id, store_id, user_id, device_id, seq, verb, config_version)

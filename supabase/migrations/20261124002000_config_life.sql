@@ -100,7 +100,7 @@ begin
     end if;
   end loop;
 
-  -- roles: who gains or loses what; who may make a record and cannot fill what it needs
+  -- roles: who gains or loses what
   for f in
     select coalesce(r.key, x ->> 'key') as key, r.key is null as is_new, x is null as is_gone, r.scope, r.verbs, r.screens, r.pools, x as role,
       (select count(*)::int from crm.members m where m.store_id = p_store and m.role = coalesce(r.key, x ->> 'key') and m.active) as members
@@ -126,14 +126,6 @@ begin
     where w.was <> w.now_;
     if ids <> '[]' and not f.is_new then
       found := found || jsonb_build_object('kind', 'rights_changed', 'level', 'warning', 'role', f.key, 'count', f.members, 'changes', ids);
-    end if;
-    select coalesce(jsonb_agg(jsonb_build_object('form', v.form, 'key', b.key)), '[]') into ids
-    from (values ('customer', 'save_customer'), ('policy', 'save_policy')) v (form, verb)
-    join crm.base_fields b on b.form = v.form and b.required
-    where f.role -> 'verbs' ? v.verb and coalesce(f.role -> 'rights' -> v.form ->> b.key, 'hidden') <> 'write'
-      and not exists (select from crm.access a where a.store_id = p_store and a.role = f.key and a.form = v.form and v.verb = any (f.verbs) and b.key <> all (a.writable));   -- it was so before
-    if ids <> '[]' then
-      found := found || jsonb_build_object('kind', 'cannot_fill', 'level', 'warning', 'role', f.key, 'count', f.members, 'changes', ids);
     end if;
   end loop;
 
@@ -221,7 +213,7 @@ begin
   select * into r from crm.roles x where x.store_id = p_store and x.key = m.role;
   if p_customer is not null then
     select * into k from crm.customers x where x.store_id = p_store and x.id = p_customer and x.removed_at is null;
-    why := case when k.id is null then 'not_found' when not m.active then 'disabled' when r.scope = 'store' then 'scope_store'
+    why := case when k.id is null then 'not_found' when not m.active then 'disabled' when r.scope in ('store', 'group') then 'scope_' || r.scope
       when k.owner_id = p_user then 'owner' when k.renewal_owner_id = p_user then 'renewal_owner'
       when k.owner_id is not null and r.scope = 'team' and exists (select from crm.members t where t.store_id = p_store and t.user_id = k.owner_id and t.team = m.team) then 'team'
       when k.owner_id is null and k.pool = any (r.pools) then 'pool' else 'no_rule' end;

@@ -136,7 +136,8 @@ def test_a_check_says_who_gains_and_who_loses(world):
         {"form": "customer", "key": "name", "before": "write", "after": "read"},
         {"form": "customer", "key": "phone", "before": "write", "after": "masked"},
     ]
-    assert of_kind(found, "cannot_fill")[0]["changes"] == [{"form": "customer", "key": "name"}]  # who must fill it may not
+    assert of_kind(found, "cannot_fill") == [{"kind": "cannot_fill", "level": "refused", "role": "advisor", "form": "customer", "key": "name"}]
+    assert refusal(world, doc) == "PT422 cannot_fill"  # who must fill it may not
 
 
 def test_a_check_tells_moves_barred_and_todays_tasks(world):

@@ -72,7 +72,9 @@ def edited(document: dict, dice: random.Random) -> dict:
         case 3:
             dice.shuffle(fields)
         case 4 if fields:
-            role["rights"].setdefault(form, {})[dice.choice(fields)["key"]] = dice.choice(["hidden", "read", "write"])
+            key = dice.choice(fields)["key"]
+            if key not in ("name", "source", "level", "expires_on", "words"):  # the server needs them: cannot_fill
+                role["rights"].setdefault(form, {})[key] = dice.choice(["hidden", "read", "write"])
         case 5:
             pipeline["stages"].insert(1, {"key": f"s{uuid4().hex[:8]}", "label": label, "type": "open", "color": dice.choice(["red", "teal"])})
         case 6:

@@ -1,6 +1,9 @@
 """Members come in by a code, one role in a store, and only where someone may invite (S-42, S-49)."""
 
 import pytest
+from psycopg.types.json import Jsonb
+
+from tests.support.people import new_id
 
 
 def invite(world, name="liang", role="advisor"):
@@ -55,3 +58,43 @@ def test_a_stranger_and_a_token_without_a_person_see_nothing(world):
     for view in ("customers", "stores", "members", "config", "whoami"):
         assert world.ask("stranger", f"select count(*) from api.{view}")[0] == (0,)
         assert world.refused(None, f"select count(*) from api.{view}").startswith("42501")
+
+
+# A role of the group ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_group_role_stands_in_every_store_of_the_group_that_defines_it(world):
+    """West says what the group sees of it; far belongs to another group."""
+    world.join("guan", "east", "group_admin")
+    customer = world.customer("ma", phone="13900000002")
+    places = world.ask("guan", "select store_name, role, is_member from api.whoami order by 1")
+    assert places == [("east", "group_admin", True), ("west", "group_admin", False)]
+    assert world.ask("guan", "select id::text, name, phone from api.customers") == [(customer, None, None)]  # rows, for reports; no field was given
+    assert world.ask("guan", "select api.funnel_report(%s)", world.stores["west"])[0][0]["pipelines"]
+    assert world.refused("guan", "select api.funnel_report(%s)", world.stores["far"]) == "PT403 forbidden"
+    document = world.ask("guan", "select document from api.config where store_id = %s", world.stores["west"])[0][0]
+    document.pop("access")
+    assert world.ask("guan", "select api.publish_config(%s, %s, 1, 'group')", world.stores["west"], Jsonb(document))[0][0] == {"version": 2}
+
+
+def test_a_store_that_does_not_define_the_role_is_closed_to_it(world):
+    world.join("guan", "east", "group_admin")
+    world.db.execute("update crm.roles set retired = true where store_id = %s and key = 'group_admin'", (world.stores["west"],))
+    assert world.ask("guan", "select store_name from api.whoami") == [("east",)]
+    world.db.execute("update crm.roles set retired = false, scope = 'store' where store_id = %s and key = 'group_admin'", (world.stores["west"],))
+    assert world.ask("guan", "select store_name from api.whoami") == [("east",)]
+
+
+def test_through_a_group_role_nobody_works_on_records(world):
+    world.join("guan", "east", "group_admin")
+    for store in ("east", "west"):
+        world.db.execute("update crm.roles set verbs = verbs || array['log_conversation', 'save_customer', 'add_customer'] where store_id = %s and key = 'group_admin'", (world.stores[store],))  # fmt: skip
+    answer = world.push("guan", "save_customer", {"id": new_id(), "set": {"name": "某"}}, store="west")
+    assert answer["code"] == "forbidden"
+
+
+def test_a_disabled_group_member_has_no_place_left(world):
+    world.join("guan", "east", "group_admin")
+    world.db.execute("update crm.members set active = false where user_id = %s", (world.users["guan"],))
+    assert world.ask("guan", "select * from api.whoami") == []
+    assert world.ask("guan", "select * from api.customers") == []

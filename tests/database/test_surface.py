@@ -14,7 +14,7 @@ FUNCTIONS = {
 # Definer functions of the table owner, each with its reason; every other definer belongs to api_owner.
 OWNER_DEFINERS = {
     "me": "a policy that reads memberships cannot stand under itself; answers about the caller only",
-    "my_store_ids": "the same", "my_team": "the same", "my_pools": "the same", "my_access": "the same",
+    "my_places": "the same", "my_store_ids": "the same", "my_team": "the same", "my_pools": "the same", "my_access": "the same",
     "accept_invitation": "the newcomer is no member yet; reads nothing but the code",
     "publish_config": "configuration rows are writable by nobody else; demands the verb first",
     "check_config": "the same; what it tries is rolled back", "restore_config": "the same", "save_config_draft": "the same",
@@ -26,7 +26,7 @@ OWNER_DEFINERS = {
 }  # fmt: skip
 # What authenticated may execute in crm: helpers that views and policies call with the caller's right, and what stands behind an api function.
 CALLABLE = {
-    "me", "my_store_ids", "my_team", "my_pools", "my_access", "may", "mask_text", "config_for", "sync_push", "sync_pull", "today", "customer_brief", "search_customers",
+    "me", "my_places", "my_store_ids", "my_team", "my_pools", "my_access", "may", "mask_text", "config_for", "sync_push", "sync_pull", "today", "customer_brief", "search_customers",
     "find_duplicates", "funnel_report", "pending_approvals", "invite_member", "accept_invitation", "publish_config", "import_commit", "import_preview", "save_import_mapping",
     "check_config", "restore_config", "save_config_draft", "effective_access",
 }  # fmt: skip

@@ -71,7 +71,7 @@ def test_what_cannot_be_is_said_in_a_line(admin, tmp_path):
     assert config(admin, "check", str(file))[0] == 2
     assert config(admin, "publish", str(file)) == (1, "refused: last_admin\n")
     assert config(admin, "restore", "77")[1] == "refused: not_found\n"
-    assert "wrong e-mail" in config({**admin, "FORECOURT_PASSWORD": "nothing-like-it"}, "show")[1]
+    assert "invalid_credentials" in config({**admin, "FORECOURT_PASSWORD": "nothing-like-it"}, "show")[1]
 
 
 def test_the_schema_in_docs_is_the_models():
