@@ -108,7 +108,9 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "values_not_unique": _("Some records hold the same value, so the field cannot be unique yet."),
         "bad_condition": _("A condition or formula cannot be judged: it names no field of this form or is built wrongly."),
         "reads_hidden": _("A condition looks at a field that some role may not see. That would tell the role what it holds."),
-        "cannot_fill": _("A role may make records but may not fill a field the server needs. Let it write the field, or take away its right to make records."),
+        "cannot_fill": _(
+            "A role may make records but may not fill a field the server needs. Let it write the field, or take away its right to make records."
+        ),
         "needed_field": _("A field that every record needs is missing from its form."),
         "not_shown": _("This is not asked for here."),
         "taken": _("Another record holds this value already."),
