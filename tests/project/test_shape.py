@@ -10,7 +10,7 @@ import pytest
 
 from forecourt.settings import ROOT
 
-UI = [*ROOT.glob("mobile_app/**/*.py"), *ROOT.glob("admin/**/*.py"), *ROOT.glob("shared/ui/*.py")]
+UI = [*ROOT.glob("mobile_app/**/*.py"), *ROOT.glob("admin/**/*.py"), *ROOT.glob("shared/ui/**/*.py")]
 
 
 def calls(file: Path) -> list[str]:

@@ -1,0 +1,100 @@
+"""A form drawn from its state: labels, hints, the right control for each type, problems by field.
+
+Identifiers are the fields' keys in kebab-case (`phone`, `source-walk-in`), as tests and screen readers use them.
+"""
+
+import flet as ft
+
+from shared.domain.config import FieldDefinition
+from shared.domain.labels import money_text
+from shared.ui.feedback import field_problem
+from shared.ui.form.boxes import DayField, TextBox, TimeField
+from shared.ui.form.choices import FileField, ListField, YesNo, choice_chips
+from shared.ui.form.plate import PlateField
+from shared.ui.form.state import FieldState, FormState
+from shared.ui.parts import identified
+from shared.ui.text import Texts, use_text
+from shared.ui.theme import GAP
+from shared.ui.view import component
+
+MOST_CHIPS = 7  # more options become a list that can be searched
+FIELD_GAP = 16
+
+
+@component
+def FormView(state: FormState, on_attach=None) -> ft.Control:
+    """All fields that are to be seen now, under their sections.
+
+    on_attach(key): take a photo or file for a field of type file; without it such a field only shows what it holds.
+    """
+    _ = use_text()
+    parts: list[ft.Control] = []
+    for label, fields in state.sections():
+        if label:
+            parts.append(ft.Text(_.label(label), theme_style=ft.TextThemeStyle.TITLE_MEDIUM))
+        parts += [FieldView(state, held, on_attach, key=held.key) for held in fields]
+    return ft.Column(parts, spacing=FIELD_GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+@component
+def FieldView(state: FormState, held: FieldState, on_attach=None, autofocus: bool = False) -> ft.Control:
+    """One field: drawn again when it changes, and only then."""
+    _ = use_text()
+    label = _.label(held.definition.label) or held.key
+    identifier = held.key.replace("_", "-")
+    problem = field_problem(_, {held.key: held.problem}, held.key) if held.problem else None
+    if held.access != "write":
+        return read_only(_, identifier, label, value_text(_, held.definition, state.form, held.value, held.options), held.access == "masked")
+    marked = f"{label} *" if held.required else label
+    hint = _.label(held.definition.hint)
+    if held.kind in ("select", "multi", "level", "person"):
+        body = (
+            choice_chips(identifier, held, lambda option: lambda e: state.toggle(held.key, option), _)
+            if len(held.options) <= MOST_CHIPS
+            else ListField(identifier, marked, held, lambda option: state.toggle(held.key, option))
+        )
+    elif held.kind == "bool":
+        body = YesNo(identifier, held, lambda value: lambda e: state.put(held.key, value))
+    elif held.kind == "date":
+        body = DayField(identifier, held, state.today, lambda day: state.put(held.key, day.isoformat() if day else None))
+    elif held.kind == "time":
+        body = TimeField(identifier, held, lambda text: state.put(held.key, text))
+    elif held.kind == "file":
+        body = FileField(identifier, held, (lambda e: on_attach(held.key)) if on_attach else None)
+    elif held.kind == "plate":
+        return PlateField(identifier, marked, held, lambda text: state.type(held.key, text), lambda: state.leave(held.key), hint, problem)
+    else:
+        return TextBox(identifier, marked, held, lambda text: state.type(held.key, text), lambda: state.leave(held.key), hint, problem, autofocus)
+    return titled(marked, body, hint, problem)
+
+
+def titled(label: str, body: ft.Control, hint: str = "", problem: str | None = None) -> ft.Control:
+    """A label above a control that has none of its own; below it the problem, else the hint."""
+    below = ft.Text(problem, color=ft.Colors.ERROR, size=12) if problem else ft.Text(hint, color=ft.Colors.ON_SURFACE_VARIANT, size=12)
+    head = ft.Text(label, theme_style=ft.TextThemeStyle.TITLE_SMALL, color=ft.Colors.ERROR if problem else ft.Colors.ON_SURFACE_VARIANT)
+    return ft.Column([head, body, *([below] if problem or hint else [])], spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def read_only(_: Texts, identifier: str, label: str, words: str, masked: bool) -> ft.Control:
+    """A value one may see and not change. A masked one says by a lock that there is more to it."""
+    value: list[ft.Control] = [ft.Text(words or "—", expand=True)]
+    if masked:
+        value.append(ft.Icon(ft.Icons.LOCK_OUTLINE, size=16, color=ft.Colors.ON_SURFACE_VARIANT))
+    name = f"{label} {words}" + (" " + _("partly hidden") if masked else "")
+    head = ft.Text(label, size=12, color=ft.Colors.ON_SURFACE_VARIANT)
+    return identified(identifier, ft.Column([head, ft.Row(value)], spacing=2), label=name, read_only=True)
+
+
+def value_text(_: Texts, definition: FieldDefinition, form: str, value, options=None) -> str:
+    """A field's value in words: the option's label, 元, a day, yes or no; "" for nothing."""
+    if value in (None, "", []):
+        return ""
+    kind = definition.type_in(form)
+    if kind == "money" and isinstance(value, int | float):
+        return money_text(int(value))
+    if kind == "bool":
+        return _("Yes") if value else _("No")
+    labels = {o.key: _.label(o.label) for o in definition.options or ()} | {key: _.label(label) for key, label in options or ()}
+    if isinstance(value, list):
+        return "、".join(labels.get(x, str(x)) for x in value)
+    return labels.get(value, str(value)) if isinstance(value, str) else str(value)
