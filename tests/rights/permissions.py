@@ -1,0 +1,185 @@
+"""Who may do what, to whose records: written by hand from the product's rules, never from the policies.
+
+Read a row like this: `"customers": View("…", RECORDS)` and `RECORDS["assistant"] == "ocp"`: the sales assistant sees in `api.customers` his
+own customers, a colleague's and the pool's, and none of the sister store or of another dealer group. Letters, one per target:
+
+    o  own               a record of the asking person (of someone of his store, when he is nobody)
+    c  colleague's       of an advisor of the same store
+    p  pool's            in the pool "market" of the same store
+    s  sister store's    of an advisor of another store of the same dealer group
+    g  other group's     of an advisor of a store of another dealer group
+
+**A new view or function** needs one row here (the test says which is missing):
+  * a view: `"name": View(at, who)`, `at` = the condition that finds a target's row, `who` = RECORDS, STORE or a map made by `only(…)`;
+    select is all a view allows, so insert, update, delete, upsert and moving to another store are tried and must fail without further words.
+  * a function: `"name": Door(call, who)`, `call` = its arguments with a target's values in braces. Whoever is not in `who` must be refused
+    (PT403, PT404 or 42501) with nothing changed; whoever is must be served.
+  * a verb of sync_push: `Act(verb, payload, who)`, at least one; a refusal is forbidden, not_found or own_request.
+A target's values: see `File` in scene.py.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+TARGETS = "ocpsg"
+ACTIONS = ("select", "insert", "update", "delete", "upsert", "move")
+
+# Identities: name → (store, role). None: no token; a role of None: signed in, member of nothing.
+IDENTITIES: dict[str, tuple[str, str | None] | None] = {
+    "anon": None,
+    "stranger": ("east", None),
+    "advisor": ("east", "advisor"),
+    "renewal": ("east", "renewal"),
+    "assistant": ("east", "assistant"),
+    "market": ("east", "market"),
+    "manager": ("east", "manager"),
+    "store_admin": ("east", "store_admin"),
+    "group_admin": ("east", "group_admin"),  # scope group: reads the sister store too, shapes it, works on no record
+    "sister_admin": ("west", "store_admin"),
+    "far_admin": ("far", "store_admin"),
+    "former": ("east", "manager"),  # deactivated
+    "two_stores": ("east", "advisor"),  # and manager in west: rights per store, never the union
+    "inspector": ("east", "inspector"),  # invented by the store: sees the whole store, masked; has no verb
+    "team_lead": ("east", "team_lead"),  # invented: scope team; the colleague is of his team
+    "other_lead": ("east", "team_lead"),  # of another team
+}
+
+
+def only(letters: str, *names: str, **more: str) -> dict[str, str]:
+    """A map identity → letters: `letters` for the names, more by keyword; everyone else may nothing."""
+    unknown = {*names, *more} - {*IDENTITIES}
+    assert not unknown, f"no such identity: {unknown}"
+    return {**dict.fromkeys(IDENTITIES, ""), **dict.fromkeys(names, letters), **more}
+
+
+ADMINS = ("store_admin", "sister_admin", "far_admin")
+LEADERS = ("manager", *ADMINS)
+NOBODY = only("")
+# S-46: a role sees its own rows, its team's, its store's or its group's; pools by role; a former member sees nothing.
+RECORDS = only("ocp", "assistant", "inspector", *LEADERS,
+    advisor="o", renewal="o", other_lead="o", market="op", team_lead="oc", two_stores="os", group_admin="ocps")  # fmt: skip
+# What every member of a store sees of it; a group's admin of every store of the group.
+STORE = only("ocp", "advisor", "renewal", "assistant", "market", "inspector", "team_lead", "other_lead", *LEADERS,
+    two_stores="ocps", group_admin="ocps")  # fmt: skip
+SELF = only("o", *[n for n, at in IDENTITIES.items() if at and at[1] and n != "former"])
+PUBLISHERS = only("ocp", *ADMINS, group_admin="ocps")
+IMPORTERS = only("ocp", *LEADERS, two_stores="s")
+INVITERS = only("ocp", *ADMINS)
+EVERYONE = only("ocpsg", *[n for n in IDENTITIES if n != "anon"])  # whoever is signed in, wherever he points
+
+
+@dataclass(frozen=True)
+class View:
+    at: str
+    who: dict[str, str]
+
+
+VIEWS: dict[str, View] = {
+    "customers": View("store_id = {store} and id = {customer}", RECORDS),
+    "companions": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "vehicles": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "policies": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "deals": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "conversations": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "tasks": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "approvals": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "timeline": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "whoami": View("store_id = {store} and user_id = {owner}", SELF),
+    "stores": View("id = {store}", STORE),
+    "members": View("store_id = {store} and user_id = {owner}", STORE),
+    "config": View("store_id = {store}", STORE),
+    "config_versions": View("store_id = {store} and note = {paper}", PUBLISHERS),
+    "config_drafts": View("store_id = {store} and document ->> 'note' = {paper}", only("o", *ADMINS, "group_admin")),
+    "invitations": View("store_id = {store} and name = {paper}", INVITERS),
+    "imports": View("store_id = {store} and file_name = {paper}", IMPORTERS),
+    "import_mappings": View("store_id = {store} and name = {paper}", IMPORTERS),
+}
+
+
+@dataclass(frozen=True)
+class Door:
+    """call: the arguments; who: served; writes_elsewhere: may change a store the caller does not belong to, which only an invitation may."""
+
+    call: str
+    who: dict[str, str]
+    writes_elsewhere: bool = False
+
+
+IMPORT_OPTIONS = """'{{"pool": "market", "level": "near", "source": "walk_in"}}'"""
+IMPORT_ROWS = """'[{{"row": 2, "key": "rights", "customer": {{"name": "某人", "phone": "13500000000"}}}}]'"""
+SEARCHERS = only("ocp", "advisor", "renewal", "assistant", "market", "team_lead", "other_lead", *LEADERS, two_stores="ocps")
+DECIDERS = only("ocp", "team_lead", "other_lead", *LEADERS, two_stores="s")
+
+FUNCTIONS: dict[str, Door] = {
+    "accept_invitation": Door("{code}", EVERYONE, writes_elsewhere=True),  # the code is the right
+    "check_config": Door("{store}, {document}", PUBLISHERS),
+    "customer_brief": Door("{store}, {customer}", RECORDS),
+    "effective_access": Door("{store}, {owner}", {**PUBLISHERS, **{k: v for k, v in SELF.items() if v and not PUBLISHERS[k]}}),
+    "find_duplicates": Door("{store}, {phone}", SEARCHERS),
+    "funnel_report": Door("{store}", STORE),
+    "import_commit": Door("{store}, {fresh}, 'customers', 'list.csv', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS, IMPORTERS),
+    "import_preview": Door("{store}, 'customers', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS, IMPORTERS),
+    "invite_member": Door("{store}, 'someone', 'someone@example.cn', 'advisor'", INVITERS),
+    "pending_approvals": Door("{store}", DECIDERS),
+    "publish_config": Door("{store}, {document}, {version}, 'again'", PUBLISHERS),
+    "restore_config": Door("{store}, 1, {version}, 'again'", PUBLISHERS),
+    "save_config_draft": Door("{store}, {document}, {version}", PUBLISHERS),
+    "save_import_mapping": Door("{store}, 'customers', 'mine', '{{}}'", IMPORTERS),
+    "search_customers": Door("{store}, {name}", STORE),
+    "sync_pull": Door("{store}", STORE),
+    "sync_push": Door("{fresh}, '[]'", EVERYONE),  # what an operation may is in ACTS
+    "today": Door("{store}, {owner}", STORE),
+}
+
+
+@dataclass(frozen=True)
+class Act:
+    """One operation of sync_push; `payload` values in braces are a target's; base: the version it changes, None creates."""
+
+    verb: str
+    payload: dict[str, Any]
+    who: dict[str, str]
+    base: int | None = None
+
+
+NEW = {"name": "新客户", "source": "walk_in", "level": "near"}
+CHANGERS = only("ocp", "assistant", *LEADERS, advisor="o", renewal="o", market="op", other_lead="o", team_lead="oc", two_stores="os")
+ADDERS = only("ocp", "assistant", *LEADERS, advisor="o", other_lead="o", team_lead="o", two_stores="os")
+SELLERS = only("ocp", *LEADERS, advisor="o", renewal="o", other_lead="o", team_lead="oc", two_stores="os")
+TALKERS = {**SELLERS, "market": "op"}
+CALLERS = {**SELLERS, "market": "o"}  # of tasks: with scope "own" only one's own
+INSURERS = only("ocp", *LEADERS, renewal="o", two_stores="s")
+DECIDES = only("cp", *LEADERS, team_lead="c", two_stores="s")  # S-08: never one's own request
+
+ACTS: dict[str, Act] = {
+    "add a customer": Act("save_customer", {"id": "{fresh}", "owner_id": "{owner}", "pool": "{pool}", "set": NEW}, ADDERS),
+    "change a customer": Act("save_customer", {"id": "{customer}", "set": {"need": "改了"}}, CHANGERS, base=1),
+    "add a companion": Act("save_companion", {"id": "{fresh}", "customer_id": "{customer}", "set": {"name": "同行"}}, {**CHANGERS, "market": ""}),
+    "change a companion": Act("save_companion", {"id": "{companion}", "set": {"name": "改了"}}, {**CHANGERS, "market": ""}, base=1),
+    "add a vehicle": Act("save_vehicle", {"id": "{fresh}", "customer_id": "{customer}", "set": {"brand": "大众"}}, SELLERS),
+    "change a vehicle": Act("save_vehicle", {"id": "{vehicle}", "set": {"brand": "改了"}}, SELLERS, base=1),
+    "add a policy": Act("save_policy", {"id": "{fresh}", "customer_id": "{customer}", "set": {"expires_on": "2027-05-01"}}, INSURERS),
+    "change a policy": Act("save_policy", {"id": "{policy}", "set": {"insurer": "改了"}}, INSURERS, base=1),
+    "add a deal": Act("save_deal", {"id": "{fresh}", "customer_id": "{customer}", "pipeline": "new_car", "set": {"title": "新"}}, SELLERS),
+    "change a deal": Act("save_deal", {"id": "{deal}", "set": {"title": "改了"}}, SELLERS, base=1),
+    "move a deal": Act("move_deal", {"id": "{deal}", "stage": "visited"}, SELLERS),
+    "lose a deal": Act("move_deal", {"id": "{deal}", "stage": "lost", "lost_reason": "price"}, SELLERS),
+    "log a conversation": Act("log_conversation", {"id": "{fresh}", "customer_id": "{customer}", "outcome": "interested", "words": "聊了", "level": "near"}, TALKERS),
+    "clear a task": Act("log_conversation", {"id": "{fresh}", "customer_id": "{customer}", "task_id": "{task}", "outcome": "interested", "words": "聊了", "level": "near"}, CALLERS),
+    "ask to cancel": Act("request_cancel", {"id": "{fresh}", "task_id": "{task}", "reason": "unreachable"}, CALLERS),
+    "approve": Act("decide_approval", {"id": "{approval}", "decision": "approve"}, DECIDES),
+    "reject": Act("decide_approval", {"id": "{approval}", "decision": "reject", "remark": "再打"}, DECIDES),
+    "snooze": Act("snooze_task", {"task_id": "{task}", "until": "{tomorrow}"}, CALLERS),
+    "undo": Act("undo", {"op_id": "{op}"}, only("o", "advisor", "renewal", "assistant", "market", "other_lead", "team_lead", "two_stores", *LEADERS)),
+}
+REFUSALS = {"forbidden", "not_found", "own_request"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What api_owner, acting for a person, may do with a table of crm: the last wall, when a verb forgot to ask."""
+
+    at: str
+    reads: dict[str, str]
+    inserts: dict[str, str] = None  # type: ignore[assignment]
+    updates: dict[str, str] = None  # type: ignore[assignment]

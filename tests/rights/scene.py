@@ -1,0 +1,317 @@
+"""The stage of the rights batteries: people of every kind, a file of records for each target, and a probe that asks thousands of questions.
+
+One transaction holds it all and is rolled back. Every attempt is undone by the probe itself, inside the database, so that one round trip
+carries a whole batch and no attempt sees what another did.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from forecourt.acting import acting_as
+from tests.rights.permissions import IDENTITIES, TARGETS
+from tests.support.people import World, new_id, preset
+
+STORES = {"east": "east", "west": "east", "far": "far", "away": "far"}  # store → group
+COLLEAGUES = {"east": "chen", "west": "ma", "far": "fang", "away": "an"}
+SISTER = {"east": "west", "west": "east", "far": "away", "away": "far"}
+ABROAD = {"east": "far", "west": "far", "far": "east", "away": "east"}
+
+# Fields a store added to its forms: on each one that nobody but the leaders sees, and one that others see masked.
+EXTRA = [
+    {"key": "secret_text", "type": "text", "label": {"zh_CN": "内部备注"}},
+    {"key": "secret_number", "type": "number", "label": {"zh_CN": "底价"}},
+    {"key": "card", "type": "text", "mask": "tail4", "label": {"zh_CN": "卡号"}},
+]
+LEADING = {"manager", "store_admin"}
+
+
+def document() -> dict[str, Any]:
+    """The shipped preset with three more fields on every form and two roles of the store's own."""
+    d = json.loads(preset())
+    roles = {r["key"]: r for r in d["roles"]}
+    inspector = json.loads(json.dumps(roles["manager"]))
+    inspector |= {"key": "inspector", "label": {"zh_CN": "巡店员"}, "verbs": [], "pools": []}
+    inspector["rights"] = {form: {k: "masked" if k in ("phone", "wechat", "plate", "vin", "policy_number") else "read" for k in rights} for form, rights in inspector["rights"].items()}
+    lead = json.loads(json.dumps(roles["advisor"]))
+    lead |= {"key": "team_lead", "label": {"zh_CN": "组长"}, "scope": "team", "verbs": [*lead["verbs"], "decide_approval"]}
+    d["roles"] += [inspector, lead]
+    for name, form in d["forms"].items():
+        form["fields"] += [dict(f) for f in EXTRA]
+        for role in d["roles"]:
+            if role["rights"]:
+                own = role["rights"].setdefault(name, {})
+                own |= dict.fromkeys((f["key"] for f in EXTRA), "write") if role["key"] in LEADING else {"card": "masked"}
+    d["forms"]["customer"]["fields"] += [{"key": "bottom_fen", "type": "money", "label": {"zh_CN": "底价金额"}, "slot": "f2"}]
+    for role in d["roles"]:
+        if role["key"] in LEADING:
+            role["rights"]["customer"]["bottom_fen"] = "write"
+    return d
+
+
+@dataclass
+class File:
+    """The records of one customer, and the ids, words and numbers by which they are asked for."""
+
+    key: str
+    store: str
+    owner: str
+    customer: str
+    companion: str
+    vehicle: str
+    policy: str
+    deal: str
+    conversation: str
+    task: str
+    asked_task: str
+    approval: str
+    op: str
+    pool: str | None
+    name: str
+    mark: str
+    paper: str
+    phone: str
+    plate: str
+    code: str
+    version: int = 2
+    seen_by_owner: str = ""
+
+
+PROBE = """
+create schema probe;
+create table probe.journal (relation text, store_id uuid);
+create function probe.note() returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  insert into probe.journal values (tg_table_name, coalesce(to_jsonb(new) ->> 'store_id', to_jsonb(old) ->> 'store_id', to_jsonb(new) ->> 'id')::uuid);
+  return null;
+end $$;
+create function probe.touched() returns jsonb language sql security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(distinct jsonb_build_array(j.relation, j.store_id)), '[]') from probe.journal j $$;
+create function probe.digest() returns text language plpgsql security definer set search_path = '' as $$
+declare t text; part text; answer text := '';
+begin
+  for t in select relname from pg_catalog.pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r' and relname not in ('pinyin', 'ops') order by 1 loop
+    execute format('select md5(coalesce(string_agg(x::text, ''|'' order by x::text), '''')) from crm.%I x', t) into part;
+    answer := answer || t || ':' || part || ' ';
+  end loop;
+  return answer;
+end $$;
+-- Each question in its own subtransaction, undone whatever came of it: [state, answer, message + detail + hint, what was written].
+create function probe.ask(questions text[]) returns jsonb language plpgsql set search_path = '' as $$
+declare q text; answer text; written jsonb; state text; told text; told_detail text; told_hint text; answers jsonb[] := '{}';
+begin
+  foreach q in array questions loop
+    answer := null; written := '[]'; state := 'ok'; told := ''; told_detail := ''; told_hint := '';
+    begin
+      execute q into answer;
+      written := probe.touched();
+      raise sqlstate 'BACK0';
+    exception
+      when sqlstate 'BACK0' then null;
+      when others then get stacked diagnostics state = returned_sqlstate, told = message_text, told_detail = pg_exception_detail, told_hint = pg_exception_hint;
+    end;
+    answers := answers || jsonb_build_array(state, answer, concat_ws(' ', told, told_detail, told_hint), written);
+  end loop;
+  return to_jsonb(answers);
+end $$;
+grant usage on schema probe to anon, authenticated, api_owner;
+grant execute on all functions in schema probe to anon, authenticated, api_owner;
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one question."""
+
+    state: str
+    text: str
+    told: str
+    written: frozenset[tuple[str, str | None]]
+
+    @property
+    def value(self) -> Any:
+        """The answer of a function that answers json."""
+        return json.loads(self.text) if self.text else None
+
+    @property
+    def everything(self) -> str:
+        """All that reached the caller."""
+        return f"{self.text} {self.told}"
+
+
+class Scene(World):
+    """People, files and the probe. `ask_many` is the only way the batteries ask."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        super().__init__(connection)
+        self.attempts = 0
+        self.document = document()
+        self._add_stores()
+        self._add_people()
+        self.files: dict[str, File] = {}
+        for identity in IDENTITIES:
+            if identity not in ("anon", "stranger"):
+                self._add_file(identity, self.home(identity), identity)
+        for store in STORES:
+            self._add_file(COLLEAGUES[store], store, COLLEAGUES[store])
+            self._add_file(f"pool_{store}", store, COLLEAGUES[store], pool="market")
+        self._age()
+        self._add_probe()
+
+    def home(self, identity: str) -> str:
+        return (IDENTITIES[identity] or ("east", None))[0]
+
+    def stores_of(self, identity: str) -> set[str]:
+        """Ids of the stores a person may write to by his own doing."""
+        if identity in ("anon", "stranger", "former"):
+            return set()
+        names = {self.home(identity)} | ({"west"} if identity in ("two_stores", "group_admin") else set())
+        return {str(self.stores[n]) for n in names}
+
+    def _add_stores(self) -> None:
+        group = self.row("select group_id from crm.stores where id = %s", self.stores["far"])
+        self.stores["away"] = UUID(new_id())
+        self.db.execute("select crm.create_store(%s, %s, 'away', %s)", (group, self.stores["away"], Jsonb(self.document)))
+        for store in STORES:
+            self.db.execute("select crm.apply_config(%s, %s)", (self.stores[store], Jsonb(self.document)))
+            self.db.execute("insert into crm.config_versions (store_id, version, document) values (%s, 2, %s)", (self.stores[store], Jsonb(self.document)))
+            self.db.execute("update crm.stores set config_version = 2 where id = %s", (self.stores[store],))
+
+    def _add_people(self) -> None:
+        for name, at in IDENTITIES.items():
+            if at and at[1]:
+                self.join(name, *at)
+        self.join("fang", "far", "advisor")
+        self.join("an", "away", "advisor")
+        self.db.execute("insert into crm.members (store_id, user_id, role, name) values (%s, %s, 'manager', 'two_stores')", (self.stores["west"], self.users["two_stores"]))
+        self.db.execute("update crm.members set active = false where user_id = %s", (self.users["former"],))
+        for name, team in (("chen", "a"), ("team_lead", "a"), ("other_lead", "b")):
+            self.db.execute("update crm.members set team = %s where user_id = %s", (team, self.users[name]))
+
+    def _insert(self, table: str, **values: Any) -> str:
+        names = ", ".join(values)
+        self.db.execute(
+            f"insert into crm.{table} ({names}) values ({', '.join(['%s'] * len(values))})",
+            [Jsonb(v) if isinstance(v, dict) else v for v in values.values()],
+        )
+        return str(values.get("id", ""))
+
+    def _add_file(self, key: str, store: str, owner: str, pool: str | None = None) -> None:
+        """Records as the operator writes them, every field of every form filled with words and numbers that occur nowhere else."""
+        n, s, who = len(self.files) + 1, self.stores[store], self.users[owner]
+        mark, paper, renews = f"zq{n:02d}x", f"paper{n:02d}x", key == "renewal"
+        custom = {"secret_text": f"{mark}secret", "secret_number": 7_300_000 + n * 101, "card": f"6222{mark}{n:02d}88{n:02d}"}
+        on = {"store_id": s, "customer_id": new_id()}
+        customer = self._insert(
+            "customers", store_id=s, id=on["customer_id"], owner_id=None if pool or renews else who, renewal_owner_id=who if renews else None,
+            pool=pool or ("retained" if renews else None), name=f"{mark}客户", phone=f"13{n:02d}7{n:02d}45{n:02d}", wechat=f"{mark}wechat", gender="male", source="walk_in", level="near",
+            need=f"{mark}need", preferred_time="noon", next_contact_on="2031-03-04", custom={**custom, "interested_series": f"{mark}series", "budget_fen": 8_800_000 + n * 103, "bottom_fen": 9_100_000 + n * 107},
+        )  # fmt: skip
+        companion = self._insert("companions", **on, id=new_id(), name=f"{mark}同行", relation="friend", influence="advises", phone=f"15{n:02d}6{n:02d}35{n:02d}", custom=custom)
+        vehicle = self._insert("vehicles", **on, id=new_id(), plate=f"沪A{n:02d}{n:02d}Q", vin=f"LSV{n:02d}4182E21{n:02d}Q", brand=f"{mark}brand", series=f"{mark}model", model_year=1951 + n, custom=custom)
+        policy = self._insert("policies", **on, id=new_id(), vehicle_id=vehicle, insurer=f"{mark}insurer", policy_number=f"PN{mark}77{n:02d}", kind="both", premium_fen=6_600_000 + n * 109,
+            starts_on="2030-06-07", expires_on="2031-06-06", custom=custom)  # fmt: skip
+        deal = self._insert("deals", **on, id=new_id(), owner_id=who, vehicle_id=vehicle, policy_id=policy, pipeline="new_car", stage="lead", title=f"{mark}deal", amount_fen=5_500_000 + n * 113,
+            expected_close_on="2031-08-09", custom=custom)  # fmt: skip
+        conversation = self._insert("conversations", **on, id=new_id(), author_id=who, deal_id=deal, method="call", outcome="interested", reached=True, words=f"{mark}words", level_after="near",
+            occurred_at="2026-11-01 10:00+08", custom=custom)  # fmt: skip
+        task, asked = ([self._insert("tasks", **on, id=new_id(), assignee_id=who, why="manual", subject_id=customer, due_on="2026-11-01", remark=f"{mark}task", status=status)
+            for status in ("open", "cancel_requested")])  # fmt: skip
+        approval = self._insert("approvals", **on, id=new_id(), task_id=asked, requester_id=who, reason="unreachable", words=f"{mark}asks")
+        for table in ("customers", "deals"):  # something for the history
+            self.db.execute(f"update crm.{table} set custom = custom || jsonb_build_object('secret_text', %s::text) where store_id = %s and id in (%s, %s)", (f"{mark}newsecret", s, customer, deal))
+            self.db.execute(f"update crm.{table} set version = 1 where store_id = %s and id in (%s, %s)", (s, customer, deal))
+        author = who if not pool else UUID(new_id())
+        self._insert("invitations", store_id=s, id=new_id(), code_hash=b"hash" + mark.encode(), name=paper, contact="someone", role="advisor", invited_by=who)
+        code = f"CODE{n:02d}ABCDEFGH"
+        self.db.execute("insert into crm.invitations (store_id, code_hash, name, contact, role, invited_by) values (%s, sha256(convert_to(%s, 'utf8')), 'fresh', 'someone', 'advisor', %s)", (s, code, who))
+        version = 10 + n
+        self._insert("config_versions", store_id=s, version=version, document={}, author_id=who, note=paper)
+        self._insert("config_drafts", store_id=s, author_id=author, document={"note": paper}, base_version=1)
+        self._insert("imports", store_id=s, id=new_id(), kind="customers", file_name=paper, author_id=who)
+        self._insert("import_keys", store_id=s, kind="customers", form="customer", key=paper, record_id=customer, import_id=new_id(), made=True)
+        self._insert("import_mappings", store_id=s, kind="customers", name=paper, mapping={}, author_id=who)
+        self._insert("losses", store_id=s, user_id=author, form="customer", subject_id=customer)
+        self._insert("unique_values", store_id=s, form="customer", key="name", value=mark, subject_id=customer)
+        op = self._insert("ops", store_id=s, op_id=new_id(), user_id=author, device_id=UUID(int=9), seq=n, verb="save_companion", result={"status": "applied", "version": 1}) or ""
+        op = str(self.row("select op_id from crm.ops where store_id = %s and user_id = %s and seq = %s", s, author, n))
+        self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, pool, f"{mark}客户", mark, paper,
+            f"13{n:02d}7{n:02d}45{n:02d}", f"沪A{n:02d}{n:02d}Q", code)  # fmt: skip
+
+    def _age(self) -> None:
+        """Rows as old as if they had been there for long: sync_pull shows what was committed, and this transaction never is."""
+        for (table,) in self.db.execute("select table_name from information_schema.columns where table_schema = 'crm' and column_name = 'change_no'").fetchall():
+            self.db.execute(f"alter table crm.{table} disable trigger user")
+            self.db.execute(f"update crm.{table} set change_no = 5")
+            self.db.execute(f"alter table crm.{table} enable trigger user")
+
+    def _add_probe(self) -> None:
+        self.db.execute(PROBE)
+        for (table,) in self.db.execute("select relname from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r'").fetchall():
+            self.db.execute(f"create trigger zz_probe after insert or update or delete on crm.{table} for each row execute function probe.note()")
+
+    # Asking -------------------------------------------------------------------------------------------------------------
+
+    def target(self, identity: str, letter: str) -> File:
+        """The file a letter of the table means for that person."""
+        home = self.home(identity)
+        if letter == "o":
+            return self.files.get(identity) or self.files[COLLEAGUES[home]]
+        return self.files[{"c": COLLEAGUES[home], "p": f"pool_{home}", "s": COLLEAGUES[SISTER[home]], "g": COLLEAGUES[ABROAD[home]]}[letter]]
+
+    def targets(self, identity: str) -> Iterator[tuple[str, File]]:
+        for letter in TARGETS:
+            yield letter, self.target(identity, letter)
+
+    def values(self, file: File) -> dict[str, str]:
+        """A file's ids and words as SQL literals, and what calls need beside."""
+        found = {k: "null" if v is None else f"'{v}'" for k, v in asdict(file).items() if k != "version"}
+        d = json.dumps(self.document, ensure_ascii=False).replace("'", "''").replace("%", "%%")
+        return {**found, "store": f"'{self.stores[file.store]}'", "document": f"'{d}'::jsonb", "version": "2", "fresh": "gen_random_uuid()"}
+
+    def fill(self, payload: Any, file: File) -> Any:
+        """A payload with a target's values put in; a value that is none is left out."""
+        if isinstance(payload, dict):
+            return {k: v for k, v in ((k, self.fill(v, file)) for k, v in payload.items()) if v is not None}
+        if not isinstance(payload, str) or not payload.startswith("{"):
+            return payload
+        known = {**asdict(file), "fresh": new_id(), "tomorrow": str((datetime.now(UTC) + timedelta(days=2)).date())}
+        if payload == "{owner}" and file.pool:
+            return None
+        return known[payload[1:-1]]
+
+    def operation(self, verb: str, payload: dict[str, Any], store: str, base: int | None = None) -> str:
+        """One operation as a question."""
+        op = {"op_id": new_id(), "seq": 1, "verb": verb, "base_version": base, "payload": {**payload, "store_id": str(self.stores[store])}}
+        return "select api.sync_push('00000000-0000-0000-0000-000000000007', " + literal([op]) + ")"
+
+    @contextmanager
+    def as_(self, identity: str | None, role: str | None = None) -> Iterator[None]:
+        """As that person, through PostgREST's role, or as api_owner acting for him."""
+        user = None if identity in (None, "anon") else self.users[identity]
+        with acting_as(self.db, user, role or ("authenticated" if user else "anon")):
+            yield
+
+    def ask_many(self, identity: str, questions: Iterable[str], role: str | None = None) -> list[Answer]:
+        """Ask them all as that person; nothing stays."""
+        questions = list(questions)
+        self.attempts += len(questions)
+        with self.as_(identity, role):
+            row = self.db.execute("select probe.ask(%s)", (questions,)).fetchone()
+        assert row is not None
+        return [Answer(state, text or "", told, frozenset((t, s) for t, s in written)) for state, text, told, written in row[0] or []]
+
+    def full_digest(self) -> str:
+        return str(self.row("select probe.digest()"))
+
+
+def literal(value: Any) -> str:
+    """A json value as an SQL literal."""
+    return "'" + json.dumps(value, ensure_ascii=False).replace("'", "''") + "'::jsonb"
