@@ -51,7 +51,7 @@ create policy insert_self on crm.events for insert to api_owner
 create policy select_self on crm.losses for select to api_owner using (user_id = (select auth.uid()));
 create policy insert_member on crm.losses for insert to api_owner with check (store_id = any ((select crm.my_store_ids(null))::uuid[]));
 create policy select_self on crm.ops for select to api_owner using (user_id = (select auth.uid()));
-create policy insert_self on crm.ops for insert to api_owner with check (user_id = (select auth.uid()));
+create policy insert_self on crm.ops for insert to api_owner with check (user_id = (select auth.uid()) and store_id = any ((select crm.my_store_ids(null))::uuid[]));
 create policy update_self on crm.ops for update to api_owner using (user_id = (select auth.uid()));
 grant select on crm.events, crm.losses, crm.ops to api_owner;
 grant insert (store_id, customer_id, form, subject_id, kind, field, is_field, old, new, version, actor_id, op_id) on crm.events to api_owner;

@@ -15,6 +15,7 @@ own customers, a colleague's and the pool's, and none of the sister store or of 
   * a function: `"name": Door(call, who)`, `call` = its arguments with a target's values in braces. Whoever is not in `who` must be refused
     (PT403, PT404 or 42501) with nothing changed; whoever is must be served.
   * a verb of sync_push: `Act(verb, payload, who)`, at least one; a refusal is forbidden, not_found or own_request.
+  * a table of crm: `Table(at, reads, inserts, updates, deletes)`, what its policies let through for whoever a function acts for.
 A target's values: see `File` in scene.py.
 """
 
@@ -122,7 +123,7 @@ FUNCTIONS: dict[str, Door] = {
     "invite_member": Door("{store}, 'someone', 'someone@example.cn', 'advisor'", INVITERS),
     "pending_approvals": Door("{store}", DECIDERS),
     "publish_config": Door("{store}, {document}, {version}, 'again'", PUBLISHERS),
-    "restore_config": Door("{store}, 1, {version}, 'again'", PUBLISHERS),
+    "restore_config": Door("{store}, {version}, {version}, 'again'", PUBLISHERS),
     "save_config_draft": Door("{store}, {document}, {version}", PUBLISHERS),
     "save_import_mapping": Door("{store}, 'customers', 'mine', '{{}}'", IMPORTERS),
     "search_customers": Door("{store}, {name}", STORE),
@@ -164,8 +165,14 @@ ACTS: dict[str, Act] = {
     "change a deal": Act("save_deal", {"id": "{deal}", "set": {"title": "改了"}}, SELLERS, base=1),
     "move a deal": Act("move_deal", {"id": "{deal}", "stage": "visited"}, SELLERS),
     "lose a deal": Act("move_deal", {"id": "{deal}", "stage": "lost", "lost_reason": "price"}, SELLERS),
-    "log a conversation": Act("log_conversation", {"id": "{fresh}", "customer_id": "{customer}", "outcome": "interested", "words": "聊了", "level": "near"}, TALKERS),
-    "clear a task": Act("log_conversation", {"id": "{fresh}", "customer_id": "{customer}", "task_id": "{task}", "outcome": "interested", "words": "聊了", "level": "near"}, CALLERS),
+    "log a conversation": Act(
+        "log_conversation", {"id": "{fresh}", "customer_id": "{customer}", "outcome": "interested", "words": "聊了", "level": "near"}, TALKERS
+    ),
+    "clear a task": Act(
+        "log_conversation",
+        {"id": "{fresh}", "customer_id": "{customer}", "task_id": "{task}", "outcome": "interested", "words": "聊了", "level": "near"},
+        CALLERS,
+    ),
     "ask to cancel": Act("request_cancel", {"id": "{fresh}", "task_id": "{task}", "reason": "unreachable"}, CALLERS),
     "approve": Act("decide_approval", {"id": "{approval}", "decision": "approve"}, DECIDES),
     "reject": Act("decide_approval", {"id": "{approval}", "decision": "reject", "remark": "再打"}, DECIDES),
@@ -177,9 +184,44 @@ REFUSALS = {"forbidden", "not_found", "own_request"}
 
 @dataclass(frozen=True)
 class Table:
-    """What api_owner, acting for a person, may do with a table of crm: the last wall, when a verb forgot to ask."""
+    """What api_owner, acting for a person, may do with a table of crm: the wall behind the doors, for the day a verb forgets to ask.
+
+    reads, inserts, updates, deletes: letters by person, None = nobody, no right is granted. mine: the column that must name who acts.
+    """
 
     at: str
     reads: dict[str, str]
-    inserts: dict[str, str] = None  # type: ignore[assignment]
-    updates: dict[str, str] = None  # type: ignore[assignment]
+    inserts: dict[str, str] | None = None
+    updates: dict[str, str] | None = None
+    deletes: dict[str, str] | None = None
+    mine: str = ""
+
+
+HANGS = "store_id = {store} and customer_id = {customer}"
+OF_STORE = Table("store_id = {store}", STORE)
+OF_CUSTOMER = Table(HANGS, RECORDS, RECORDS, RECORDS)
+EVERYBODY = dict.fromkeys(IDENTITIES, TARGETS)
+ONESELF = {**SELF, "former": "o"}  # one's own rows and no store's; the doors ask for membership
+
+TABLES: dict[str, Table] = {
+    **dict.fromkeys(
+        ("access", "field_rights", "fields", "forms", "levels", "outcomes", "pipelines", "pools", "reasons", "roles", "rules", "stages"), OF_STORE
+    ),
+    **dict.fromkeys(("companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals"), OF_CUSTOMER),
+    **dict.fromkeys(("base_fields", "form_tables", "pinyin"), Table("true", EVERYBODY)),  # the same for all stores
+    "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
+    "events": Table(HANGS, RECORDS, STORE, mine="actor_id"),
+    "losses": Table("store_id = {store} and subject_id = {customer}", ONESELF, STORE),
+    "ops": Table("store_id = {store} and op_id = {op}", ONESELF, STORE, ONESELF, mine="user_id"),
+    "groups": Table("id = {group}", {who: letters and "ocps" for who, letters in STORE.items()}),  # its name; a sister store is of the same group
+    "stores": Table("id = {store}", STORE),
+    "members": Table("store_id = {store} and user_id = {owner}", STORE),
+    "invitations": Table("store_id = {store} and name = {paper}", STORE, SELF),
+    "config_versions": Table("store_id = {store} and note = {paper}", STORE),
+    "config_drafts": Table("store_id = {store} and document ->> 'note' = {paper}", ONESELF),
+    "unique_values": Table("store_id = {store} and value = {mark}", STORE),
+    "funnel_counts": Table("store_id = {store} and owner_id = {owner}", {**RECORDS, "market": "o", "team_lead": "ocp"}),
+    "imports": Table("store_id = {store} and file_name = {paper}", STORE, STORE, STORE),
+    "import_keys": Table("store_id = {store} and key = {paper}", STORE, STORE, STORE),
+    "import_mappings": Table("store_id = {store} and name = {paper}", STORE, STORE, STORE),
+}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,10 @@ def document() -> dict[str, Any]:
     roles = {r["key"]: r for r in d["roles"]}
     inspector = json.loads(json.dumps(roles["manager"]))
     inspector |= {"key": "inspector", "label": {"zh_CN": "巡店员"}, "verbs": [], "pools": []}
-    inspector["rights"] = {form: {k: "masked" if k in ("phone", "wechat", "plate", "vin", "policy_number") else "read" for k in rights} for form, rights in inspector["rights"].items()}
+    inspector["rights"] = {
+        form: {k: "masked" if k in ("phone", "wechat", "plate", "vin", "policy_number") else "read" for k in rights}
+        for form, rights in inspector["rights"].items()
+    }
     lead = json.loads(json.dumps(roles["advisor"]))
     lead |= {"key": "team_lead", "label": {"zh_CN": "组长"}, "scope": "team", "verbs": [*lead["verbs"], "decide_approval"]}
     d["roles"] += [inspector, lead]
@@ -152,6 +156,7 @@ class Scene(World):
     def __init__(self, connection: psycopg.Connection) -> None:
         super().__init__(connection)
         self.attempts = 0
+        self._rows: dict[tuple[str, str], Any] = {}
         self.document = document()
         self._add_stores()
         self._add_people()
@@ -176,12 +181,14 @@ class Scene(World):
         return {str(self.stores[n]) for n in names}
 
     def _add_stores(self) -> None:
-        group = self.row("select group_id from crm.stores where id = %s", self.stores["far"])
+        self.groups = {n: self.row("select group_id from crm.stores where id = %s", self.stores[n]) for n in ("east", "far")}
         self.stores["away"] = UUID(new_id())
-        self.db.execute("select crm.create_store(%s, %s, 'away', %s)", (group, self.stores["away"], Jsonb(self.document)))
+        self.db.execute("select crm.create_store(%s, %s, 'away', %s)", (self.groups["far"], self.stores["away"], Jsonb(self.document)))
         for store in STORES:
             self.db.execute("select crm.apply_config(%s, %s)", (self.stores[store], Jsonb(self.document)))
-            self.db.execute("insert into crm.config_versions (store_id, version, document) values (%s, 2, %s)", (self.stores[store], Jsonb(self.document)))
+            self.db.execute(
+                "insert into crm.config_versions (store_id, version, document) values (%s, 2, %s)", (self.stores[store], Jsonb(self.document))
+            )
             self.db.execute("update crm.stores set config_version = 2 where id = %s", (self.stores[store],))
 
     def _add_people(self) -> None:
@@ -190,7 +197,10 @@ class Scene(World):
                 self.join(name, *at)
         self.join("fang", "far", "advisor")
         self.join("an", "away", "advisor")
-        self.db.execute("insert into crm.members (store_id, user_id, role, name) values (%s, %s, 'manager', 'two_stores')", (self.stores["west"], self.users["two_stores"]))
+        self.db.execute(
+            "insert into crm.members (store_id, user_id, role, name) values (%s, %s, 'manager', 'two_stores')",
+            (self.stores["west"], self.users["two_stores"]),
+        )
         self.db.execute("update crm.members set active = false where user_id = %s", (self.users["former"],))
         for name, team in (("chen", "a"), ("team_lead", "a"), ("other_lead", "b")):
             self.db.execute("update crm.members set team = %s where user_id = %s", (team, self.users[name]))
@@ -214,8 +224,27 @@ class Scene(World):
             pool=pool or ("retained" if renews else None), name=f"{mark}客户", phone=f"13{n:02d}7{n:02d}45{n:02d}", wechat=f"{mark}wechat", gender="male", source="walk_in", level="near",
             need=f"{mark}need", preferred_time="noon", next_contact_on="2031-03-04", custom={**custom, "interested_series": f"{mark}series", "budget_fen": 8_800_000 + n * 103, "bottom_fen": 9_100_000 + n * 107},
         )  # fmt: skip
-        companion = self._insert("companions", **on, id=new_id(), name=f"{mark}同行", relation="friend", influence="advises", phone=f"15{n:02d}6{n:02d}35{n:02d}", custom=custom)
-        vehicle = self._insert("vehicles", **on, id=new_id(), plate=f"沪A{n:02d}{n:02d}Q", vin=f"LSV{n:02d}4182E21{n:02d}Q", brand=f"{mark}brand", series=f"{mark}model", model_year=1951 + n, custom=custom)
+        companion = self._insert(
+            "companions",
+            **on,
+            id=new_id(),
+            name=f"{mark}同行",
+            relation="friend",
+            influence="advises",
+            phone=f"15{n:02d}6{n:02d}35{n:02d}",
+            custom=custom,
+        )
+        vehicle = self._insert(
+            "vehicles",
+            **on,
+            id=new_id(),
+            plate=f"沪A{n:02d}{n:02d}Q",
+            vin=f"LSV{n:02d}4182E21{n:02d}Q",
+            brand=f"{mark}brand",
+            series=f"{mark}model",
+            model_year=1951 + n,
+            custom=custom,
+        )
         policy = self._insert("policies", **on, id=new_id(), vehicle_id=vehicle, insurer=f"{mark}insurer", policy_number=f"PN{mark}77{n:02d}", kind="both", premium_fen=6_600_000 + n * 109,
             starts_on="2030-06-07", expires_on="2031-06-06", custom=custom)  # fmt: skip
         deal = self._insert("deals", **on, id=new_id(), owner_id=who, vehicle_id=vehicle, policy_id=policy, pipeline="new_car", stage="lead", title=f"{mark}deal", amount_fen=5_500_000 + n * 113,
@@ -226,12 +255,20 @@ class Scene(World):
             for status in ("open", "cancel_requested")])  # fmt: skip
         approval = self._insert("approvals", **on, id=new_id(), task_id=asked, requester_id=who, reason="unreachable", words=f"{mark}asks")
         for table in ("customers", "deals"):  # something for the history
-            self.db.execute(f"update crm.{table} set custom = custom || jsonb_build_object('secret_text', %s::text) where store_id = %s and id in (%s, %s)", (f"{mark}newsecret", s, customer, deal))
+            self.db.execute(
+                f"update crm.{table} set custom = custom || jsonb_build_object('secret_text', %s::text) where store_id = %s and id in (%s, %s)",
+                (f"{mark}newsecret", s, customer, deal),
+            )
             self.db.execute(f"update crm.{table} set version = 1 where store_id = %s and id in (%s, %s)", (s, customer, deal))
         author = who if not pool else UUID(new_id())
-        self._insert("invitations", store_id=s, id=new_id(), code_hash=b"hash" + mark.encode(), name=paper, contact="someone", role="advisor", invited_by=who)
+        self._insert(
+            "invitations", store_id=s, id=new_id(), code_hash=b"hash" + mark.encode(), name=paper, contact="someone", role="advisor", invited_by=who
+        )
         code = f"CODE{n:02d}ABCDEFGH"
-        self.db.execute("insert into crm.invitations (store_id, code_hash, name, contact, role, invited_by) values (%s, sha256(convert_to(%s, 'utf8')), 'fresh', 'someone', 'advisor', %s)", (s, code, who))
+        self.db.execute(
+            "insert into crm.invitations (store_id, code_hash, name, contact, role, invited_by) values (%s, sha256(convert_to(%s, 'utf8')), 'fresh', 'someone', 'advisor', %s)",
+            (s, code, who),
+        )
         version = 10 + n
         self._insert("config_versions", store_id=s, version=version, document={}, author_id=who, note=paper)
         self._insert("config_drafts", store_id=s, author_id=author, document={"note": paper}, base_version=1)
@@ -240,14 +277,28 @@ class Scene(World):
         self._insert("import_mappings", store_id=s, kind="customers", name=paper, mapping={}, author_id=who)
         self._insert("losses", store_id=s, user_id=author, form="customer", subject_id=customer)
         self._insert("unique_values", store_id=s, form="customer", key="name", value=mark, subject_id=customer)
-        op = self._insert("ops", store_id=s, op_id=new_id(), user_id=author, device_id=UUID(int=9), seq=n, verb="save_companion", result={"status": "applied", "version": 1}) or ""
+        op = (
+            self._insert(
+                "ops",
+                store_id=s,
+                op_id=new_id(),
+                user_id=author,
+                device_id=UUID(int=9),
+                seq=n,
+                verb="save_companion",
+                result={"status": "applied", "version": 1},
+            )
+            or ""
+        )
         op = str(self.row("select op_id from crm.ops where store_id = %s and user_id = %s and seq = %s", s, author, n))
         self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, pool, f"{mark}客户", mark, paper,
             f"13{n:02d}7{n:02d}45{n:02d}", f"沪A{n:02d}{n:02d}Q", code)  # fmt: skip
 
     def _age(self) -> None:
         """Rows as old as if they had been there for long: sync_pull shows what was committed, and this transaction never is."""
-        for (table,) in self.db.execute("select table_name from information_schema.columns where table_schema = 'crm' and column_name = 'change_no'").fetchall():
+        for (table,) in self.db.execute(
+            "select table_name from information_schema.columns where table_schema = 'crm' and column_name = 'change_no'"
+        ).fetchall():
             self.db.execute(f"alter table crm.{table} disable trigger user")
             self.db.execute(f"update crm.{table} set change_no = 5")
             self.db.execute(f"alter table crm.{table} enable trigger user")
@@ -256,6 +307,12 @@ class Scene(World):
         self.db.execute(PROBE)
         for (table,) in self.db.execute("select relname from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r'").fetchall():
             self.db.execute(f"create trigger zz_probe after insert or update or delete on crm.{table} for each row execute function probe.note()")
+
+    def is_mate(self, identity: str, file: File) -> bool:
+        """Whether a file of the same store falls under "colleague's" for that person: with scope "team" only his team's."""
+        teams = dict(self.db.execute("select user_id::text, team from crm.members where store_id = %s", (self.stores[file.store],)).fetchall())
+        is_lead = (IDENTITIES[identity] or ("", ""))[1] == "team_lead"
+        return not is_lead or teams.get(file.owner) == teams[str(self.users[identity])]
 
     # Asking -------------------------------------------------------------------------------------------------------------
 
@@ -274,7 +331,14 @@ class Scene(World):
         """A file's ids and words as SQL literals, and what calls need beside."""
         found = {k: "null" if v is None else f"'{v}'" for k, v in asdict(file).items() if k != "version"}
         d = json.dumps(self.document, ensure_ascii=False).replace("'", "''").replace("%", "%%")
-        return {**found, "store": f"'{self.stores[file.store]}'", "document": f"'{d}'::jsonb", "version": "2", "fresh": "gen_random_uuid()"}
+        return {
+            **found,
+            "store": f"'{self.stores[file.store]}'",
+            "group": f"'{self.groups[STORES[file.store]]}'",
+            "document": f"'{d}'::jsonb",
+            "version": "2",
+            "fresh": "gen_random_uuid()",
+        }
 
     def fill(self, payload: Any, file: File) -> Any:
         """A payload with a target's values put in; a value that is none is left out."""
@@ -307,6 +371,25 @@ class Scene(World):
             row = self.db.execute("select probe.ask(%s)", (questions,)).fetchone()
         assert row is not None
         return [Answer(state, text or "", told, frozenset((t, s) for t, s in written)) for state, text, told, written in row[0] or []]
+
+    def row_of(self, table: str, at: str) -> dict[str, Any] | None:
+        """A target's row as the operator sees it."""
+        if (table, at) not in self._rows:
+            self._rows[table, at] = self.row(f"select to_jsonb(t) from crm.{table} t where {at.replace('%', '%%')} limit 1")
+        return self._rows[table, at]
+
+    @cached_property
+    def column_rights(self) -> dict[str, dict[str, list[str]]]:
+        """Per table of crm: its columns, and those api_owner may insert or update."""
+        rows = self.db.execute("""select c.relname, a.attname, has_column_privilege('api_owner', c.oid, a.attnum, 'insert'), has_column_privilege('api_owner', c.oid, a.attnum, 'update')
+            from pg_class c join pg_attribute a on a.attrelid = c.oid where c.relnamespace = 'crm'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped order by 1, a.attnum""").fetchall()
+        found: dict[str, dict[str, list[str]]] = {}
+        for table, column, insert, update in rows:
+            of = found.setdefault(table, {"all": [], "insert": [], "update": []})
+            of["all"].append(column)
+            of["insert"] += [column] * insert
+            of["update"] += [column] * update
+        return found
 
     def full_digest(self) -> str:
         return str(self.row("select probe.digest()"))
