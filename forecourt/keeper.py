@@ -54,6 +54,8 @@ end $$;
 AUTH_GRANTS = """
 grant usage on schema auth to anon, authenticated, service_role, postgres with grant option;
 grant execute on all functions in schema auth to anon, authenticated, service_role, postgres with grant option;
+grant select on auth.users to postgres;                        -- as on hosted Supabase: who was here when, and signing out everywhere
+grant select, delete on auth.sessions, auth.refresh_tokens to postgres;
 """
 
 

@@ -1,14 +1,23 @@
-"""Members and roles; inviting by a code that is shown once."""
+"""Members: who is here and what each holds, inviting by a code, and beside the list the one member one works on."""
 
 import flet as ft
 
+from admin.members.person import PersonCard, seen_text
 from admin.members.state import Members
 from admin.session import use_admin
 from admin.shell import panel_view
-from shared.ui.feedback import Skeleton, act, field_problem
-from shared.ui.parts import card, chips, identified, primary_button, section, text_field
-from shared.ui.text import use_text
-from shared.ui.view import screen
+from shared.domain.members import Person
+from shared.ui.feedback import EmptyState, Skeleton, act, field_problem
+from shared.ui.parts import card, chips, icon_button, identified, pill, primary_button, section, text_field
+from shared.ui.text import Texts, use_text
+from shared.ui.view import component, screen
+
+
+def holds_text(_: Texts, person: Person) -> str:
+    parts = [
+        (_("%(n)d customers"), person.customers), (_("%(n)d renewals"), person.renewals), (_("%(n)d deals"), person.deals), (_("%(n)d calls"), person.tasks),
+    ]  # fmt: skip
+    return " · ".join(words % {"n": n} for words, n in parts if n) or _("nothing")
 
 
 @screen
@@ -19,18 +28,58 @@ def MembersScreen() -> ft.View:
     if not state.loaded or session.config is None:
         return panel_view("members", _("Members"), Skeleton(5))
     roles = {r.key: _.label(r.label) for r in session.config.roles}
-    table = ft.DataTable(
-        columns=[ft.DataColumn(label=ft.Text(x)) for x in (_("Name"), _("Role"), _("Since"), _("State"))],
-        rows=[
-            ft.DataRow(cells=[ft.DataCell(ft.Text(m.name)), ft.DataCell(ft.Text(roles.get(m.role, m.role))), ft.DataCell(ft.Text(f"{m.joined_at:%Y-%m-%d}" if m.joined_at else "")), ft.DataCell(ft.Text(_("Active") if m.active else _("Disabled")))])
-            for m in state.rows[:200]
-        ],
-    )  # fmt: skip
+    rows = [PersonRow(state, p, roles.get(p.role, p.role), key=str(p.user_id)) for p in state.rows[:200]]
+    listing = card(*rows, padding=8) if rows else EmptyState(ft.Icons.PEOPLE_OUTLINE, _("Nobody here yet"))
+    beside = [ft.Container(PersonCard(state, key=str(state.chosen)), width=420)] if state.person else []
     waiting = [i for i in state.invitations if i.accepted_at is None]
-    invited = [
-        ft.Text(f"{i.name} · {i.contact} · {roles.get(i.role, i.role)} · " + _("until %(day)s") % {"day": f"{i.expires_at:%m-%d}"})
-        for i in waiting[:20]
+    blocks: list[ft.Control] = [
+        ft.Row([ft.Container(listing, expand=True), *beside], spacing=16, vertical_alignment=ft.CrossAxisAlignment.START),
+        card(section(_("Invite someone"), InviteForm(state, list(roles.items())))),
     ]
+    if waiting:
+        blocks.append(card(section(_("Invited"), *[InvitedRow(state, i, roles.get(i.role, i.role)) for i in waiting[:20]])))
+    return panel_view("members", _("Members"), *blocks, problem=state.problem if not state.person else "")
+
+
+@component
+def PersonRow(state: Members, person: Person, role: str, **_key) -> ft.Control:
+    session, _ = use_admin(), use_text()
+    today = session.me.today if session.me else None
+    marks: list[ft.Control] = []
+    if state.is_me(person):
+        marks.append(pill(_("You")))
+    if not person.active:
+        marks.append(pill(_("Disabled"), tone="urgent"))
+    if not person.active and person.holds:
+        marks.append(pill(_("still holds something"), tone="urgent", icon=ft.Icons.WARNING_AMBER))
+    words = ft.Column(
+        [
+            ft.Row([ft.Text(person.name, weight=ft.FontWeight.W_600, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS), *marks], spacing=8, tight=True),
+            ft.Text(" · ".join(x for x in (role, person.team) if x), color=ft.Colors.ON_SURFACE_VARIANT, size=13, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+        ],
+        spacing=2, expand=3,
+    )  # fmt: skip
+    held = ft.Text(holds_text(_, person), size=13, expand=3, max_lines=2)
+    seen = ft.Text(
+        seen_text(_, person, today, session.me.time_zone if session.me else "Asia/Shanghai"),
+        size=13,
+        color=ft.Colors.ON_SURFACE_VARIANT,
+        expand=2,
+        max_lines=2,
+    )
+    return ft.Semantics(
+        key=f"person-{person.user_id}", identifier=f"person-{person.user_id}", button=True, selected=person.user_id == state.chosen, label=person.name,
+        content=ft.Container(
+            ft.Row([words, held, seen, ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.OUTLINE)], spacing=12),
+            padding=ft.Padding.symmetric(horizontal=12, vertical=10), border_radius=12, ink=True, on_click=lambda e: state.choose(person.user_id),
+            bgcolor=ft.Colors.SECONDARY_CONTAINER if person.user_id == state.chosen else None,
+        ),
+    )  # fmt: skip
+
+
+@component
+def InviteForm(state: Members, roles: list[tuple[str, str]]) -> ft.Control:
+    _ = use_text()
     form: list[ft.Control] = [
         ft.Row(
             [
@@ -39,26 +88,25 @@ def MembersScreen() -> ft.View:
             ],
             spacing=16, vertical_alignment=ft.CrossAxisAlignment.START,
         ),
-        chips("role", list(roles.items()), state.role, lambda key: lambda e: state.put("role", key), problem=field_problem(_, state.problems, "role")),
+        chips("role", roles, state.role, lambda key: lambda e: state.put("role", key), problem=field_problem(_, state.problems, "role")),
         ft.Row([ft.Container(primary_button("invite", _("Make an invitation code"), act(state.invite)), width=280)]),
     ]  # fmt: skip
     if state.code:
-        words = _("Code for %(name)s, shown once:") % {"name": state.code_for}
         form.append(
             card(
-                ft.Text(words),
-                ft.Row(
-                    [
-                        identified("invitation-code", ft.Text(state.code.code, theme_style=ft.TextThemeStyle.HEADLINE_SMALL)),
-                        ft.OutlinedButton(_("Copy"), action=ft.CopyToClipboard(state.code.code)),
-                    ]
-                ),
+                ft.Text(_("Code for %(name)s, shown once:") % {"name": state.code_for}),
+                ft.Row([
+                    identified("invitation-code", ft.Text(state.code.code, theme_style=ft.TextThemeStyle.HEADLINE_SMALL)),
+                    ft.OutlinedButton(_("Copy"), action=ft.CopyToClipboard(state.code.code)),
+                ]),
+                ft.Text(_("On the phone: open the app, tap “I have an invitation code”, enter account, password and this code."), size=13, color=ft.Colors.ON_SURFACE_VARIANT),
             )
-        )
-    return panel_view(
-        "members", _("Members"),
-        card(ft.Row([table], scroll=ft.ScrollMode.AUTO)),
-        card(section(_("Invite someone"), *form)),
-        *([card(section(_("Invited"), *invited))] if invited else []),
-        problem=state.problem,
-    )  # fmt: skip
+        )  # fmt: skip
+    return ft.Column(form, spacing=12, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+@component
+def InvitedRow(state: Members, invitation, role: str) -> ft.Control:
+    _ = use_text()
+    words = f"{invitation.name} · {invitation.contact} · {role} · " + _("until %(day)s") % {"day": f"{invitation.expires_at:%m-%d}"}
+    return ft.Row([ft.Text(words, expand=True), icon_button("revoke-invitation", ft.Icons.CLOSE, _("Take back"), act(state.revoke, invitation.id))])

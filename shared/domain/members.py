@@ -44,6 +44,29 @@ class Member(_Row):
     joined_at: Instant | None = None
 
 
+class Person(_Row):
+    """A member as his admin sees him: what he holds, when he was last here (None: never, or the server cannot tell)."""
+
+    user_id: UUID
+    role: str
+    name: str
+    team: str = ""
+    active: bool = True
+    joined_at: Instant
+    disabled_at: Instant | None = None
+    last_sign_in_at: Instant | None = None
+    last_seen_at: Instant | None = None
+    sessions: int | None = None
+    customers: int = 0
+    renewals: int = 0
+    deals: int = 0
+    tasks: int = 0
+
+    @property
+    def holds(self) -> int:
+        return self.customers + self.renewals + self.deals + self.tasks
+
+
 class Invitation(_Row):
     id: UUID
     name: str

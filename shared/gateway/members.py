@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from shared.domain.members import Invitation, Member, Membership
+from shared.domain.members import Invitation, Member, Membership, Person
 from shared.gateway.client import Gateway, parsed
 
 
@@ -43,3 +43,42 @@ async def accept(gateway: Gateway, code: str) -> UUID:
     """Become a member by the code; answers the store's id. Raises Refused("invitation_unknown")."""
     data = await gateway.call("accept_invitation", {"code": code})
     return parsed(TypeAdapter(Joined), data).store_id
+
+
+async def people(gateway: Gateway, store_id: UUID) -> list[Person]:
+    """Members with what each holds and when he was last here. Raises Refused("forbidden")."""
+    return parsed(TypeAdapter(list[Person]), await gateway.call("people", {"store_id": str(store_id)}))
+
+
+async def set_member(gateway: Gateway, store_id: UUID, user_id: UUID, *, name: str, role: str, team: str) -> None:
+    """Another role counts at the member's next request. Raises Refused: own_access, required, length, option, last_admin, forbidden."""
+    await gateway.call("set_member", {"store_id": str(store_id), "user_id": str(user_id), "name": name, "role": role, "team": team or None})
+
+
+class Handover(BaseModel):
+    """How much went to the heir."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    customers: int
+    renewals: int
+    deals: int
+    tasks: int
+
+
+async def disable(gateway: Gateway, store_id: UUID, user_id: UUID, *, heir_id: str = "", pool: str = "") -> Handover:
+    """Ends his access and moves what he holds. Raises Refused: heir_needed, heir_cannot_see, own_access, option, last_admin, forbidden."""
+    asked = {"store_id": str(store_id), "user_id": str(user_id), "heir_id": heir_id or None, "pool": pool or None}
+    return parsed(TypeAdapter(Handover), await gateway.call("disable_member", asked))
+
+
+async def enable(gateway: Gateway, store_id: UUID, user_id: UUID, *, role: str = "") -> None:
+    await gateway.call("enable_member", {"store_id": str(store_id), "user_id": str(user_id), "role": role or None})
+
+
+async def sign_out_everywhere(gateway: Gateway, store_id: UUID, user_id: UUID) -> int:
+    """Answers how many devices were signed in. Raises Refused: sessions_unreachable, forbidden, not_found."""
+    return int((await gateway.call("sign_out_member", {"store_id": str(store_id), "user_id": str(user_id)}))["sessions"])
+
+
+async def revoke_invitation(gateway: Gateway, store_id: UUID, invitation_id: UUID) -> None:
+    await gateway.call("revoke_invitation", {"store_id": str(store_id), "id": str(invitation_id)})

@@ -125,6 +125,10 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "too_many_rows": _("The file has more than 100,000 rows. Split it."),
         "too_many_columns": _("The file has more than 200 columns."),
         "duplicate_in_file": _("An earlier row of the file says the same."),
+        "own_access": _("Nobody changes his own access. Ask another admin."),
+        "heir_needed": _("Choose who takes over: this person still has customers, deals or calls."),
+        "heir_cannot_see": _("The person you chose for the calls does not see that pool."),
+        "sessions_unreachable": _("This server does not let us end sessions. Disabling ends the access at once."),
         "busy": _("The server is busy. It will be tried again."),
     }
     sentence = sentences.get(code) or _("Something went wrong. Please try again.")

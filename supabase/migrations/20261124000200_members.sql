@@ -36,6 +36,7 @@ create table crm.members (
   name text not null check (length(name) between 1 and 40),
   team text,
   active bool not null default true,
+  disabled_at timestamptz,
   joined_at timestamptz not null default now(),
   primary key (store_id, user_id),
   foreign key (store_id, role) references crm.roles (store_id, key) on delete restrict);
@@ -194,6 +195,9 @@ begin
   if not exists (select from crm.roles r where r.store_id = p_store and r.key = p_role and not r.retired) then
     raise sqlstate 'PT422' using message = 'option', detail = 'role';
   end if;
+  if 'publish_config' <> all (c.verbs) and exists (select from crm.roles r where r.store_id = p_store and r.key = p_role and r.verbs && array['publish_config', 'invite_member']) then
+    raise sqlstate 'PT403' using message = 'forbidden';      -- a second account would raise his own rights
+  end if;
   insert into crm.invitations (store_id, id, code_hash, name, contact, role, invited_by)
   values (p_store, v_id, sha256(convert_to(code, 'utf8')), trim(p_name), trim(p_contact), p_role, c.user_id);
   return jsonb_build_object('id', v_id, 'code', code);
@@ -212,7 +216,8 @@ begin
     raise sqlstate 'PT404' using message = 'invitation_unknown';
   end if;
   if i.accepted_by is null then
-    insert into crm.members (store_id, user_id, role, name) values (i.store_id, me, i.role, i.name) on conflict (store_id, user_id) do nothing;
+    insert into crm.members (store_id, user_id, role, name) values (i.store_id, me, i.role, i.name)
+    on conflict (store_id, user_id) do update set role = excluded.role, active = true, disabled_at = null where not members.active;   -- a former member comes back
     update crm.invitations set accepted_by = me, accepted_at = now() where store_id = i.store_id and id = i.id;
   end if;
   return jsonb_build_object('store_id', i.store_id);

@@ -8,7 +8,7 @@ VIEWS = {
     "stores", "tasks", "timeline", "vehicles", "whoami",
 }  # fmt: skip
 FUNCTIONS = {
-    "accept_invitation", "check_config", "customer_brief", "effective_access", "find_duplicates", "funnel_report", "import_commit", "import_preview", "invite_member", "pending_approvals", "publish_config",
+    "accept_invitation", "check_config", "disable_member", "enable_member", "people", "revoke_invitation", "set_member", "sign_out_member", "customer_brief", "effective_access", "find_duplicates", "funnel_report", "import_commit", "import_preview", "invite_member", "pending_approvals", "publish_config",
     "restore_config", "save_config_draft", "save_import_mapping", "search_customers", "sync_pull", "sync_push", "today",
 }  # fmt: skip
 # Definer functions of the table owner, each with its reason; every other definer belongs to api_owner.
@@ -22,6 +22,8 @@ OWNER_DEFINERS = {
     "form_then": "the documents are the admins'; answers the fields of one form to the verbs",
     "tg_record__unique": "unique values are writable by nobody",
     "tg_deals__count": "counters are writable by nobody", "tg_deals__count_new": "the same",
+    "holdings": "counts what a leaving person holds whatever the caller's rows are; api_owner's functions alone may call it",
+    "session_facts": "Supabase Auth's tables; the same", "end_sessions": "the same",
     "known_elsewhere": "a colleague's row is invisible to the caller; answers a number of days",
 }  # fmt: skip
 # What authenticated may execute in crm: helpers that views and policies call with the caller's right, and what stands behind an api function.
@@ -29,6 +31,7 @@ CALLABLE = {
     "me", "my_places", "my_store_ids", "my_team", "my_pools", "my_access", "may", "mask_text", "config_for", "sync_push", "sync_pull", "today", "customer_brief", "search_customers",
     "find_duplicates", "funnel_report", "pending_approvals", "invite_member", "accept_invitation", "publish_config", "import_commit", "import_preview", "save_import_mapping",
     "check_config", "restore_config", "save_config_draft", "effective_access",
+    "people", "set_member", "disable_member", "enable_member", "sign_out_member", "revoke_invitation",
 }  # fmt: skip
 
 
