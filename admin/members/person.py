@@ -74,7 +74,7 @@ def PersonCard(state: Members, **_key) -> ft.Control:
     changed = (state.his_name.strip(), state.his_role, state.his_team.strip()) != (person.name, person.role, person.team)
     return card(
         head, *facts, *problems, *told,
-        text_field("person-name", _("Name"), state.his_name, lambda e: state.put("his_name", e.control.value), problem=field_problem(_, state.problems, "name")),
+        text_field("person-name", _("Full name"), state.his_name, lambda e: state.put("his_name", e.control.value), problem=field_problem(_, state.problems, "name")),
         section(_("Role"), chips("person-role", roles, state.his_role, lambda key: lambda e: state.put("his_role", key), problem=field_problem(_, state.problems, "role"))),
         text_field("person-team", _("Team"), state.his_team, lambda e: state.put("his_team", e.control.value), problem=field_problem(_, state.problems, "team")),
         primary_button("save-person", _("Save"), act(state.save), disabled=state.busy or not changed),

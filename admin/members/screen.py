@@ -10,7 +10,7 @@ from shared.domain.members import Person
 from shared.ui.feedback import EmptyState, Skeleton, act, field_problem
 from shared.ui.parts import card, chips, icon_button, identified, pill, primary_button, section, text_field
 from shared.ui.text import Texts, use_text
-from shared.ui.view import component, screen
+from shared.ui.view import ConnectionContext, component, screen
 
 
 def holds_text(_: Texts, person: Person) -> str:
@@ -24,7 +24,8 @@ def holds_text(_: Texts, person: Person) -> str:
 def MembersScreen() -> ft.View:
     session, _ = use_admin(), use_text()
     state, _set = ft.use_state(lambda: Members(session))
-    ft.use_effect(act(state.load), [session.me])
+    epoch = ft.use_context(ConnectionContext).epoch  # a page that came back, a reloaded one too, looks again
+    ft.use_effect(act(state.load), [session.me, epoch])
     if not state.loaded or session.config is None:
         return panel_view("members", _("Members"), Skeleton(5))
     roles = {r.key: _.label(r.label) for r in session.config.roles}
@@ -83,7 +84,7 @@ def InviteForm(state: Members, roles: list[tuple[str, str]]) -> ft.Control:
     form: list[ft.Control] = [
         ft.Row(
             [
-                ft.Container(text_field("invite-name", _("Name"), state.name, lambda e: state.put("name", e.control.value), problem=field_problem(_, state.problems, "name")), expand=1),
+                ft.Container(text_field("invite-name", _("Full name"), state.name, lambda e: state.put("name", e.control.value), problem=field_problem(_, state.problems, "name")), expand=1),
                 ft.Container(text_field("invite-contact", _("E-mail or phone number"), state.contact, lambda e: state.put("contact", e.control.value), problem=field_problem(_, state.problems, "contact")), expand=1),
             ],
             spacing=16, vertical_alignment=ft.CrossAxisAlignment.START,
