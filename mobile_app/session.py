@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo
 import flet as ft
 from pydantic import TypeAdapter, ValidationError
 
+from mobile_app.offline.attachments import Attachments, NewAttachment
+from mobile_app.offline.clock import DeviceClock
 from mobile_app.offline.database import Database
 from mobile_app.offline.outbox import Outbox
 from mobile_app.offline.replica import Replica
@@ -34,6 +37,8 @@ class Book:
     outbox: Outbox
     replica: Replica
     sync: Sync
+    attachments: Attachments
+    clock: DeviceClock
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Session:
     _loop: asyncio.Task | None = None
     _today: date | None = None
     _refreshing: asyncio.Task | None = None
+    _leaving: asyncio.Task | None = None
     notice: Notice | None = None
 
     @property
@@ -86,7 +92,8 @@ class Session:
         return self.me.store_id
 
     def now(self) -> datetime:
-        return self.services.now()
+        """The server's time as far as this device knows it: its own clock may be wrong by years."""
+        return self._book.clock.now() if self._book is not None else self.services.now()
 
     # coming and going -------------------------------------------------------------------------------------------------------
 
@@ -152,10 +159,11 @@ class Session:
         await self._leave_book()
         database = Database(self.services.device_folder / str(self.me.user_id) / f"{self.me.store_id}.sqlite")
         outbox = Outbox(database, user_id=self.me.user_id, store_id=self.me.store_id, new_id=self.services.new_id)
-        await outbox.forget_old(now=self.services.now())
-        replica = Replica(database)
-        sync = Sync(self.services.gateway, outbox, replica, self.me.store_id, self._synced)
-        self._book = Book(database, outbox, replica, sync)
+        replica, attachments, clock = Replica(database), Attachments(database, self.services.new_id), DeviceClock(self.services.now)
+        clock.start_at(await replica.server_now())
+        await outbox.forget_old(now=clock.now())
+        sync = Sync(self.services.gateway, outbox, replica, self.me.store_id, self._synced, attachments=attachments, clock=clock)
+        self._book = Book(database, outbox, replica, sync, attachments, clock)
         self.config = await replica.config()
         self._today = await replica.today() or self.me.today
         self.phase = "ready"
@@ -173,6 +181,23 @@ class Session:
             self._refreshing = asyncio.create_task(self.refresh())
         if state.trouble == "signed_out":
             self.phase = "signed_out"
+        if state.lost and not state.running:
+            self._leaving = asyncio.create_task(self._lost())
+
+    async def _lost(self) -> None:
+        """Disabled in this store: the book is gone from the device, what was not sent lies with a manager."""
+        gone = self.me
+        if gone is None:
+            return
+        left = [m for m in self.memberships if m.store_id != gone.store_id]
+        await self.services.preferences.set("memberships", MEMBERSHIPS.dump_json(left).decode() if left else None)
+        if left:
+            await self._enter(left, None)
+        else:
+            self.phase = "not_invited"
+            await self._leave_book()
+            self.me, self.config, self.memberships = None, None, []
+        self.problem = "disabled"
 
     async def refresh(self) -> None:
         """Take over what the book now holds."""
@@ -209,9 +234,13 @@ class Session:
 
     # acting -------------------------------------------------------------------------------------------------------------------
 
-    async def act(self, verb: str, payload: dict, *, base_version: int | None = None, title: str = "") -> UUID:
-        """Do something: it is on disk when this returns, and on its way."""
-        op_id = await self.book.outbox.add(verb, payload, now=self.now(), base_version=base_version, title=title)
+    async def act(
+        self, verb: str, payload: dict, *, base_version: int | None = None, title: str = "", attachments: Sequence[NewAttachment] = ()
+    ) -> UUID:
+        """Do something: it is on disk when this returns, and on its way. `attachments` go with the record the operation makes or changes
+        (payload["id"]), each as a file of its own. Raises ValueError for an empty or too large one."""
+        files = [await self.book.attachments.store(new) for new in attachments]
+        op_id = await self.book.outbox.add(verb, payload, now=self.now(), base_version=base_version, title=title, files=files)
         self._one_more_waits()
         self.book.sync.wake()
         return op_id

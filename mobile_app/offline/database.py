@@ -9,7 +9,7 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 create table if not exists about (key text primary key, value text not null);
 -- The replica. doc is what the server last said; overlay is what it will say once my own operations are in what it says ('null': gone).
@@ -27,10 +27,22 @@ create table if not exists plates (id text primary key, customer_id text not nul
 create table if not exists outbox (
   seq integer primary key autoincrement, op_id text not null unique, verb text not null, payload text not null, base_version integer,
   customer_id text, made_at text not null, state text not null default 'waiting' check (state in ('waiting', 'sent', 'attention')),
-  answer text, before text not null default '[]', title text not null default '', change_no integer, config_version integer);
+  answer text, before text not null default '[]', title text not null default '', change_no integer, config_version integer,
+  failures integer not null default 0);
 create index if not exists outbox_state on outbox (state, seq);
+create index if not exists outbox_customer on outbox (customer_id, seq);
+-- Voice memos, photos, files: bytes in <store>.files/<path>, sent in pieces once the operation that made their record is sent.
+create table if not exists attachments (
+  id text primary key, form text not null, record_id text not null, customer_id text, op_id text not null, kind text not null, mime text not null,
+  path text not null, bytes integer not null, sha256 text not null, sent_bytes integer not null default 0,
+  state text not null default 'waiting' check (state in ('waiting', 'sent', 'attention')), code text, made_at text not null);
+create index if not exists attachments_record on attachments (record_id);
 """
-UPGRADES = {2: "alter table outbox add column change_no integer", 3: "alter table outbox add column config_version integer"}
+UPGRADES = {
+    2: "alter table outbox add column change_no integer",
+    3: "alter table outbox add column config_version integer",
+    4: "alter table outbox add column failures integer not null default 0",
+}
 
 
 class DeviceTooOld(RuntimeError):
@@ -45,6 +57,7 @@ class Database:
         self.file = file
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -75,14 +88,20 @@ class Database:
 
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
+    async def write_outside(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
+        """For what SQLite does in no transaction: vacuum, checkpoint."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, lambda: change(self._open()))
+
     async def close(self) -> None:
         def work() -> None:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
-        await asyncio.get_running_loop().run_in_executor(self._worker, work)
-        self._worker.shutdown(wait=False)
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._worker, work)
+            self._worker.shutdown(wait=False)
 
 
 def _bring_up(connection: sqlite3.Connection) -> None:

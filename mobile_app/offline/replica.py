@@ -3,14 +3,14 @@
 import json
 import sqlite3
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from mobile_app.offline import effects
 from mobile_app.offline.database import Database, get_about, set_about
 from shared.domain.config import BASE_TYPES, StoreConfig
-from shared.domain.records import FORM_TABLES, RECORDS, Approval, Companion, Conversation, Customer, Deal, Policy, Record, Task, Vehicle
+from shared.domain.records import FORM_TABLES, RECORDS, Approval, Attachment, Companion, Conversation, Customer, Deal, Policy, Record, Task, Vehicle
 from shared.gateway.sync import Page
 
 PAGE = 50
@@ -29,6 +29,7 @@ class Card:
     tasks: tuple[Task, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     waiting_ids: frozenset[UUID] = field(default_factory=frozenset)
 
 
@@ -76,18 +77,58 @@ class Replica:
                 for record_id in ids:
                     _drop(connection, form, str(record_id))
             if page.reset and not page.more:
+                for form, ids in page.kept.items():  # they moved while the round ran and come with the next pull
+                    connection.executemany("update rows set round = ? where form = ? and id = ?", [(number, form, str(i)) for i in ids])
                 gone = connection.execute("select form, id from rows where round < ? and doc is not null", (number,)).fetchall()
                 for row in gone:
                     _drop(connection, row["form"], row["id"])
             set_about(connection, "cursor", json.dumps(page.cursor))
             set_about(connection, "today", page.today.isoformat())
+            if page.now is not None:
+                set_about(connection, "server_now", page.now.isoformat())
+            if page.reset and page.total:
+                set_about(connection, "total", str(page.total))
             if not page.more:
+                set_about(connection, "total", None)
                 set_about(connection, "synced", "1")
                 confirmed = page.complete_to if page.complete_to is not None else int(page.cursor.get("since", 0))
                 effects.replay(connection, str(page.user_id), confirmed)
             return True
 
         return await self._database.write(work)
+
+    async def forget(self) -> None:
+        """The right to this book is gone for good: nothing of it stays on the disk; what was not sent stays until it is."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for table in ("rows", "customer_words", "plates"):
+                connection.execute(f"delete from {table}")
+            connection.execute("delete from about where key not in ('schema', 'device_id', 'server_now')")
+            connection.execute("delete from outbox where state = 'sent'")
+            connection.execute("delete from attachments where op_id not in (select op_id from outbox)")
+
+        await self._database.write(work)
+        await self._database.write_outside(lambda c: c.execute("vacuum"))  # what was deleted would still stand in free pages
+
+    async def progress(self) -> tuple[int, int] | None:
+        """(rows here, rows of the whole book) while a full round runs, else None."""
+
+        def work(connection: sqlite3.Connection) -> tuple[int, int] | None:
+            total = get_about(connection, "total")
+            if total is None:
+                return None
+            here = connection.execute(
+                "select count(*) from rows where round = ? and form in ('customers', 'conversations', 'tasks')",
+                (int(get_about(connection, "round") or 0),),
+            )
+            return min(here.fetchone()[0], int(total)), int(total)
+
+        return await self._database.read(work)
+
+    async def server_now(self) -> datetime | None:
+        """What the server's clock said last."""
+        text = await self._database.read(lambda c: get_about(c, "server_now"))
+        return datetime.fromisoformat(text) if text else None
 
     # reading ----------------------------------------------------------------------------------------------------------------
 
@@ -189,6 +230,7 @@ class Replica:
                 tasks=tuple(sorted(by_form["tasks"], key=lambda t: t.due_on)),
                 conversations=tuple(sorted(by_form["conversations"], key=lambda c: c.occurred_at, reverse=True)),
                 approvals=tuple(by_form["approvals"]),
+                attachments=tuple(by_form["attachments"]),
             )
 
         return await self._database.read(work)
@@ -223,6 +265,7 @@ def _drop(connection: sqlite3.Connection, form: str, record_id: str) -> None:
         connection.execute("delete from plates where customer_id = ?", (record_id,))
         connection.execute("delete from customer_words where id = ?", (record_id,))
         connection.execute("delete from rows where customer_id = ? and form not in ('tasks', 'approvals')", (record_id,))
+        connection.execute("delete from attachments where customer_id = ? and state = 'sent'", (record_id,))  # the files go with the next sweep
     else:
         connection.execute("delete from rows where form = ? and id = ?", (form, record_id))
         if form == "vehicles":
@@ -246,3 +289,10 @@ def _cut_to_rights(connection: sqlite3.Connection, config: dict[str, Any]) -> No
                     connection.execute(f"update rows set {column} = ? where form = ? and id = ?", (json.dumps(record), table, row["id"]))
             effects.index(connection, table, row["id"])
     connection.execute("update outbox set before = '[]' where state <> 'waiting'")  # records as they were shown, hidden fields too
+    readable_now = {form: set(config.get("access", {}).get(form, {}).get("readable", ())) for form in FORM_TABLES}
+    for op in connection.execute("select op_id, verb, answer from outbox where state = 'attention'").fetchall():  # and what a conflict showed
+        answer = json.loads(op["answer"] or "{}")
+        form = next((f for f, table in FORM_TABLES.items() if table == effects.SAVES.get(op["verb"], "deals")), "customer")
+        if answer.get("theirs"):
+            answer["theirs"] = {k: v for k, v in answer["theirs"].items() if k in readable_now[form] or k == "stage"}
+            connection.execute("update outbox set answer = ? where op_id = ?", (json.dumps(answer), op["op_id"]))

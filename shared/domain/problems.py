@@ -24,13 +24,13 @@ class Problem(Exception):
 
 
 class Offline(Problem):
-    """No usable answer; retry_after in seconds when the server named one."""
+    """No usable answer; retry_after in seconds when the server named one, status when HTTP got that far."""
 
     code = "offline"
 
-    def __init__(self, detail: str = "", retry_after: float | None = None) -> None:
+    def __init__(self, detail: str = "", retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(detail)
-        self.retry_after = retry_after
+        self.retry_after, self.status = retry_after, status
 
 
 class SignedOut(Problem):

@@ -130,6 +130,19 @@ class Approval(Record):
     created_at: Instant | None = None
 
 
+class Attachment(Record):
+    """A voice memo, photo or file of a record, complete on the server; its bytes are fetched when someone opens it."""
+
+    customer_id: UUID
+    form: str
+    record_id: UUID
+    kind: str
+    mime: str
+    bytes: int
+    author_id: UUID | None = None
+    created_at: Instant | None = None
+
+
 RECORDS: dict[str, type[Record]] = {
     "customers": Customer,
     "companions": Companion,
@@ -139,6 +152,7 @@ RECORDS: dict[str, type[Record]] = {
     "tasks": Task,
     "conversations": Conversation,
     "approvals": Approval,
+    "attachments": Attachment,
 }
 FORM_TABLES = {
     "customer": "customers",

@@ -24,12 +24,12 @@ def make_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
 async def _only_our_server(answer: httpx.Response) -> None:
     """What a hotel's log-in page, a proxy or a busy server says is no answer, whatever its status. Raises Offline."""
     if answer.status_code >= 500 or (answer.status_code == 429 and "/rest/v1/" in answer.request.url.path):
-        raise Offline(f"status {answer.status_code}", _retry_after(answer))
+        raise Offline(f"status {answer.status_code}", retry_after(answer), answer.status_code)
     if answer.status_code == 204:
         return  # signing out: nothing to read, under whatever type
     kind = answer.headers.get("content-type", "")
     if answer.is_redirect or (kind and "json" not in kind and answer.headers.get("content-length") != "0"):
-        raise Offline(f"status {answer.status_code}, {kind.partition(';')[0] or 'redirect'}")
+        raise Offline(f"status {answer.status_code}, {kind.partition(';')[0] or 'redirect'}", status=answer.status_code)
 
 
 class Gateway:
@@ -83,7 +83,7 @@ def parsed(adapter: TypeAdapter[Shape], data: Any) -> Shape:
         raise Offline(f"unreadable answer: {error.error_count()} places") from error
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def retry_after(response: httpx.Response) -> float | None:
     """Seconds; the form with a date is read as no wish."""
     value = response.headers.get("retry-after", "")
     return float(value) if value.isdigit() and len(value) < 6 else None

@@ -28,6 +28,7 @@ DEFINITE = {
     "validation_failed",  # the stored text is no refresh token at all
 }
 CODES = {"user_already_exists": "user_exists", "email_exists": "user_exists", "weak_password": "weak_password"}
+RATE_LIMIT_WAIT = 30.0  # seconds, where a limiter names none
 EARLY = 60.0  # seconds before the end at which a token is refreshed
 
 
@@ -78,6 +79,7 @@ class Keeper:
         self._store = store or MemoryStore()
         self._refreshing = asyncio.Lock()
         self.session: Session | None = None
+        self._asked_to_wait: float | None = None
 
     async def restore(self) -> Session | None:
         """The session of last time, without asking anybody."""
@@ -125,8 +127,8 @@ class Keeper:
         try:
             await self._enter("token?grant_type=refresh_token", {"refresh_token": old.refresh_token})
         except Refused as refused:
-            if refused.code == "too_many_tries":
-                raise Offline("rate limit") from refused
+            if refused.code == "too_many_tries":  # sixty phones behind one address: the sync loop waits as long as asked, spread
+                raise Offline("rate limit", self._asked_to_wait or RATE_LIMIT_WAIT) from refused
             if await self._adopt_newer(old):
                 return
             self.session = None
@@ -161,6 +163,8 @@ class Keeper:
             return self.session
         code = str(found.get("error_code") or found.get("code") or found.get("error") or "")
         if answer.status_code == 429:
+            wish = answer.headers.get("retry-after", "")
+            self._asked_to_wait = float(wish) if wish.isdigit() and len(wish) < 6 else None
             raise Refused("too_many_tries")
         if "refresh" in path and code not in DEFINITE:
             raise Offline(f"status {answer.status_code}")  # a gateway's or a proxy's no is not the session's end

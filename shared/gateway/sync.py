@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.domain.instants import Instant
 from shared.gateway.client import Gateway, parsed
 
 
@@ -20,7 +21,7 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
     op_id: UUID
-    status: Literal["applied", "duplicate", "rejected", "conflict"]
+    status: Literal["applied", "duplicate", "rejected", "conflict", "held"]
     code: str | None = None
     field: str | None = None
     errors: tuple[OpError, ...] = ()
@@ -37,7 +38,8 @@ class Answer(BaseModel):
 
 
 class Page(BaseModel):
-    """One page of the book; the last one of a round says up to which change number the book is complete."""
+    """One page of the book; the last one of a round says up to which change number the book is complete. `total`: about how many rows a
+    full round (`reset`) has; `kept`: rows that moved while it ran and come next time; `lost`: the caller was disabled in this store."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     user_id: UUID
@@ -51,6 +53,10 @@ class Page(BaseModel):
     config: dict[str, Any] | None = None
     cursor: dict[str, Any]
     complete_to: int | None = None
+    total: int | None = None
+    kept: dict[str, list[UUID]] = {}
+    lost: bool = False
+    now: Instant | None = None
 
 
 async def push(gateway: Gateway, device_id: UUID, ops: list[dict[str, Any]]) -> list[Answer]:

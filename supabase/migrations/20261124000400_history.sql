@@ -25,6 +25,7 @@ create table crm.losses (
   user_id uuid not null,
   form text not null check (form in ('customer', 'task', 'customer_gained')),
   subject_id uuid not null,
+  created_at timestamptz not null default now(),
   change_no bigint not null default crm.change_no(),
   primary key (store_id, user_id, form, subject_id, change_no));
 comment on table crm.losses is 'Records that left a member''s book by reassignment: his phone drops them at its next pull. customer_gained: one that entered it, whose older rows come too.';

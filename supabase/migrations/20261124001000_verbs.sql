@@ -465,33 +465,54 @@ begin
   return jsonb_build_object('status', 'applied', 'version', 1);
 end $$;
 
+-- A phone whose clock is wrong says by its own clock when it sends: what it says about the past is moved by the difference (T10).
+create function crm.by_our_clock(p_op jsonb) returns jsonb
+  language plpgsql stable set search_path = '' as $$
+declare skew interval := now() - crm.as_instant(p_op ->> 'sent_at'); k text; t timestamptz;
+begin
+  foreach k in array array['occurred_at', 'dialled_at'] loop
+    continue when jsonb_typeof(p_op #> array['payload', k]) is distinct from 'string';
+    t := crm.as_instant(p_op #>> array['payload', k]);
+    if abs(extract(epoch from skew)) > 120 then t := t + skew; end if;
+    if t is null or t > now() + interval '10 minutes' or t < now() - interval '400 days' then t := now(); end if;
+    p_op := jsonb_set(p_op, array['payload', k], to_jsonb(t));
+  end loop;
+  return p_op;
+end $$;
+comment on function crm.by_our_clock is 'The operation with its times in the server''s clock; a time nobody can mean is now.';
+
 create function crm.sync_push(p_device uuid, p_ops jsonb) returns jsonb
   language plpgsql volatile security definer set search_path = '' as $$
-declare op jsonb; r jsonb; answers jsonb := '[]'; c crm.caller; v_store uuid; v_op uuid;
+declare op jsonb; r jsonb; answers jsonb := '[]'; c crm.caller; v_store uuid; v_op uuid; me uuid := (select auth.uid()); held text;
 begin
   if jsonb_typeof(p_ops) is distinct from 'array' or p_device is null then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
   if jsonb_array_length(p_ops) > 200 then raise sqlstate 'PT413' using message = 'ops_too_many'; end if;
-  if (select auth.uid()) is null then raise sqlstate 'PT401' using message = 'signed_out'; end if;
+  if me is null then raise sqlstate 'PT401' using message = 'signed_out'; end if;
   for op in select value from jsonb_array_elements(p_ops) loop
     v_op := crm.as_uuid(op ->> 'op_id'); v_store := crm.as_uuid(op #>> '{payload,store_id}');
     if v_op is null or coalesce(op ->> 'seq', '') !~ '^\d{1,15}$' or coalesce(op ->> 'base_version', '0') !~ '^\d{1,9}$'
       or coalesce(op ->> 'config_version', '0') !~ '^\d{1,9}$' then
       answers := answers || jsonb_build_object('op_id', op -> 'op_id', 'status', 'rejected', 'code', 'invalid', 'field', 'op_id'); continue;
     end if;
-    c := crm.me(v_store);
+    c := crm.me(v_store); held := null;
     if c.is_member is distinct from true then          -- through a group role one reads and shapes; records are worked on by members
-      answers := answers || jsonb_build_object('op_id', v_op, 'status', 'rejected', 'code', 'forbidden'); continue;
+      if c.store_id is not null or not crm.was_member(v_store) then
+        answers := answers || jsonb_build_object('op_id', v_op, 'status', 'rejected', 'code', 'forbidden'); continue;
+      end if;
+      held := 'disabled';
     end if;
     insert into crm.ops (op_id, store_id, user_id, device_id, seq, verb, config_version)
-    values (v_op, v_store, c.user_id, p_device, (op ->> 'seq')::bigint, left(coalesce(op ->> 'verb', ''), 40), (op ->> 'config_version')::int) on conflict (store_id, op_id) do nothing;
+    values (v_op, v_store, me, p_device, (op ->> 'seq')::bigint, left(coalesce(op ->> 'verb', ''), 40), (op ->> 'config_version')::int) on conflict (store_id, op_id) do nothing;
     if not found then                                 -- a concurrent copy was waited for
-      select o.result into r from crm.ops o where o.store_id = v_store and o.op_id = v_op and o.user_id = c.user_id;
+      select o.result into r from crm.ops o where o.store_id = v_store and o.op_id = v_op and o.user_id = me;
       answers := answers || case when found then jsonb_build_object('op_id', v_op, 'status', 'duplicate', 'first', r)
         else jsonb_build_object('op_id', v_op, 'status', 'rejected', 'code', 'id_taken') end;
       continue;
     end if;
     perform set_config('crm.op_id', v_op::text, true);
+    op := crm.by_our_clock(op);
     begin
+      if held is not null then perform crm.refuse('forbidden'); end if;
       case op ->> 'verb'
         when 'save_customer' then r := crm.save_customer(op);
         when 'save_companion' then r := crm.save_companion(op);
@@ -514,6 +535,10 @@ begin
         raise log 'op % failed: % %', v_op, sqlstate, sqlerrm;
         r := jsonb_build_object('status', 'rejected', 'code', 'unexpected');
     end;
+    if r ->> 'code' in ('not_found', 'forbidden') then  -- refused because his standing changed while he was away: kept for a manager
+      held := coalesce(held, case when crm.handed_over(op) is not null then 'handed_over' end);
+      if held is not null then r := crm.hold(op || jsonb_build_object('device_id', p_device), held); end if;
+    end if;
     r := r || jsonb_build_object('change_no', crm.change_no());   -- a pull complete up to a higher number holds what this operation did
     update crm.ops o set result = r - 'row' where o.store_id = v_store and o.op_id = v_op;
     answers := answers || (jsonb_build_object('op_id', v_op) || r);
@@ -521,7 +546,7 @@ begin
   perform set_config('crm.op_id', '', true);
   return answers;
 end $$;
-comment on function crm.sync_push is 'Applies operations in order, each all or nothing; answers applied, duplicate, rejected or conflict per operation.';
+comment on function crm.sync_push is 'Applies operations in order, each all or nothing; answers applied, duplicate, rejected, conflict or held per operation.';
 alter function crm.sync_push(uuid, jsonb) set plan_cache_mode = force_generic_plan;   -- planning under row rules costs more than running; see the screens
 alter function crm.sync_push(uuid, jsonb) owner to api_owner;
 
@@ -532,5 +557,5 @@ create function api.sync_push(device_id uuid, ops jsonb) returns jsonb
 grant execute on function crm.is_required(jsonb, jsonb), crm.problems(uuid, jsonb, jsonb, jsonb, text[], text[], bool), crm.form_then(uuid, jsonb, text, text),
   crm.forgiven(uuid, jsonb, jsonb, jsonb, jsonb, text), crm.converted(jsonb, text, jsonb), crm.demand_verb(uuid, text), crm.save_record(text, text, jsonb, jsonb),
   crm.save_customer(jsonb), crm.link_of(jsonb, text, text, uuid), crm.save_companion(jsonb), crm.save_vehicle(jsonb), crm.save_policy(jsonb), crm.save_deal(jsonb),
-  crm.log_conversation(jsonb), crm.request_cancel(jsonb), crm.decide_approval(jsonb), crm.move_deal(jsonb), crm.snooze_task(jsonb), crm.undo(jsonb) to api_owner;
+  crm.log_conversation(jsonb), crm.request_cancel(jsonb), crm.decide_approval(jsonb), crm.move_deal(jsonb), crm.snooze_task(jsonb), crm.undo(jsonb), crm.by_our_clock(jsonb) to api_owner;
 grant execute on function crm.sync_push(uuid, jsonb), api.sync_push(uuid, jsonb) to authenticated;

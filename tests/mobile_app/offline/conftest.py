@@ -14,6 +14,8 @@ import pytest
 import uuid6
 
 from forecourt.demo import sign_up
+from mobile_app.offline.attachments import Attachments, NewAttachment
+from mobile_app.offline.clock import DeviceClock
 from mobile_app.offline.database import Database
 from mobile_app.offline.outbox import Outbox
 from mobile_app.offline.replica import Replica
@@ -42,6 +44,8 @@ class Phone:
     outbox: Outbox
     replica: Replica
     sync: Sync
+    attachments: Attachments
+    clock: DeviceClock
     states: list[SyncState] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,8 +66,9 @@ class Phone:
     def user_id(self) -> UUID:
         return self.world.users[self.name]
 
-    async def do(self, verb: str, payload: dict[str, Any], base_version: int | None = None) -> UUID:
-        return await self.outbox.add(verb, payload, now=datetime.now(UTC), base_version=base_version)
+    async def do(self, verb: str, payload: dict[str, Any], base_version: int | None = None, attachments: tuple[NewAttachment, ...] = ()) -> UUID:
+        files = [await self.attachments.store(new) for new in attachments]
+        return await self.outbox.add(verb, payload, now=self.clock.now(), base_version=base_version, files=files)
 
     async def new_customer(self, name: str = "张三丰", phone: str = "13800138000") -> str:
         customer = str(uuid6.uuid7())
@@ -118,17 +123,19 @@ async def phone(stack, town: World, tmp_path: Path) -> AsyncIterator[Callable[..
     """Makes phones: `await phone("lin")`; a second one of the same name with `file=` shares the first one's file, as two tabs do."""
     made: list[Phone] = []
 
-    async def make(name: str = "lin", *, file: Path | None = None) -> Phone:
+    async def make(
+        name: str = "lin", *, file: Path | None = None, url: str | None = None, device_now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> Phone:
         network = Network()
-        gateway = Gateway(stack.supabase_url, stack.publishable_key, http=make_http(network))
+        gateway = Gateway(url or stack.supabase_url, stack.publishable_key, http=make_http(network))
         await gateway.keeper.sign_in(town.logins[name], PASSWORD)  # type: ignore[attr-defined]
         database = Database(file or tmp_path / f"{name}-{len(made)}.sqlite")
         store = town.store_of(name)
         outbox = Outbox(database, user_id=town.users[name], store_id=store, new_id=uuid6.uuid7)
         replica = Replica(database)
-        device = Phone(
-            town, name, gateway, network, database, outbox, replica, Sync(gateway, outbox, replica, store, lambda state: device.hear(state))
-        )
+        attachments, clock = Attachments(database, uuid6.uuid7), DeviceClock(device_now)
+        sync = Sync(gateway, outbox, replica, store, lambda state: device.hear(state), attachments=attachments, clock=clock)
+        device = Phone(town, name, gateway, network, database, outbox, replica, sync, attachments, clock)
         made.append(device)
         return device
 

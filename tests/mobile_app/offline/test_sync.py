@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from shared.domain.problems import Offline, Problem, Refused, SignedOut
+from shared.domain.problems import Offline, Problem, SignedOut
 from shared.gateway import sync as remote
 from tests.support.faults import pulls, pushes
 from tests.support.people import new_id
@@ -174,19 +174,6 @@ async def test_a_session_that_ended_leaves_the_queue_untouched(phone):
     with pytest.raises(SignedOut):
         await lin.sync.once()
     assert (lin.sync.state.trouble, lin.sync.state.waiting) == ("signed_out", 1)
-
-
-async def test_who_is_no_member_any_more_is_told_and_keeps_his_words(phone, town):
-    lin = await phone("lin")
-    customer = await lin.new_customer()
-    await lin.sync.once()
-    town.db.execute("update crm.members set active = false where user_id = %s", (lin.user_id,))
-    town.db.commit()
-    await lin.talk(customer, "这句话不能丢")
-    with pytest.raises(Refused):
-        await lin.sync.once()
-    [parked] = await lin.outbox.unsettled()
-    assert (parked.code, parked.payload["words"], lin.sync.state.trouble) == ("forbidden", "这句话不能丢", "forbidden")
 
 
 async def test_a_customer_given_to_a_colleague_leaves_one_phone_and_enters_the_other(phone, town):

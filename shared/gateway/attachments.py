@@ -1,0 +1,43 @@
+"""Voice memos, photos and files: sent and fetched in pieces."""
+
+import base64
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from shared.gateway.client import Gateway, parsed
+
+PIECE = 192 * 1024  # bytes a call; the server takes 256 KiB
+
+
+class Received(BaseModel):
+    """How many bytes the server has: the next piece begins there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    received: int
+    complete: bool
+
+
+class Piece(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    bytes: int
+    next: int
+    data: str
+
+
+async def put(gateway: Gateway, store_id: UUID, attachment: dict[str, Any], *, at: int, data: bytes) -> Received:
+    """attachment: {id, form, record_id, kind, mime, bytes, sha256}. Raises Offline, SignedOut, Refused (not_found: its record is not there)."""
+    arguments = {"store_id": str(store_id), "attachment": attachment, "at": at, "data": base64.b64encode(data).decode()}
+    return parsed(TypeAdapter(Received), await gateway.call("put_attachment", arguments))
+
+
+async def get(gateway: Gateway, store_id: UUID, attachment_id: UUID) -> bytes:
+    """The whole of a complete attachment. Raises Offline, SignedOut, Refused."""
+    whole = bytearray()
+    while True:
+        data = await gateway.call("get_attachment", {"store_id": str(store_id), "id": str(attachment_id), "at": len(whole)})
+        piece = parsed(TypeAdapter(Piece), data)
+        whole += base64.b64decode(piece.data)
+        if len(whole) >= piece.bytes or not piece.data:
+            return bytes(whole)

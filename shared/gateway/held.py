@@ -1,0 +1,42 @@
+"""Operations kept for a manager: of a disabled member, or about a customer handed to a colleague while the phone was offline."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from shared.domain.instants import Instant
+from shared.domain.problems import Refused
+from shared.gateway.client import Gateway, parsed
+
+
+class HeldOperation(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    op_id: UUID
+    author_name: str | None = None
+    customer_id: UUID | None = None
+    customer_name: str | None = None
+    reason: str
+    verb: str
+    received_at: Instant
+    made_at: Instant | None = None
+    words: str | None = None
+    outcome: str | None = None
+    reason_given: str | None = None
+    fields: dict[str, Any] = {}
+    decision: str | None = None
+
+
+async def waiting(gateway: Gateway, store_id: UUID) -> list[HeldOperation]:
+    """What is not decided yet, oldest first. Raises Offline, SignedOut, Refused."""
+    rows = await gateway.rows("held_operations", HeldOperation, store_id=str(store_id), order="received_at")
+    return [row for row in rows if row.decision is None]
+
+
+async def decide(gateway: Gateway, store_id: UUID, op_id: UUID, decision: str) -> None:
+    """decision: apply or dismiss. Raises Refused with the verb's code when it cannot be applied, Offline, SignedOut."""
+    answer = parsed(
+        TypeAdapter(dict[str, Any]), await gateway.call("decide_held", {"store_id": str(store_id), "op_id": str(op_id), "decision": decision})
+    )
+    if answer.get("status") != "applied":
+        raise Refused(str(answer.get("code") or answer.get("status") or "unexpected"))
