@@ -44,6 +44,13 @@ create table crm.ops (
   primary key (store_id, op_id));
 comment on table crm.ops is 'Applied operations: replaying one answers its first result. Holds status, codes and ids, never a field''s value. config_version: under which document the words were filled in.';
 
+create function crm.was_member(p_store uuid) returns bool
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  return exists (select from crm.members m where m.store_id = p_store and m.user_id = (select auth.uid()) and not m.active);
+end $$;
+comment on function crm.was_member is 'Whether the caller belonged to the store and was disabled.';
+
 alter table crm.events enable row level security;
 alter table crm.losses enable row level security;
 alter table crm.ops enable row level security;
@@ -52,7 +59,8 @@ create policy insert_self on crm.events for insert to api_owner
 create policy select_self on crm.losses for select to api_owner using (user_id = (select auth.uid()));
 create policy insert_member on crm.losses for insert to api_owner with check (store_id = any ((select crm.my_store_ids(null))::uuid[]));
 create policy select_self on crm.ops for select to api_owner using (user_id = (select auth.uid()));
-create policy insert_self on crm.ops for insert to api_owner with check (user_id = (select auth.uid()) and store_id = any ((select crm.my_store_ids(null))::uuid[]));
+create policy insert_self on crm.ops for insert to api_owner with check (
+  case when user_id <> (select auth.uid()) then false when store_id = any ((select crm.my_store_ids(null))::uuid[]) then true else crm.was_member(store_id) end);   -- a disabled member's late ones are logged, then held
 create policy update_self on crm.ops for update to api_owner using (user_id = (select auth.uid()));
 grant select on crm.events, crm.losses, crm.ops to api_owner;
 grant insert (store_id, customer_id, form, subject_id, kind, field, is_field, old, new, version, actor_id, op_id) on crm.events to api_owner;
@@ -148,3 +156,4 @@ end $$;
 comment on function crm.tg_record__history is 'One event per value changed (S-05, S-52); the operation that did it stands beside.';
 
 grant execute on function crm.tg_record__stamp(), crm.tg_record__custom(), crm.tg_record__unique(), crm.tg_record__born(), crm.tg_record__history() to api_owner;
+grant execute on function crm.was_member(uuid) to api_owner;

@@ -63,6 +63,7 @@ declare
   c crm.caller := crm.demand(p_store, 'log_conversation'); t crm.attachments; v_id uuid := crm.as_uuid(p_attachment ->> 'id'); v_record uuid := crm.as_uuid(p_attachment ->> 'record_id');
   v_form text := p_attachment ->> 'form'; v_customer uuid; piece bytea; whole text; v_table text;
 begin
+  if not c.is_member then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   if v_id is null or v_record is null or p_at is null or p_at < 0 then raise sqlstate 'PT422' using message = 'invalid', detail = 'id'; end if;
   select * into t from crm.attachments x where x.store_id = p_store and x.id = v_id for update;
   if t.id is null then

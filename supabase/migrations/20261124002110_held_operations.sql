@@ -22,7 +22,8 @@ create policy select_decider on crm.held_operations for select to api_owner usin
   case when user_id = (select auth.uid()) then true
     when store_id = any ((select crm.my_store_ids('store'))::uuid[]) then true
     else (store_id, user_id) in (select t.store_id, t.user_id from crm.my_team() t) end);
-create policy insert_self on crm.held_operations for insert to api_owner with check (user_id = (select auth.uid()));
+create policy insert_self on crm.held_operations for insert to api_owner with check (
+  case when user_id <> (select auth.uid()) then false when store_id = any ((select crm.my_store_ids(null))::uuid[]) then true else crm.was_member(store_id) end);
 create policy update_decider on crm.held_operations for update to api_owner using (
   case when user_id = (select auth.uid()) then false
     when store_id = any ((select crm.my_store_ids('store'))::uuid[]) then true
@@ -30,13 +31,6 @@ create policy update_decider on crm.held_operations for update to api_owner usin
 grant select on crm.held_operations to api_owner;
 grant insert (store_id, op_id, user_id, customer_id, reason, operation, made_at), update (decided_by, decided_at, decision) on crm.held_operations to api_owner;
 grant update (author_id) on crm.conversations to api_owner;   -- a talk applied by a manager stays the talk of the one who had it
-
-create function crm.was_member(p_store uuid) returns bool
-  language plpgsql stable security definer set search_path = '' as $$
-begin
-  return exists (select from crm.members m where m.store_id = p_store and m.user_id = (select auth.uid()) and not m.active);
-end $$;
-comment on function crm.was_member is 'Whether the caller belonged to the store and was disabled.';
 
 -- The customer of an operation, when he was handed from the caller to someone else within the last two months.
 create function crm.handed_over(p_op jsonb) returns uuid
@@ -120,6 +114,7 @@ create function crm.decide_held(p_store uuid, p_op uuid, p_decision text) return
   language plpgsql volatile security definer set search_path = '' as $$
 declare c crm.caller := crm.demand(p_store, 'decide_approval'); h crm.held_operations; r jsonb := '{}';
 begin
+  if not c.is_member then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   if coalesce(p_decision, '') not in ('apply', 'dismiss') then raise sqlstate 'PT422' using message = 'option', detail = 'decision'; end if;
   select * into h from crm.held_operations x where x.store_id = p_store and x.op_id = p_op and x.user_id <> c.user_id for update;
   if h.op_id is null then raise sqlstate 'PT404' using message = 'not_found'; end if;
@@ -141,6 +136,6 @@ create function api.decide_held(store_id uuid, op_id uuid, decision text) return
   language sql volatile security invoker set search_path = ''
   begin atomic select crm.decide_held(store_id, op_id, decision); end;
 
-grant execute on function crm.was_member(uuid), crm.handed_over(jsonb), crm.keep_talk(jsonb, uuid), crm.hold(jsonb, text) to api_owner;
+grant execute on function crm.handed_over(jsonb), crm.keep_talk(jsonb, uuid), crm.hold(jsonb, text) to api_owner;
 grant execute on function crm.decide_held(uuid, uuid, text), api.decide_held(uuid, uuid, text) to authenticated;
 revoke create on schema crm, api from api_owner;

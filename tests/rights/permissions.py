@@ -59,6 +59,7 @@ NOBODY = only("")
 # S-46: a role sees its own rows, its team's, its store's or its group's; pools by role; a former member sees nothing.
 RECORDS = only("ocp", "assistant", "inspector", *LEADERS,
     advisor="o", renewal="o", other_lead="o", market="op", team_lead="oc", two_stores="os", group_admin="ocps")  # fmt: skip
+HEARERS = {**RECORDS, "assistant": "", "group_admin": ""}  # who may not read the words of a talk may not hear it either
 # What every member of a store sees of it; a group's admin of every store of the group.
 STORE = only("ocp", "advisor", "renewal", "assistant", "market", "inspector", "team_lead", "other_lead", *LEADERS,
     two_stores="ocps", group_admin="ocps")  # fmt: skip
@@ -84,6 +85,8 @@ VIEWS: dict[str, View] = {
     "conversations": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "tasks": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "approvals": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "attachments": View("store_id = {store} and customer_id = {customer}", HEARERS),
+    "held_operations": View("store_id = {store} and op_id = {held}", only("cp", *LEADERS, team_lead="c", two_stores="s")),  # never one's own
     "timeline": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "whoami": View("store_id = {store} and user_id = {owner}", SELF),
     "stores": View("id = {store}", STORE),
@@ -111,23 +114,33 @@ IMPORT_ROWS = """'[{{"row": 2, "key": "rights", "customer": {{"name": "某人", 
 SEARCHERS = only("ocp", "advisor", "renewal", "assistant", "market", "team_lead", "other_lead", *LEADERS, two_stores="ocps")
 DECIDERS = only("ocp", "team_lead", "other_lead", *LEADERS, two_stores="s")
 
+SELLERS = only("ocp", *LEADERS, advisor="o", renewal="o", other_lead="o", team_lead="oc", two_stores="os")
+TALKERS = {**SELLERS, "market": "op"}
+
 FUNCTIONS: dict[str, Door] = {
     "accept_invitation": Door("{code}", EVERYONE, writes_elsewhere=True),  # the code is the right
     "check_config": Door("{store}, {document}", PUBLISHERS),
     "customer_brief": Door("{store}, {customer}", RECORDS),
+    "decide_held": Door("{store}, {held}, 'dismiss'", only("cp", *LEADERS, team_lead="c", two_stores="s")),
     "effective_access": Door("{store}, {owner}", {**PUBLISHERS, **{k: v for k, v in SELF.items() if v and not PUBLISHERS[k]}}),
     "find_duplicates": Door("{store}, {phone}", SEARCHERS),
     "funnel_report": Door("{store}", STORE),
+    "get_attachment": Door("{store}, {attachment}", HEARERS),
     "import_commit": Door("{store}, {fresh}, 'customers', 'list.csv', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS, IMPORTERS),
     "import_preview": Door("{store}, 'customers', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS, IMPORTERS),
     "invite_member": Door("{store}, 'someone', 'someone@example.cn', 'advisor'", INVITERS),
     "pending_approvals": Door("{store}", DECIDERS),
     "publish_config": Door("{store}, {document}, {version}, 'again'", PUBLISHERS),
+    "put_attachment": Door(
+        "{store}, jsonb_build_object('id', {fresh}, 'form', 'customer', 'record_id', {customer}, 'kind', 'photo', 'mime', 'image/png', 'bytes', 4,"
+        " 'sha256', repeat('0', 64)), 0, 'eHh4eA=='",
+        TALKERS,
+    ),
     "restore_config": Door("{store}, {version}, {version}, 'again'", PUBLISHERS),
     "save_config_draft": Door("{store}, {document}, {version}", PUBLISHERS),
     "save_import_mapping": Door("{store}, 'customers', 'mine', '{{}}'", IMPORTERS),
     "search_customers": Door("{store}, {name}", STORE),
-    "sync_pull": Door("{store}", STORE),
+    "sync_pull": Door("{store}", {**STORE, "former": "ocp"}),  # who was disabled hears that, and no row
     "sync_push": Door("{fresh}, '[]'", EVERYONE),  # what an operation may is in ACTS
     "today": Door("{store}, {owner}", STORE),
 }
@@ -146,8 +159,6 @@ class Act:
 NEW = {"name": "新客户", "source": "walk_in", "level": "near"}
 CHANGERS = only("ocp", "assistant", *LEADERS, advisor="o", renewal="o", market="op", other_lead="o", team_lead="oc", two_stores="os")
 ADDERS = only("ocp", "assistant", *LEADERS, advisor="o", other_lead="o", team_lead="o", two_stores="os")
-SELLERS = only("ocp", *LEADERS, advisor="o", renewal="o", other_lead="o", team_lead="oc", two_stores="os")
-TALKERS = {**SELLERS, "market": "op"}
 CALLERS = {**SELLERS, "market": "o"}  # of tasks: with scope "own" only one's own
 INSURERS = only("ocp", *LEADERS, renewal="o", two_stores="s")
 DECIDES = only("cp", *LEADERS, team_lead="c", two_stores="s")  # S-08: never one's own request
@@ -179,7 +190,7 @@ ACTS: dict[str, Act] = {
     "snooze": Act("snooze_task", {"task_id": "{task}", "until": "{tomorrow}"}, CALLERS),
     "undo": Act("undo", {"op_id": "{op}"}, only("o", "advisor", "renewal", "assistant", "market", "other_lead", "team_lead", "two_stores", *LEADERS)),
 }
-REFUSALS = {"forbidden", "not_found", "own_request"}
+REFUSALS = {"forbidden", "not_found", "own_request", "held"}  # held: what a disabled member's phone still sent, kept and done by nobody
 
 
 @dataclass(frozen=True)
@@ -212,7 +223,16 @@ TABLES: dict[str, Table] = {
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
     "events": Table(HANGS, RECORDS, STORE, mine="actor_id"),
     "losses": Table("store_id = {store} and subject_id = {customer}", ONESELF, STORE),
-    "ops": Table("store_id = {store} and op_id = {op}", ONESELF, STORE, ONESELF, mine="user_id"),
+    "ops": Table("store_id = {store} and op_id = {op}", ONESELF, {**STORE, "former": "ocp"}, ONESELF, mine="user_id"),
+    "attachments": OF_CUSTOMER,
+    "attachment_chunks": Table("store_id = {store} and attachment_id = {attachment}", RECORDS, SELF, deletes=SELF),
+    "held_operations": Table(
+        "store_id = {store} and op_id = {held}",
+        {**RECORDS, "market": "o", "former": "o"},
+        {**STORE, "former": "ocp"},
+        {**{k: v.replace("o", "") for k, v in RECORDS.items()}, "market": ""},
+        mine="user_id",
+    ),
     "groups": Table("id = {group}", {who: letters and "ocps" for who, letters in STORE.items()}),  # its name; a sister store is of the same group
     "stores": Table("id = {store}", STORE),
     "members": Table("store_id = {store} and user_id = {owner}", STORE),

@@ -77,6 +77,8 @@ class File:
     asked_task: str
     approval: str
     op: str
+    attachment: str
+    held: str
     pool: str | None
     name: str
     mark: str
@@ -291,7 +293,31 @@ class Scene(World):
             or ""
         )
         op = str(self.row("select op_id from crm.ops where store_id = %s and user_id = %s and seq = %s", s, author, n))
-        self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, pool, f"{mark}客户", mark, paper,
+        attachment = self._insert(
+            "attachments",
+            **on,
+            id=new_id(),
+            form="conversation",
+            record_id=conversation,
+            kind="voice",
+            mime="audio/wav",
+            bytes=4,
+            received=4,
+            sha256="0" * 64,
+            author_id=author,
+        )
+        self._insert("attachment_chunks", store_id=s, attachment_id=attachment, at=0, data=mark.encode()[:4])
+        held = new_id()
+        self._insert(
+            "held_operations",
+            store_id=s,
+            op_id=held,
+            user_id=author,
+            customer_id=customer,
+            reason="handed_over",
+            operation={"verb": "log_conversation", "payload": {"words": f"{mark}held"}},
+        )
+        self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, attachment, held, pool, f"{mark}客户", mark, paper,
             f"13{n:02d}7{n:02d}45{n:02d}", f"沪A{n:02d}{n:02d}Q", code)  # fmt: skip
 
     def _age(self) -> None:

@@ -58,6 +58,8 @@ class Tally:
     def stays_inside(self, identity: str, answer: Answer, what: str, *, beyond: bool = False) -> None:
         """What was written lies in his own stores; operations are logged where they were sent."""
         elsewhere = {(t, s) for t, s in answer.written if s and s not in self.scene.stores_of(identity)}
+        if identity == "former":  # what a disabled member's phone still sends to his old store is kept for a manager
+            elsewhere -= {(t, str(self.scene.stores["east"])) for t in ("ops", "held_operations")}
         if elsewhere and not beyond:
             self.leaks.append(f"{what}: wrote {sorted(elsewhere)} outside his stores")
 
@@ -242,7 +244,7 @@ def test_verbs(scene):
             done, code = result["status"] == "applied", result.get("code")
             if code == "unexpected" or (identity == "anon") != (answer.state == "42501") or answer.state not in ("ok", "42501"):
                 tally.wrong.append(f"{what}: {answer.state} {answer.told[:80]} {result}")
-            if not done and {t for t, _ in answer.written} - {"ops"}:
+            if not done and {t for t, _ in answer.written} - {"ops"} - ({"held_operations"} if result["status"] == "held" else set()):
                 tally.changed.append(f"{what}: refused by {code}, wrote {sorted(answer.written)}")
             if way in ("move", "take") and done:
                 tally.leaks.append(f"{what}: applied")
