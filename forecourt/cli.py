@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from forecourt import configure, demo
+from forecourt import configure, demo, signed_in
 from forecourt.migrate import MigrationChanged, apply_migrations
+from forecourt.prove import prove
 from forecourt.settings import ROOT, home_folder, load_settings, read_settings
 from forecourt.stack import Stack, StackError, is_running, owner_pid, supabase_from_environment
 from forecourt.webroot import ensure_webroot
@@ -38,10 +39,13 @@ def main() -> None:
     ):
         commands.add_parser(name, help=text).set_defaults(run=run)
     configure.add_commands(commands.add_parser("config", help="a store's document: show, export, check, publish, restore, diff"))
+    proof = commands.add_parser("prove", help="ask every exit for every value a role may not see; green or red")
+    proof.add_argument("--store", help="name or id; needed when you belong to several")
+    proof.set_defaults(perform=prove)
     try:
         arguments = parser.parse_args()
-        if arguments.command == "config":
-            configure.run(arguments)
+        if "perform" in arguments:
+            signed_in.perform(arguments)
         else:
             arguments.run()
     except (StackError, MigrationChanged) as error:

@@ -1,32 +1,21 @@
-"""`forecourt config`: a store's document as a file, for people who keep it in version control or move it to another store.
-
-Signs in like any member ($FORECOURT_EMAIL and $FORECOURT_PASSWORD, else the demo's admin) and does nothing a browser could not.
-"""
+"""`forecourt config`: a store's document as a file, for people who keep it in version control or move it to another store."""
 
 import argparse
-import asyncio
 import json
-import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
-from forecourt.settings import home_folder
-from forecourt.stack import supabase_from_environment
+from forecourt.signed_in import Act
 from shared.domain import presets
 from shared.domain.config import StoreConfig
 from shared.domain.differences import differences
 from shared.domain.impact import Impact, prices_changed
-from shared.domain.problems import Offline, Refused, SignedOut
+from shared.domain.problems import Refused
 from shared.gateway import config as remote
-from shared.gateway import members
-from shared.gateway.client import Gateway, make_http
-
-Act = Callable[[Gateway, UUID, argparse.Namespace], Awaitable[int]]
+from shared.gateway.client import Gateway
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +29,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         if note:
             found.add_argument("--note", default="")
         found.add_argument("--store", help="name or id; needed when you belong to several")
-        found.set_defaults(run=lambda: None, perform=act)
+        found.set_defaults(perform=act)
 
     command("show", show, "the published version and what it holds")
     command("versions", versions, "who published what, newest first")
@@ -49,59 +38,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command("publish", publish, "publish FILE: a document, or preset:KEY", "file", note=True)
     command("restore", restore, "publish an earlier VERSION again", "version", note=True)
     command("diff", diff, "what differs between two of: a version number, a file, preset:KEY", "old", "new")
-    commands.add_parser("presets", help="documents to begin with").set_defaults(perform=None, run=list_presets)
-    commands.add_parser("schema", help="the JSON Schema of a document").set_defaults(perform=None, run=lambda: print(schema_text(), end=""))
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Perform one config command. Raises SystemExit with a sentence when it cannot."""
-    if arguments.perform is None:
-        arguments.run()
-        return
-    try:
-        raise SystemExit(asyncio.run(_signed_in(arguments)))
-    except ValidationError as error:
-        raise SystemExit("not a configuration:\n" + "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:20])) from None
-    except (OSError, json.JSONDecodeError, KeyError) as error:
-        raise SystemExit(f"cannot read it: {error}") from None
-
-
-async def _signed_in(arguments: argparse.Namespace) -> int:
-    url, key, email, password = _whom()
-    async with make_http() as http:
-        gateway = Gateway(url, key, http=http)
-        try:
-            await gateway.keeper.sign_in(email, password)
-            mine = [m for m in await members.whoami(gateway) if arguments.store in (None, m.store_name, str(m.store_id))]
-            if len(mine) != 1:
-                raise SystemExit("choose one with --store: " + ", ".join(m.store_name for m in mine) if mine else "no such store")
-            return await arguments.perform(gateway, mine[0].store_id, arguments)
-        except Refused as refused:
-            print(f"refused: {refused.code}{f' ({refused.field})' if refused.field else ''}", file=sys.stderr)
-            return 1
-        except SignedOut:
-            print("wrong e-mail or password", file=sys.stderr)
-            return 1
-        except Offline as offline:
-            print(f"no answer from {url}: {offline}", file=sys.stderr)
-            return 1
-        finally:
-            await gateway.keeper.sign_out()
-
-
-def _whom() -> tuple[str, str, str, str]:
-    """(url, publishable key, e-mail, password) from the environment, else the running demo's store admin."""
-    facts: dict[str, Any] = {}
-    demo_file = home_folder() / "demo.json"
-    if demo_file.exists():
-        facts = json.loads(demo_file.read_text())
-    elsewhere = supabase_from_environment()
-    url, key = elsewhere or (facts.get("supabase_url"), facts.get("publishable_key"))
-    admin = next((u for u in facts.get("users", ()) if u["role"] == "store_admin"), {}) if not elsewhere else {}
-    email, password = os.environ.get("FORECOURT_EMAIL", admin.get("email")), os.environ.get("FORECOURT_PASSWORD", admin.get("password"))
-    if not (url and key and email and password):
-        raise SystemExit("set SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, FORECOURT_EMAIL and FORECOURT_PASSWORD, or start `make demo`")
-    return url, key, email, password
+    commands.add_parser("presets", help="documents to begin with").set_defaults(run=list_presets)
+    commands.add_parser("schema", help="the JSON Schema of a document").set_defaults(run=lambda: print(schema_text(), end=""))
 
 
 async def _document(gateway: Gateway, store: UUID, name: str) -> StoreConfig:

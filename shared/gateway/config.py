@@ -9,6 +9,7 @@ from shared.domain.config import Access, StoreConfig
 from shared.domain.impact import Impact
 from shared.domain.instants import Instant
 from shared.domain.problems import Refused
+from shared.domain.proof import Proof
 from shared.gateway.client import Gateway, parsed
 
 
@@ -103,6 +104,11 @@ async def effective_access(gateway: Gateway, store_id: UUID, user_id: UUID, cust
     """Why a member can or cannot. Raises Refused: forbidden, not_found."""
     asked = {"store_id": str(store_id), "user_id": str(user_id), "customer_id": str(customer_id) if customer_id else None}
     return parsed(TypeAdapter(EffectiveAccess), await gateway.call("effective_access", asked))
+
+
+async def prove(gateway: Gateway, store_id: UUID, *, roles: list[str] | None = None) -> Proof:
+    """Ask every exit for what these roles (None: all) may not see. Raises Refused: forbidden."""
+    return parsed(TypeAdapter(Proof), await gateway.call("prove_access", {"store_id": str(store_id), "roles": roles}))
 
 
 async def versions(gateway: Gateway, store_id: UUID) -> list[ConfigVersion]:

@@ -491,7 +491,7 @@ create function crm.publish_config(p_store uuid, p_document jsonb, p_base_versio
   language plpgsql volatile security definer set search_path = '' as $$
 declare c crm.caller := crm.demand(p_store, 'publish_config'); now_version int; refusals jsonb;
 begin
-  select s.config_version into now_version from crm.stores s where s.id = p_store for update;     -- two admins publish one after the other
+  select s.config_version into now_version from crm.stores s where s.id = p_store for no key update;   -- two admins publish one after the other; talks are logged meanwhile
   if now_version is distinct from p_base_version then
     raise sqlstate 'PT409' using message = 'version_conflict', detail = now_version::text;
   end if;
@@ -510,13 +510,14 @@ begin
       raise sqlstate 'PT422' using message = 'invalid_config';
   end;
   perform crm.demand_an_admin(p_store);
+  perform crm.demand_proof(p_store);
   insert into crm.config_versions (store_id, version, document, author_id, note)
   values (p_store, now_version + 1, p_document, c.user_id, coalesce(p_note, ''));
   update crm.stores set config_version = now_version + 1 where id = p_store;
   delete from crm.config_drafts d where d.store_id = p_store and d.author_id = c.user_id;
   return jsonb_build_object('version', now_version + 1);
 end $$;
-comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, last_admin, invalid_config.';
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, last_admin, leaks, invalid_config.';
 
 create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
   language plpgsql volatile set search_path = '' as $$

@@ -101,16 +101,19 @@ begin
 end $$;
 comment on function crm.search_customers is 'Customers by phone tail, plate, name, pinyin or initials, under the caller''s row and field rights (S-39).';
 
--- The duplicate check while typing: mine by id, a colleague's only as "someone, n days ago" (no name, no id).
+-- The duplicate check while typing: mine by id, a colleague's only as "someone, n days ago" (no name, no id). Only by what the caller
+-- may write: whoever sees a number masked could otherwise guess it.
 create function crm.find_duplicates(p_store uuid, p_phone text, p_plate text) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
-declare c crm.caller := crm.demand(p_store, 'save_customer'); mine jsonb;
+declare c crm.caller := crm.demand(p_store, 'save_customer'); mine jsonb; v_phone text; v_plate text;
 begin
+  if exists (select from crm.my_access('customer') a where a.store_id = p_store and 'phone' = any (a.writable)) then v_phone := p_phone; end if;
+  if exists (select from crm.my_access('vehicle') a where a.store_id = p_store and 'plate' = any (a.writable)) then v_plate := upper(p_plate); end if;
   select coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'name', v.name, 'last_contact_at', v.last_contact_at)), '[]') into mine
   from api.customers v where v.store_id = p_store and v.id in (
-    select k.id from crm.customers k where k.store_id = p_store and k.phone_tail = right(crm.digits(p_phone), 4) and k.phone = p_phone
-    union select x.customer_id from crm.vehicles x where x.store_id = p_store and x.plate = upper(p_plate));
-  return jsonb_build_object('mine', mine, 'elsewhere', case when mine = '[]' then crm.known_elsewhere(p_store, p_phone, upper(p_plate)) end);
+    select k.id from crm.customers k where k.store_id = p_store and k.phone_tail = right(crm.digits(v_phone), 4) and k.phone = v_phone
+    union select x.customer_id from crm.vehicles x where x.store_id = p_store and x.plate = v_plate);
+  return jsonb_build_object('mine', mine, 'elsewhere', case when mine = '[]' then crm.known_elsewhere(p_store, v_phone, v_plate) end);
 end $$;
 
 -- Belongs to the table owner, since a colleague's row is invisible to the caller; answers only a number of days.

@@ -140,6 +140,7 @@ begin
   begin
     perform crm.apply_config(p_store, d);
     perform crm.demand_an_admin(p_store);
+    perform crm.demand_proof(p_store);
     after := crm.run_rules(p_store, today);
     raise sqlstate 'GIVEN';
   exception

@@ -139,3 +139,7 @@ create function api.decide_held(store_id uuid, op_id uuid, decision text) return
 grant execute on function crm.handed_over(jsonb), crm.keep_talk(jsonb, uuid), crm.hold(jsonb, text) to api_owner;
 grant execute on function crm.decide_held(uuid, uuid, text), api.decide_held(uuid, uuid, text) to authenticated;
 revoke create on schema crm, api from api_owner;
+
+insert into crm.exits (name, function, why_not) values
+  ('put_attachment', 'put_attachment', 'answers how many bytes arrived'), ('get_attachment', 'get_attachment', 'a piece of a file; no fields'),
+  ('decide_held', 'decide_held', 'answers as sync_push does');

@@ -201,3 +201,8 @@ grant execute on function crm.people(uuid), crm.set_member(uuid, uuid, text, tex
   crm.sign_out_member(uuid, uuid), crm.revoke_invitation(uuid, uuid), api.people(uuid), api.set_member(uuid, uuid, text, text, text), api.disable_member(uuid, uuid, uuid, text),
   api.enable_member(uuid, uuid, text), api.sign_out_member(uuid, uuid), api.revoke_invitation(uuid, uuid) to authenticated;
 revoke create on schema crm, api from api_owner;
+
+insert into crm.exits (name, function, call) values ('people', 'people', 'people({store})');
+insert into crm.exits (name, function, why_not) values
+  ('set_member', 'set_member', 'answers ids'), ('disable_member', 'disable_member', 'answers counts'), ('enable_member', 'enable_member', 'answers ids'),
+  ('sign_out_member', 'sign_out_member', 'answers ids'), ('revoke_invitation', 'revoke_invitation', 'answers ids');

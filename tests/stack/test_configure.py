@@ -30,11 +30,13 @@ def admin(stack):
     return {**os.environ, "SUPABASE_URL": stack.supabase_url, "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key, "FORECOURT_EMAIL": email, "FORECOURT_PASSWORD": PASSWORD, "FORECOURT_HOME": str(stack.home)}  # fmt: skip
 
 
-def config(environment: dict, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "forecourt.cli", "config", *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+def forecourt(environment: dict, *words: str) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, "-m", "forecourt.cli", *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
+
+
+def config(environment: dict, *words: str) -> tuple[int, str]:
+    return forecourt(environment, "config", *words)
 
 
 def test_a_document_goes_out_is_edited_and_comes_back(admin, tmp_path):
@@ -72,6 +74,18 @@ def test_what_cannot_be_is_said_in_a_line(admin, tmp_path):
     assert config(admin, "publish", str(file)) == (1, "refused: last_admin\n")
     assert config(admin, "restore", "77")[1] == "refused: not_found\n"
     assert "invalid_credentials" in config({**admin, "FORECOURT_PASSWORD": "nothing-like-it"}, "show")[1]
+
+
+def test_the_proof_is_a_table_and_its_colour_the_exit_code(admin, stack):
+    code, said = forecourt(admin, "prove")
+    assert code == 0 and said.strip().endswith("0 leaks: green"), said
+    with psycopg.connect(stack.db_url) as connection:
+        connection.execute("create view api.leaky as select c.store_id, c.id as customer_id, c.phone from crm.customers c")
+        connection.commit()
+        code, said = forecourt(admin, "prove")
+        connection.execute("drop view api.leaky")
+        connection.commit()
+    assert code == 1 and "RED leaky: as market, customer.phone shown" in said and said.strip().endswith("red"), said
 
 
 def test_the_schema_in_docs_is_the_models():

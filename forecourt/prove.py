@@ -1,0 +1,47 @@
+"""`forecourt prove`: the proof of a store's rights as a table, green or red (first 4)."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from uuid import UUID
+
+from shared.domain.proof import Cell
+from shared.gateway import config as remote
+from shared.gateway.client import Gateway
+
+GREEN, RED, PLAIN = "\033[32m", "\033[31m", "\033[0m"
+
+
+async def prove(gateway: Gateway, store: UUID, arguments: argparse.Namespace) -> int:
+    """Role by role, as the server likes it; 0 when all is green, 1 when something leaks."""
+    roles = [r.key for r in (await remote.get(gateway, store)).document.roles]
+    cells: list[Cell] = []
+    for number, role in enumerate(roles, 1):
+        print(f"\r· asking as {role} ({number}/{len(roles)})\033[K", end="", file=sys.stderr, flush=True)
+        cells += (await remote.prove(gateway, store, roles=[role])).cells
+    print("\r\033[K", end="", file=sys.stderr)
+    for line in table(cells, colors=sys.stdout.isatty()):
+        print(line)
+    return int(any(c.leaks for c in cells))
+
+
+def table(cells: list[Cell], *, colors: bool = False) -> Iterable[str]:
+    """One line an exit, one column a role: how many questions, or how many leaks; then every leak by name."""
+    roles, exits = list(dict.fromkeys(c.role for c in cells)), list(dict.fromkeys(c.exit for c in cells))
+    at = {(c.exit, c.role): c for c in cells}
+    wide = max(len(e) for e in exits)
+    yield " " * wide + "  " + "  ".join(f"{role:>12}" for role in roles)
+    for exit in exits:
+        marks = [_mark(at.get((exit, role)), colors) for role in roles]
+        yield f"{exit:<{wide}}  " + "  ".join(marks)
+    leaks = [(c, leak) for c in cells for leak in c.leaks]
+    for cell, leak in leaks:
+        yield f"RED {cell.exit}: as {cell.role}, {f'{leak.form}.{leak.key} ' if leak.key else ''}{leak.how.replace('_', ' ')}{f' ({leak.code})' if leak.code else ''}"
+    yield f"{sum(c.asked for c in cells)} questions, {len(exits)} exits, {len(roles)} roles, {len(leaks)} leaks: {'red' if leaks else 'green'}"
+
+
+def _mark(cell: Cell | None, colors: bool) -> str:
+    if cell is None:
+        return f"{'–':>12}"
+    text, color = (f"{len(cell.leaks)} LEAK", RED) if cell.leaks else (f"{cell.asked} ok", GREEN)
+    return f"{color}{text:>12}{PLAIN}" if colors else f"{text:>12}"
