@@ -16,10 +16,13 @@ async def prove(gateway: Gateway, store: UUID, arguments: argparse.Namespace) ->
     """Role by role, as the server likes it; 0 when all is green, 1 when something leaks."""
     roles = [r.key for r in (await remote.get(gateway, store)).document.roles]
     cells: list[Cell] = []
+    watched = sys.stderr.isatty()
     for number, role in enumerate(roles, 1):
-        print(f"\r· asking as {role} ({number}/{len(roles)})\033[K", end="", file=sys.stderr, flush=True)
+        if watched:
+            print(f"\r· asking as {role} ({number}/{len(roles)})\033[K", end="", file=sys.stderr, flush=True)
         cells += (await remote.prove(gateway, store, roles=[role])).cells
-    print("\r\033[K", end="", file=sys.stderr)
+    if watched:
+        print("\r\033[K", end="", file=sys.stderr)
     for line in table(cells, colors=sys.stdout.isatty()):
         print(line)
     return int(any(c.leaks for c in cells))
