@@ -177,15 +177,22 @@ class Level(_Part):
 
 
 class Outcome(_Part):
-    """What can come of a conversation; retry in hours."""
+    """What can come of a conversation, and what follows from it (F-03). Retry in hours; after the last try the manager hears of it, or
+    a message text is offered. effect is what the customer becomes by it; level, stage and next_days are only proposed."""
 
     key: Key
     label: Label
     methods: tuple[str, ...]
+    roles: tuple[Key, ...] = ()  # whose outcome it is; () = everybody's
     reached: bool
     needs_words: bool = False
     retry_hours: int | None = Field(default=None, ge=1, le=720)
     retry_max: int | None = Field(default=None, ge=1, le=20)
+    after_last: Literal["manager", "message"] | None = None
+    effect: Literal["complaint", "do_not_call", "lost", "won"] | None = None
+    level: Key | None = None
+    stage: Key | None = None  # of whichever pipeline the customer's open deal is in
+    next_days: int | None = Field(default=None, ge=0, le=365)
 
 
 class Reason(_Part):
@@ -196,8 +203,61 @@ class Reason(_Part):
 
 
 class Phrase(_Part):
+    """Words of one tap. With promise_days it promises something within so many days (reserve 15)."""
+
     outcome: str | None = None
     text: Label
+    promise_days: int | None = Field(default=None, ge=0, le=365)
+
+
+class Script(_Part):
+    """What to say, beside the call (F-41). Every condition that is given must fit; text may hold {places} as a template does."""
+
+    key: Key
+    label: Label
+    text: Label
+    why: tuple[str, ...] = ()  # of the task: cadence, policy_window …
+    levels: tuple[Key, ...] = ()
+    outcomes: tuple[Key, ...] = ()  # once chosen
+    within_days: int | None = Field(default=None, ge=0, le=365)  # before the policy ends
+
+
+class Template(_Part):
+    """A text to copy for WeChat or SMS (F-36). A line with a place that is unknown or hidden from the role is left out."""
+
+    key: Key
+    label: Label
+    kind: Literal["quote", "message"]
+    text: Label
+
+
+class DayPart(_Part):
+    """A part of the day in which people are called: store-local "HH:MM". Its key is also the option of a customer's best time."""
+
+    key: Key
+    start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    end: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+
+
+class QueueOrder(_Part):
+    """Points that put a task where it stands (F-38), added up; the highest sum comes first. As crm.queue_points."""
+
+    sent_back: int = Field(default=1000, ge=0, le=100_000)
+    complaint: int = Field(default=800, ge=0, le=100_000)
+    promise: int = Field(default=400, ge=0, le=100_000)
+    expiry: int = Field(default=200, ge=0, le=100_000)  # on the last day of a policy, falling evenly to 0 …
+    expiry_days: int = Field(default=90, ge=1, le=365)  # … so many days before
+    value: int = Field(default=20, ge=0, le=1000)  # for each 万元 of premium
+    value_most: int = Field(default=100, ge=0, le=100_000)
+    overdue: int = Field(default=10, ge=0, le=1000)  # for each day
+    overdue_most: int = Field(default=100, ge=0, le=100_000)
+
+
+class Burst(_Part):
+    """So many outcomes of calls within so many seconds, and not one dial press: the manager is told (First 1)."""
+
+    times: int = Field(default=10, ge=2, le=1000)
+    seconds: int = Field(default=300, ge=10, le=86_400)
 
 
 class Rule(_Part):
@@ -211,6 +271,12 @@ class Rule(_Part):
 class StoreSettings(_Part):
     time_zone: str = "Asia/Shanghai"
     languages: tuple[str, ...] = ("zh_CN", "zh_TW", "en")
+
+
+DAY_PARTS = tuple(
+    DayPart(key=key, start=start, end=end)
+    for key, start, end in (("morning", "09:00", "12:00"), ("noon", "12:00", "14:00"), ("afternoon", "14:00", "18:00"), ("evening", "18:00", "20:00"))
+)
 
 
 class FieldRights(_Part):
@@ -236,6 +302,11 @@ class StoreConfig(_Part):
     outcomes: tuple[Outcome, ...]
     reasons: tuple[Reason, ...] = ()
     phrases: tuple[Phrase, ...] = ()
+    scripts: tuple[Script, ...] = ()
+    templates: tuple[Template, ...] = ()
+    queue: QueueOrder = QueueOrder()
+    day_parts: tuple[DayPart, ...] = DAY_PARTS
+    burst: Burst = Burst()
     rules: tuple[Rule, ...] = ()
     access: dict[str, FieldRights] = {}
 
@@ -252,8 +323,14 @@ class StoreConfig(_Part):
     def outcome(self, key: str | None) -> Outcome | None:
         return next((x for x in self.outcomes if x.key == key), None)
 
-    def reasons_for(self, use: str) -> tuple[Reason, ...]:
-        return tuple(r for r in self.reasons if use in r.uses)
+    def reasons_for(self, use: str, parent: str | None = None) -> tuple[Reason, ...]:
+        """The reasons for a use on one level: the first, or those under a parent (F-37)."""
+        return tuple(r for r in self.reasons if use in r.uses and r.parent == parent)
+
+    def setting(self, key: str, default: int) -> int:
+        """A whole number among the settings."""
+        found = self.settings.get(key, default)
+        return found if isinstance(found, int) and not isinstance(found, bool) else default
 
     def rights(self, form: str) -> FieldRights:
         return self.access.get(form, FieldRights())

@@ -42,6 +42,8 @@ class Customer(CustomRecord):
     need: str | None = None
     preferred_time: str | None = None
     do_not_call: bool | None = None
+    complaint_at: Instant | None = None
+    facts: dict[str, Any] = {}  # field → {"on": day, "by": name}: who was told, and when
 
 
 class Companion(CustomRecord):
@@ -99,6 +101,21 @@ class Conversation(CustomRecord):
     level_after: str | None = None
     next_contact_on: date | None = None
     occurred_at: Instant
+    dialled_at: Instant | None = None
+    away_seconds: int | None = None
+    reason: str | None = None
+    companions: tuple[UUID, ...] = ()
+    burst: bool = False
+
+
+class Promise(Record):
+    """What a customer was promised, by a day."""
+
+    customer_id: UUID
+    conversation_id: UUID | None = None
+    words: str
+    due_on: date
+    status: str = "open"
 
 
 class Task(Record):
@@ -153,6 +170,7 @@ RECORDS: dict[str, type[Record]] = {
     "conversations": Conversation,
     "approvals": Approval,
     "attachments": Attachment,
+    "promises": Promise,
 }
 FORM_TABLES = {
     "customer": "customers",

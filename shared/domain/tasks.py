@@ -1,26 +1,55 @@
-"""The queue: its order, and why a task stands where it stands (S-03, S-09, F-16)."""
+"""The queue: its order, and why a task stands where it stands (S-03, S-09, F-16, F-38)."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, time
 
+from shared.domain.config import QueueOrder, StoreConfig
 from shared.domain.records import Task
 
 Why = tuple[str, dict[str, object]]
 
 
-def due(tasks: Iterable[Task], today: date, now: datetime) -> list[Task]:
-    """Open tasks that are due, in the order of crm.today: sent back first, then by day, then by hour."""
-    return sorted(
-        (t for t in tasks if t.status == "open" and t.due_on <= today and (t.due_at is None or t.due_at <= now or t.due_on < today)),
-        key=lambda t: (t.rank, t.due_on, t.due_at is not None, t.due_at or now, str(t.id)),
-    )
+@dataclass(frozen=True)
+class Standing:
+    """What the order looks at beside the task: the premium in 分 (None when hidden or unknown), an open complaint, the next promise."""
+
+    value_fen: int | None = None
+    complaint: bool = False
+    promised_on: date | None = None
 
 
-def reasons(task: Task, today: date) -> list[Why]:
+NOTHING = Standing()
+
+
+def points(order: QueueOrder, task: Task, standing: Standing, today: date) -> int:
+    """The store's points for a task, as crm.queue_points adds them up."""
+    found = order.sent_back if task.rank == 0 else 0
+    found += order.complaint if standing.complaint else 0
+    found += order.promise if standing.promised_on is not None and standing.promised_on <= today else 0
+    if task.expires_on is not None:
+        found += order.expiry * max(order.expiry_days - max((task.expires_on - today).days, 0), 0) // order.expiry_days
+    if standing.value_fen is not None:
+        found += min(order.value * standing.value_fen // 1_000_000, order.value_most)
+    return found + min(order.overdue * max((today - task.due_on).days, 0), order.overdue_most)
+
+
+def due(rows: Iterable[tuple[Task, Standing]], today: date, now: datetime, order: QueueOrder) -> list[Task]:
+    """Open tasks that are due, in the order of crm.today: by points, then by day, then by hour."""
+    ready = [(t, s) for t, s in rows if t.status == "open" and t.due_on <= today and (t.due_at is None or t.due_at <= now or t.due_on < today)]
+    ready.sort(key=lambda r: (-points(order, r[0], r[1], today), r[0].due_on, r[0].due_at is not None, r[0].due_at or now, str(r[0].id)))
+    return [t for t, _ in ready]
+
+
+def reasons(task: Task, today: date, standing: Standing = NOTHING) -> list[Why]:
     """Why this task is here, most pressing first, as message codes with their numbers."""
     found: list[Why] = []
     if task.rank == 0:
         found.append(("sent_back", {"remark": task.remark or ""}))
+    if standing.complaint:
+        found.append(("complaint", {}))
+    if standing.promised_on is not None and standing.promised_on <= today:
+        found.append(("promise", {"days": (today - standing.promised_on).days}))
     if task.expires_on is not None:
         found.append(("policy_ends", {"days": (task.expires_on - today).days}))
     if task.due_on < today:
@@ -30,3 +59,11 @@ def reasons(task: Task, today: date) -> list[Why]:
     elif task.why != "policy_window" or not found:
         found.append((task.why, {}))
     return found
+
+
+def is_missed(task: Task, today: date, clock: time, config: StoreConfig | None) -> bool:
+    """Sent back by the manager and not done by the store's cut-off hour of its day (default f): first tomorrow, and counted as missed."""
+    if task.rank != 0 or task.status != "open":
+        return False
+    cut_off = str(config.settings.get("cut_off", "20:00")) if config else "20:00"
+    return task.due_on < today or (task.due_on == today and clock > time.fromisoformat(cut_off))

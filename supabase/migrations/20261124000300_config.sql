@@ -238,9 +238,12 @@ create table crm.outcomes (
   needs_words bool not null,
   retry_hours int check (retry_hours between 1 and 720),
   retry_max int check (retry_max between 1 and 20),
+  after_last text check (after_last in ('manager', 'message')),
+  effect text check (effect in ('complaint', 'do_not_call', 'lost', 'won')),
+  roles text[] not null default '{}',
   position int not null default 0, retired bool not null default false,
   primary key (store_id, key));
-comment on table crm.outcomes is 'What can come of a conversation. reached = counts as a contact (default e); retry_hours until the next try of a task, retry_max tries.';
+comment on table crm.outcomes is 'What can come of a conversation. reached = counts as a contact (default e); retry_hours until the next try of a task, retry_max tries, then after_last; effect: what the customer becomes by it; roles: whose outcome it is, {} = everybody''s.';
 
 create table crm.reasons (
   store_id uuid not null references crm.stores on delete cascade,
@@ -325,7 +328,7 @@ create function crm.apply_config(p_store uuid, p_document jsonb) returns void
 declare d jsonb := p_document; f record; before crm.forms[];
 begin
   select array_agg(x) into before from crm.forms x where x.store_id = p_store;
-  update crm.stores set settings = coalesce(d -> 'settings', '{}'),
+  update crm.stores set settings = coalesce(d -> 'settings', '{}') || jsonb_strip_nulls(jsonb_build_object('queue', d -> 'queue', 'day_parts', d -> 'day_parts', 'burst', d -> 'burst')),
     time_zone = coalesce(d #>> '{store,time_zone}', time_zone) where id = p_store;
 
   insert into crm.pools (store_id, key, label, position)
@@ -406,13 +409,14 @@ begin
   update crm.levels set retired = true where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'levels') x where x ->> 'key' = key);
 
-  insert into crm.outcomes (store_id, key, label, methods, reached, needs_words, retry_hours, retry_max, position)
+  insert into crm.outcomes (store_id, key, label, methods, reached, needs_words, retry_hours, retry_max, after_last, effect, roles, position)
   select p_store, x ->> 'key', x -> 'label', array(select jsonb_array_elements_text(x -> 'methods')), (x ->> 'reached')::bool,
     (x ->> 'reached')::bool or coalesce((x ->> 'needs_words')::bool, false),         -- S-04: reached always needs words
-    (x ->> 'retry_hours')::int, (x ->> 'retry_max')::int, n
+    (x ->> 'retry_hours')::int, (x ->> 'retry_max')::int, x ->> 'after_last', x ->> 'effect', array(select jsonb_array_elements_text(coalesce(x -> 'roles', '[]'))), n
   from jsonb_array_elements(d -> 'outcomes') with ordinality as t (x, n)
   on conflict (store_id, key) do update set label = excluded.label, methods = excluded.methods, reached = excluded.reached,
-    needs_words = excluded.needs_words, retry_hours = excluded.retry_hours, retry_max = excluded.retry_max, position = excluded.position, retired = false;
+    needs_words = excluded.needs_words, retry_hours = excluded.retry_hours, retry_max = excluded.retry_max, after_last = excluded.after_last, effect = excluded.effect, roles = excluded.roles,
+    position = excluded.position, retired = false;
   update crm.outcomes set retired = true where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'outcomes') x where x ->> 'key' = key);
 

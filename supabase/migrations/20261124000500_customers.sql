@@ -17,6 +17,8 @@ create table crm.customers (
   need text check (length(need) <= 2000),
   preferred_time text,
   do_not_call bool not null default false,
+  complaint_at timestamptz,
+  facts jsonb not null default '{}' check (jsonb_typeof(facts) = 'object'),
   phone_masked text generated always as (crm.mask_text(phone, 'phone')) stored,
   wechat_masked text generated always as (crm.mask_text(wechat, 'all')) stored,
   phone_tail text collate "C" generated always as (right(phone, 4)) stored,
@@ -37,7 +39,7 @@ create table crm.customers (
   foreign key (store_id, pool) references crm.pools (store_id, key) on delete restrict,
   constraint owner_or_pool check ((owner_id is null) <> (pool is null))    -- S-22
 ) with (fillfactor = 85);
-comment on table crm.customers is 'A person or company, with an owner or in a named pool; renewal_owner_id is who renews its policies.';
+comment on table crm.customers is 'A person or company, with an owner or in a named pool; renewal_owner_id is who renews its policies. complaint_at: since when a complaint is open. facts: per field, on which day who was told (First 8).';
 -- One's own book is searched in these three without touching the rows: 400 customers lie on 400 pages, their entries on five.
 create index on crm.customers (store_id, owner_id, next_contact_on) include (renewal_owner_id, pool, id, name, initials, pinyin, created_at, removed_at);
 create index on crm.customers (store_id, renewal_owner_id) include (owner_id, pool, id, name, initials, pinyin, created_at, removed_at) where renewal_owner_id is not null;
@@ -103,6 +105,25 @@ begin
   return new;
 end $$;
 
+-- Who was told what, and when (First 8): of what people say in operations, not of what a list brings.
+create function crm.tg_customers__facts() returns trigger
+  language plpgsql volatile set search_path = '' as $$
+declare o jsonb; n jsonb; told jsonb;
+begin
+  if coalesce(current_setting('crm.op_id', true), '') = '' then return new; end if;
+  if tg_op = 'UPDATE' and (new.name, new.phone, new.wechat, new.gender, new.source, new.need, new.preferred_time, new.do_not_call, new.custom)
+    is not distinct from (old.name, old.phone, old.wechat, old.gender, old.source, old.need, old.preferred_time, old.do_not_call, old.custom) then return new; end if;
+  n := to_jsonb(new) || new.custom; o := case when tg_op = 'UPDATE' then to_jsonb(old) || old.custom else '{}' end;
+  select jsonb_object_agg(k.key, jsonb_build_object('on', (now() at time zone s.time_zone)::date, 'by', m.name)) into told
+  from (select b.key from crm.base_fields b where b.form = 'customer' and b.key not in ('level', 'next_contact_on')
+        union select jsonb_object_keys(coalesce(o -> 'custom', '{}') || new.custom)) k
+  join crm.stores s on s.id = new.store_id
+  join crm.members m on m.store_id = new.store_id and m.user_id = (select auth.uid())
+  where n -> k.key is distinct from o -> k.key and (tg_op = 'UPDATE' or jsonb_typeof(n -> k.key) <> 'null');
+  new.facts := new.facts || coalesce(told, '{}');
+  return new;
+end $$;
+
 create function crm.tg_customers__losses() returns trigger
   language plpgsql volatile set search_path = '' as $$
 begin
@@ -119,11 +140,12 @@ create trigger tg_customers__a_stamp before insert or update on crm.customers fo
 create trigger tg_customers__b_custom before insert or update on crm.customers for each row execute function crm.tg_record__custom('customer');
 create trigger tg_customers__c_index before insert or update on crm.customers for each row execute function crm.tg_customers__index();
 create trigger tg_customers__d_plan before insert on crm.customers for each row execute function crm.tg_customers__plan();
+create trigger tg_customers__e_facts before insert or update on crm.customers for each row execute function crm.tg_customers__facts();
 create trigger tg_customers__losses after update of owner_id, renewal_owner_id on crm.customers for each row execute function crm.tg_customers__losses();
 create trigger tg_customers__born after insert on crm.customers referencing new table as after_rows for each statement execute function crm.tg_record__born('customer');
 create trigger tg_customers__unique after insert or update of custom, removed_at on crm.customers for each row execute function crm.tg_record__unique('customer');
 create trigger tg_customers__history after update on crm.customers for each row
-  execute function crm.tg_record__history('customer', 'owner_id', 'renewal_owner_id', 'pool', 'level_at', 'last_contact_at', 'removed_at');
+  execute function crm.tg_record__history('customer', 'owner_id', 'renewal_owner_id', 'pool', 'level_at', 'last_contact_at', 'complaint_at', 'removed_at');
 create trigger tg_companions__a_stamp before insert or update on crm.companions for each row execute function crm.tg_record__stamp();
 create trigger tg_companions__b_custom before insert or update on crm.companions for each row execute function crm.tg_record__custom('companion');
 create trigger tg_companions__born after insert on crm.companions referencing new table as after_rows for each statement execute function crm.tg_record__born('companion');
@@ -169,14 +191,14 @@ create policy select_member on crm.events for select to api_owner using (
 
 grant select on crm.customers, crm.companions to api_owner;
 grant insert (store_id, id, owner_id, renewal_owner_id, pool, name, phone, wechat, gender, source, level, next_contact_on, need, preferred_time, do_not_call, custom, created_by),
-  update (name, phone, wechat, gender, source, level, level_at, next_contact_on, last_contact_at, need, preferred_time, do_not_call, custom, removed_at)
+  update (name, phone, wechat, gender, source, level, level_at, next_contact_on, last_contact_at, need, preferred_time, do_not_call, complaint_at, custom, removed_at)
   on crm.customers to api_owner;                      -- owner and pool are not among the updates: handing over is its own verb
 grant insert (store_id, id, customer_id, name, relation, influence, phone, custom), update (name, relation, influence, phone, custom, removed_at)
   on crm.companions to api_owner;
 
 -- Masked views: the strip takes away what is left after taking away what may be read. No security_barrier (fields.md).
 create view api.customers as
-select c.store_id, c.id, c.owner_id, c.renewal_owner_id, c.pool, c.last_contact_at, c.level_at, c.created_at, c.updated_at, c.version, c.change_no,
+select c.store_id, c.id, c.owner_id, c.renewal_owner_id, c.pool, c.last_contact_at, c.level_at, c.complaint_at, c.created_at, c.updated_at, c.version, c.change_no,
   case when 'name' = any (a.readable) then c.name end as name,
   case when 'phone' = any (a.readable) then c.phone when 'phone' = any (a.masked) then c.phone_masked end as phone,
   case when 'wechat' = any (a.readable) then c.wechat when 'wechat' = any (a.masked) then c.wechat_masked end as wechat,
@@ -187,6 +209,7 @@ select c.store_id, c.id, c.owner_id, c.renewal_owner_id, c.pool, c.last_contact_
   case when 'need' = any (a.readable) then c.need end as need,
   case when 'preferred_time' = any (a.readable) then c.preferred_time end as preferred_time,
   case when 'do_not_call' = any (a.readable) then c.do_not_call end as do_not_call,
+  case when c.facts = '{}' then c.facts else c.facts - array(select jsonb_object_keys(c.facts - coalesce(a.readable, '{}'))) end as facts,
   (c.custom - array(select jsonb_object_keys(c.custom - coalesce(a.readable, '{}'))))
     || (c.custom_masked - array(select jsonb_object_keys(c.custom_masked - coalesce(a.masked, '{}')))) as custom
 from crm.customers c join crm.my_access('customer') a on a.store_id = c.store_id
@@ -219,4 +242,4 @@ alter view api.customers owner to api_owner;
 alter view api.companions owner to api_owner;
 alter view api.timeline owner to api_owner;
 grant select on api.customers, api.companions, api.timeline to authenticated;
-grant execute on function crm.tg_customers__index(), crm.tg_customers__plan(), crm.tg_customers__losses() to api_owner;
+grant execute on function crm.tg_customers__index(), crm.tg_customers__plan(), crm.tg_customers__facts(), crm.tg_customers__losses() to api_owner;

@@ -237,7 +237,9 @@ declare
   v_id uuid := crm.as_uuid(p ->> 'id'); v_customer uuid := crm.as_uuid(p ->> 'customer_id'); v_task uuid := crm.as_uuid(p ->> 'task_id');
   a crm.caller_access; ac crm.caller_access; f crm.forms; o crm.outcomes; k crm.customers; t crm.tasks; l crm.levels;
   v_words text := nullif(trim(p ->> 'words'), ''); v_level text; v_next date; v_at timestamptz := coalesce(crm.as_instant(p ->> 'occurred_at'), now());
-  answers jsonb := coalesce(p -> 'set', '{}'); errors jsonb := '[]'; v_due timestamptz; next_task uuid; new_tries int; n int; form_then jsonb;
+  answers jsonb := coalesce(p -> 'set', '{}'); errors jsonb := '[]'; v_due timestamptz; next_task uuid; new_tries int; n int; form_then jsonb; saved jsonb; settings jsonb;
+  v_companions uuid[] := array(select crm.as_uuid(x) from jsonb_array_elements_text(case jsonb_typeof(p -> 'companions') when 'array' then p -> 'companions' else '[]' end) x);
+  v_promises jsonb := case jsonb_typeof(p -> 'promises') when 'array' then p -> 'promises' else '[]' end;
 begin
   if v_id is null then perform crm.refuse('invalid', 'id'); end if;
   select * into a from crm.my_access('conversation') x where x.store_id = v_store;
@@ -248,7 +250,7 @@ begin
   form_then := crm.form_then(v_store, p_op, 'conversation', c.role);
   select * into o from crm.outcomes x where x.store_id = v_store and x.key = p ->> 'outcome' and (not x.retired or form_then is not null);
   if p ->> 'outcome' is null then errors := errors || '{"field": "outcome", "code": "required"}'::jsonb;
-  elsif o.key is null then errors := errors || '{"field": "outcome", "code": "option"}'::jsonb;
+  elsif o.key is null or (o.roles <> '{}' and c.role <> all (o.roles)) then errors := errors || '{"field": "outcome", "code": "option"}'::jsonb;
   elsif coalesce(p ->> 'method', 'call') <> all (o.methods) then errors := errors || '{"field": "method", "code": "option"}'::jsonb;
   elsif o.needs_words and v_words is null then errors := errors || '{"field": "words", "code": "required"}'::jsonb; end if;
   if 'level' = any (ac.writable) then
@@ -263,6 +265,14 @@ begin
     elsif v_next < (v_at at time zone c.time_zone)::date or v_next > c.today + 730 then errors := errors || '{"field": "next_contact_on", "code": "range"}'::jsonb; end if;
   elsif not p ? 'next_contact_on' and o.reached then v_next := c.today + l.cadence_days;   -- not said: the level's cadence
   end if;
+  if o.effect = 'lost' and not exists (select from crm.reasons r where r.store_id = v_store and r.key = p ->> 'reason' and 'lost' = any (r.uses) and (not r.retired or form_then is not null)) then
+    errors := errors || jsonb_build_object('field', 'reason', 'code', case when p ->> 'reason' is null then 'required' else 'option' end);   -- F-37
+  end if;
+  if exists (select from unnest(v_companions) x where not exists (select from crm.companions y where y.store_id = v_store and y.id = x and y.customer_id = v_customer)) then
+    errors := errors || '{"field": "companions", "code": "option"}'::jsonb;
+  end if;
+  errors := errors || crm.promise_problems(v_promises, (v_at at time zone c.time_zone)::date, o.reached);
+  select least(v_next, min(crm.as_date(x -> 'due_on'))) into v_next from jsonb_array_elements(v_promises) x where errors = '[]';   -- what was promised is not forgotten
   if v_at > now() + interval '10 minutes' then v_at := now(); end if;              -- a phone whose clock runs ahead
   answers := case when v_words is null then answers else answers || jsonb_build_object('words', v_words) end;
   errors := errors || crm.forgiven(v_store, crm.problems(v_store, f.fields, answers, jsonb_build_object('method', coalesce(p ->> 'method', 'call'), 'outcome', o.key, 'level', v_level),
@@ -277,9 +287,10 @@ begin
   end if;
 
   insert into crm.conversations (store_id, id, customer_id, author_id, task_id, deal_id, method, outcome, reached, words, level_before, level_after,
-    next_contact_on, occurred_at, dialled_at, away_seconds, custom)
+    next_contact_on, occurred_at, dialled_at, away_seconds, reason, companions, custom)
   values (v_store, v_id, v_customer, c.user_id, t.id, crm.link_of(p_op, 'deals', 'deal_id', v_customer), coalesce(p ->> 'method', 'call'), o.key, o.reached, v_words, k.level, v_level,
-    v_next, v_at, crm.as_instant(p ->> 'dialled_at'), case when p ->> 'away_seconds' ~ '^\d{1,5}$' then least((p ->> 'away_seconds')::int, 86400) end, answers - 'words')
+    v_next, v_at, crm.as_instant(p ->> 'dialled_at'), case when p ->> 'away_seconds' ~ '^\d{1,5}$' then least((p ->> 'away_seconds')::int, 86400) end,
+    case when o.effect = 'lost' then p ->> 'reason' end, v_companions, answers - 'words')
   on conflict (store_id, id) do nothing;
   get diagnostics n = row_count;
   if n = 0 then perform crm.refuse('id_taken'); end if;
@@ -297,15 +308,30 @@ begin
       and why in ('cadence', 'next_contact', 'retry', 'first_contact') and subject_form = 'customer' and id is distinct from t.id;
   end if;
   update crm.customers set level = v_level, next_contact_on = case when o.reached or v_next is not null then v_next else next_contact_on end,
-    last_contact_at = case when o.reached then greatest(v_at, last_contact_at) else last_contact_at end
+    last_contact_at = case when o.reached then greatest(v_at, last_contact_at) else last_contact_at end,
+    complaint_at = case when o.effect = 'complaint' then coalesce(complaint_at, v_at) when o.reached then null else complaint_at end,
+    do_not_call = do_not_call or o.effect is not distinct from 'do_not_call'
   where store_id = v_store and id = v_customer;
+  if coalesce(p -> 'facts', '{}') <> '{}' then        -- what was asked on the way, once (First 8)
+    select x.version into n from crm.customers x where x.store_id = v_store and x.id = v_customer;
+    saved := crm.save_record('customers', 'customer', p_op || jsonb_build_object('payload', jsonb_build_object('store_id', v_store, 'id', v_customer, 'set', p -> 'facts'), 'base_version', n), '{}');
+  end if;
+  insert into crm.promises (store_id, id, customer_id, author_id, conversation_id, words, due_on)
+  select v_store, crm.as_uuid(x ->> 'id'), v_customer, c.user_id, v_id, trim(x ->> 'words'), crm.as_date(x -> 'due_on') from jsonb_array_elements(v_promises) x;
+  if o.effect = 'do_not_call' then                    -- F-23: nobody calls him again
+    k.do_not_call := true;
+    update crm.tasks set removed_at = now() where store_id = v_store and customer_id = v_customer and status = 'open' and removed_at is null;
+  elsif o.effect = 'complaint' then
+    perform crm.raise_flag(v_store, 'complaint', c.user_id, v_customer, t.id);
+  end if;
+  if coalesce(p ->> 'method', 'call') = 'call' and p ->> 'dialled_at' is null then perform crm.watch_for_bursts(v_store, c.user_id, v_at); end if;   -- First 1
 
   new_tries := case when t.id is null then 1 else t.tries + 1 end;
-  if not o.reached and v_next is null and o.retry_hours is not null and new_tries < coalesce(o.retry_max, 3) and not k.do_not_call then
-    v_due := now() + make_interval(hours => o.retry_hours);
-    if (v_due at time zone c.time_zone)::time > coalesce((select (s.settings ->> 'cut_off')::time from crm.stores s where s.id = v_store), '20:00') then
-      v_due := ((v_due at time zone c.time_zone)::date + 1 + time '10:00') at time zone c.time_zone;      -- after closing time: tomorrow morning
-    end if;
+  if not o.reached and v_next is null and o.retry_hours is not null and new_tries >= coalesce(o.retry_max, 3) then
+    if o.after_last = 'manager' then perform crm.raise_flag(v_store, 'unreachable', c.user_id, v_customer, t.id); end if;
+  elsif not o.reached and v_next is null and o.retry_hours is not null and not k.do_not_call then
+    select s.settings into settings from crm.stores s where s.id = v_store;
+    v_due := crm.next_try(now() + make_interval(hours => o.retry_hours), c.time_zone, settings -> 'day_parts', crm.parts_tried(v_store, v_customer, c.time_zone, settings -> 'day_parts'), k.preferred_time);
     insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_form, subject_id, due_on, due_at, expires_on, tries)
     values (v_store, v_customer, c.user_id, 'retry', coalesce(t.subject_form, 'customer'), coalesce(t.subject_id, v_customer),
       (v_due at time zone c.time_zone)::date, v_due, t.expires_on, new_tries) returning id into next_task;
@@ -428,7 +454,7 @@ create function crm.undo(p_op jsonb) returns jsonb
 declare
   v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); c crm.caller := crm.demand_verb(v_store, 'undo'); v_target uuid := crm.as_uuid(p_op #>> '{payload,op_id}');
   o crm.ops; s record; columns text; v_table text; tables jsonb := '{"customer": "customers", "companion": "companions", "vehicle": "vehicles", "policy": "policies",
-    "deal": "deals", "task": "tasks", "approval": "approvals", "conversation": "conversations"}';
+    "deal": "deals", "task": "tasks", "approval": "approvals", "conversation": "conversations", "promise": "promises"}';
 begin
   select * into o from crm.ops x where x.store_id = v_store and x.op_id = v_target for update;
   if o.op_id is null or o.result ->> 'status' is distinct from 'applied' then perform crm.refuse('not_found', 'op_id'); end if;
@@ -461,6 +487,7 @@ begin
         using v_store, s.subject_id, s.custom_part, s.base_part;
     end if;
   end loop;
+  perform crm.drop_flags(v_store, v_target);
   update crm.ops set undone_by = crm.as_uuid(p_op ->> 'op_id') where store_id = v_store and op_id = v_target;
   return jsonb_build_object('status', 'applied', 'version', 1);
 end $$;
@@ -524,6 +551,8 @@ begin
         when 'decide_approval' then r := crm.decide_approval(op);
         when 'move_deal' then r := crm.move_deal(op);
         when 'snooze_task' then r := crm.snooze_task(op);
+        when 'end_promise' then r := crm.end_promise(op);
+        when 'see_flag' then r := crm.see_flag(op);
         when 'undo' then r := crm.undo(op);
         else perform crm.refuse('unknown_verb');
       end case;

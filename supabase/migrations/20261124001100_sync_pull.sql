@@ -6,7 +6,7 @@
 create function crm.sync_pull(p_store uuid, p_cursor jsonb, p_page int, p_config_version int) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 declare
-  c crm.caller := crm.me(p_store); since bigint; upto bigint; stamp text; tables text[] := array['customers', 'companions', 'vehicles', 'policies', 'deals', 'tasks', 'conversations', 'approvals', 'attachments'];
+  c crm.caller := crm.me(p_store); since bigint; upto bigint; stamp text; tables text[] := array['customers', 'companions', 'vehicles', 'policies', 'deals', 'tasks', 'conversations', 'approvals', 'attachments', 'promises'];
   i int; t text; page jsonb; last jsonb; room int := least(greatest(coalesce(p_page, 200), 1), 500); rows jsonb := '{}'; removed jsonb := '{}'; gone jsonb; is_reset bool := false; book text; after_no bigint; after_id uuid; n int; version int; gained uuid[] := '{}'; fresh text; total int; kept jsonb := '{}';
 begin
   if c.store_id is null then

@@ -1,29 +1,50 @@
 -- One function per screen: one round trip, JSON, the caller's rights, cost that follows the rows shown.
 
+-- What puts a task where it stands (F-38): the store's own points, added up. shared/domain/tasks.py says the same on the phone.
+create function crm.queue_points(p_queue jsonb, p_today date, p_sent_back bool, p_due date, p_expires date, p_value_fen bigint, p_complaint bool, p_promised date) returns bigint
+  language sql immutable set search_path = '' as $$
+  select case when p_sent_back then coalesce((p_queue ->> 'sent_back')::bigint, 1000) else 0 end
+    + case when p_complaint then coalesce((p_queue ->> 'complaint')::bigint, 800) else 0 end
+    + case when p_promised <= p_today then coalesce((p_queue ->> 'promise')::bigint, 400) else 0 end
+    + case when p_expires is null then 0 else coalesce((p_queue ->> 'expiry')::bigint, 200) * greatest(q.days - greatest(p_expires - p_today, 0), 0) / q.days end   -- greatest and least pass over null
+    + case when p_value_fen is null then 0 else least(coalesce((p_queue ->> 'value')::bigint, 20) * p_value_fen / 1000000, coalesce((p_queue ->> 'value_most')::bigint, 100)) end
+    + least(coalesce((p_queue ->> 'overdue')::bigint, 10) * greatest(p_today - p_due, 0), coalesce((p_queue ->> 'overdue_most')::bigint, 100))
+  from (select coalesce((p_queue ->> 'expiry_days')::int, 90) as days) q $$;
+comment on function crm.queue_points is 'Sent back + complaint + promise due + expiry (falling to 0 at expiry_days) + value a 万元 + days overdue, each as the store weighs it.';
+
 create function crm.today(p_store uuid, p_member uuid, p_limit int) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
-declare c crm.caller := crm.me(p_store); v_member uuid; midnight timestamptz; queue jsonb; n_open int; n_pending int; n_done int; n_excused int;
+declare
+  c crm.caller := crm.me(p_store); v_member uuid; midnight timestamptz; queue jsonb; n_open int; n_pending int; n_missed int; n_done int; n_excused int; settings jsonb; closed bool;
 begin
   if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   v_member := coalesce(p_member, c.user_id);          -- a manager watches anyone's queue (S-06); row rules decide what he gets
   midnight := c.today::timestamp at time zone c.time_zone;
-  select coalesce(jsonb_agg(to_jsonb(q) order by q.rank, q.due_on, q.due_at nulls first, q.id), '[]') into queue from (
+  select s.settings into settings from crm.stores s where s.id = p_store;
+  closed := (now() at time zone c.time_zone)::time > coalesce((settings ->> 'cut_off')::time, '20:00');
+  select coalesce(jsonb_agg(to_jsonb(q) order by q.points desc, q.due_on, q.due_at nulls first, q.id), '[]') into queue from (
     select t.id, t.customer_id, t.why, t.rule, t.subject_form, t.subject_id, t.due_on, t.due_at, t.expires_on, t.rank, t.status, t.tries, t.snoozes, t.remark, t.version,
-      k.name, k.phone, k.level, k.do_not_call, k.need, k.last_contact_at
+      k.name, k.phone, k.level, k.do_not_call, k.need, k.last_contact_at, k.complaint_at, v.value_fen, m.promised_on,
+      crm.queue_points(settings -> 'queue', c.today, t.rank = 0, t.due_on, t.expires_on, v.value_fen, k.complaint_at is not null, m.promised_on) as points
     from (
       select x.* from crm.tasks x
       where x.store_id = p_store and x.assignee_id = v_member and x.status = 'open' and x.removed_at is null
         and x.due_on <= c.today and (x.due_at is null or x.due_at <= now() or x.due_on < c.today)
-      order by x.rank, x.due_on, x.id limit least(greatest(coalesce(p_limit, 50), 1), 200)) t
-    join api.customers k on k.store_id = p_store and k.id = t.customer_id) q;
+      order by x.rank, x.due_on, x.id limit 1000) t   -- more are no queue of a day: the oldest thousand are weighed
+    join api.customers k on k.store_id = p_store and k.id = t.customer_id
+    left join lateral (                               -- through the caller's own views: an order may not tell a premium he may not see
+      select y.premium_fen as value_fen from api.policies y where t.subject_form = 'policy' and y.store_id = p_store and y.id = t.subject_id) v on true
+    left join lateral (select min(y.due_on) as promised_on from crm.promises y where y.store_id = p_store and y.customer_id = t.customer_id and y.status = 'open' and y.removed_at is null) m on true
+    order by points desc, t.due_on, t.due_at nulls first, t.id limit least(greatest(coalesce(p_limit, 50), 1), 200)) q;
   -- two counts a pass: every pass under row rules asks anew who the caller is
-  select count(*) filter (where x.status = 'open'), count(*) filter (where x.status = 'cancel_requested') into n_open, n_pending from crm.tasks x
+  select count(*) filter (where x.status = 'open'), count(*) filter (where x.status = 'cancel_requested'),
+      count(*) filter (where x.status = 'open' and x.rank = 0 and (x.due_on < c.today or closed)) into n_open, n_pending, n_missed from crm.tasks x
     where x.store_id = p_store and x.assignee_id = v_member and x.status in ('open', 'cancel_requested') and x.removed_at is null and x.due_on <= c.today;
   select count(*) filter (where x.status = 'done'), count(*) filter (where x.status = 'excused') into n_done, n_excused from crm.tasks x
     where x.store_id = p_store and x.assignee_id = v_member and x.closed_at >= midnight and x.removed_at is null;
-  return jsonb_build_object('today', c.today, 'member_id', v_member, 'tasks', queue, 'open', n_open, 'pending', n_pending, 'done', n_done, 'excused', n_excused);
+  return jsonb_build_object('today', c.today, 'member_id', v_member, 'tasks', queue, 'open', n_open, 'pending', n_pending, 'missed', n_missed, 'done', n_done, 'excused', n_excused);
 end $$;
-comment on function crm.today is 'A member''s queue of today in order (sent back first, then by day), and how many are open, pending, done and excused (S-03, S-09).';
+comment on function crm.today is 'A member''s queue of today in the store''s order (crm.queue_points), and how many are open, pending, missed (sent back and not done by the cut-off), done and excused (S-03, S-09, F-30, F-38).';
 
 create function crm.customer_brief(p_store uuid, p_customer uuid) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
@@ -38,6 +59,7 @@ begin
     'policies', (select coalesce(jsonb_agg(to_jsonb(x) order by x.expires_on desc), '[]') from api.policies x where x.store_id = p_store and x.customer_id = p_customer),
     'deals', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.deals x where x.store_id = p_store and x.customer_id = p_customer),
     'tasks', (select coalesce(jsonb_agg(to_jsonb(x) order by x.due_on), '[]') from api.tasks x where x.store_id = p_store and x.customer_id = p_customer and x.status in ('open', 'cancel_requested')),
+    'promises', (select coalesce(jsonb_agg(to_jsonb(x) order by x.due_on), '[]') from api.promises x where x.store_id = p_store and x.customer_id = p_customer and x.status = 'open'),
     'conversations', (select coalesce(jsonb_agg(to_jsonb(x) order by x.occurred_at desc), '[]') from (
       select v.*, m.name as author_name from api.conversations v left join crm.members m on m.store_id = v.store_id and m.user_id = v.author_id
       where v.store_id = p_store and v.customer_id = p_customer order by v.occurred_at desc limit 30) x));
@@ -189,7 +211,7 @@ create function api.funnel_report(store_id uuid, pipeline text default null, mem
 create function api.pending_approvals(store_id uuid) returns jsonb
   language sql stable security invoker set search_path = '' begin atomic select crm.pending_approvals(store_id); end;
 
-grant execute on function crm.known_elsewhere(uuid, text, text) to api_owner;
+grant execute on function crm.known_elsewhere(uuid, text, text), crm.queue_points(jsonb, date, bool, date, date, bigint, bool, date) to api_owner;
 grant execute on function crm.today(uuid, uuid, int), crm.customer_brief(uuid, uuid), crm.search_customers(uuid, text, int), crm.find_duplicates(uuid, text, text),
   crm.funnel_report(uuid, text, uuid), crm.pending_approvals(uuid), api.today(uuid, uuid, int), api.customer_brief(uuid, uuid), api.search_customers(uuid, text, int),
   api.find_duplicates(uuid, text, text), api.funnel_report(uuid, text, uuid), api.pending_approvals(uuid) to authenticated;
