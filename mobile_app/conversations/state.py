@@ -45,7 +45,7 @@ class LogConversation:
     @property
     def suggested(self) -> date | None:
         """The day the level's cadence asks for."""
-        return conversations.next_date(self.session.config, self.chosen, self.level, self.session.today) if self.session.config else None
+        return conversations.next_date(self.session.config, self.chosen, self.level, self.session.today).on if self.session.config else None
 
     def dial(self) -> None:
         """The dial press is evidence of an attempt, nothing more."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from forecourt.demo import PRESET
 from shared.domain import conversations, funnel, imports, tasks
-from shared.domain.config import FieldRights, StoreConfig
+from shared.domain.config import FieldRights, QueueOrder, StoreConfig
 from shared.domain.labels import money_text, phone_digits, plate_text
 from shared.domain.records import Deal, Task
 
@@ -36,7 +36,8 @@ def test_the_shipped_document_is_valid_and_says_what_the_seed_says():
 def test_the_queue_puts_what_was_sent_back_first():
     back, old, new = task(1, rank=0), task(2, due_on=TODAY - timedelta(days=9)), task(3)
     later, done, tomorrow = task(4, due_at=NOW + timedelta(hours=2)), task(5, status="done"), task(6, due_on=TODAY + timedelta(days=1))
-    assert tasks.due([new, later, done, tomorrow, old, back], TODAY, NOW) == [back, old, new]
+    rows = [(t, tasks.NOTHING) for t in (new, later, done, tomorrow, old, back)]
+    assert tasks.due(rows, TODAY, NOW, QueueOrder()) == [back, old, new]
 
 
 def test_each_row_says_why_it_is_here():
@@ -64,9 +65,9 @@ def test_what_a_talk_asks_for(outcome, words, level, expected):
 
 
 def test_the_next_date_follows_the_level_only_when_someone_was_reached():
-    assert conversations.next_date(CONFIG, CONFIG.outcome("interested"), "near", TODAY) == TODAY + timedelta(days=7)
-    assert conversations.next_date(CONFIG, CONFIG.outcome("no_answer"), "near", TODAY) is None
-    assert conversations.next_date(CONFIG, CONFIG.outcome("interested"), "potential", TODAY) is None
+    assert conversations.next_date(CONFIG, CONFIG.outcome("interested"), "near", TODAY).on == TODAY + timedelta(days=7)
+    assert conversations.next_date(CONFIG, CONFIG.outcome("no_answer"), "near", TODAY).on is None
+    assert conversations.next_date(CONFIG, CONFIG.outcome("interested"), "potential", TODAY).on is None
 
 
 def test_a_move_lists_exactly_what_is_missing():
