@@ -43,7 +43,9 @@ class Today:
             return
         everything = await session.book.replica.tasks(user_id=session.me.user_id)
         customers = {task.id: customer for task, customer in everything}
-        due = queue.due(((t, queue.NOTHING) for t, _ in everything), session.today, session.now(), session.config.queue if session.config else QueueOrder())
+        due = queue.due(
+            ((t, queue.NOTHING) for t, _ in everything), session.today, session.now(), session.config.queue if session.config else QueueOrder()
+        )
         if self.log is not None and self.log.task is not None and (self.log.dialled_at or self.log.outcome or self.log.words or self.cancelling):
             self._wanted = str(self.log.task.id)  # a card being worked on stays, whatever arrives meanwhile
         if self._wanted:

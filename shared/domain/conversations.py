@@ -80,7 +80,9 @@ def questions(config: StoreConfig, customer: Mapping[str, Any], *, level: str | 
     return tuple(missing[:MOST_QUESTIONS])
 
 
-def known_facts(config: StoreConfig, customer: Mapping[str, Any], facts: Mapping[str, Any]) -> list[tuple[FieldDefinition, Any, str | None, str | None]]:
+def known_facts(
+    config: StoreConfig, customer: Mapping[str, Any], facts: Mapping[str, Any]
+) -> list[tuple[FieldDefinition, Any, str | None, str | None]]:
     """What is known of the facts that are asked for: (field, value, day, who was told); the newest first."""
     form, rights = config.forms.get("customer"), config.rights("customer")
     found = []

@@ -12,7 +12,14 @@ PLACE = re.compile(r"\{([a-z][a-z0-9_.]*)\}")
 
 
 def places(
-    config: StoreConfig, customer: Customer, *, vehicle: Vehicle | None = None, policy: Policy | None = None, me: str = "", store: str = "", language: str = "zh_CN"
+    config: StoreConfig,
+    customer: Customer,
+    *,
+    vehicle: Vehicle | None = None,
+    policy: Policy | None = None,
+    me: str = "",
+    store: str = "",
+    language: str = "zh_CN",
 ) -> dict[str, str]:
     """What may stand in a text: customer.name, customer.budget_fen, vehicle.plate, policy.premium_fen, me, store … Only what the
     caller's role may see in full: hidden values never reached this device, masked ones are left out."""
@@ -26,7 +33,9 @@ def places(
             if field.key not in readable or value in (None, "", []) or "****" in str(value):
                 continue
             kind = field.type_in(form)
-            labels = {o.key: label_text(o.label, language) for o in field.options or ()} | {x.key: label_text(x.label, language) for x in config.levels}
+            labels = {o.key: label_text(o.label, language) for o in field.options or ()} | {
+                x.key: label_text(x.label, language) for x in config.levels
+            }
             if kind == "money" and isinstance(value, int | float):
                 found[f"{form}.{field.key}"] = money_text(int(value))
             elif isinstance(value, date):
@@ -61,4 +70,6 @@ def scripts_for(config: StoreConfig, *, task: Task | None, level: str | None, ou
         if (not s.why or (task is not None and task.why in s.why)) and (not s.levels or level in s.levels) and (not s.outcomes or outcome in s.outcomes)
         and (s.within_days is None or (left is not None and left <= s.within_days))
     ]  # fmt: skip
-    return tuple(sorted(fitting, key=lambda s: (-bool(s.outcomes), s.within_days if s.within_days is not None else 999, -bool(s.why) - bool(s.levels))))
+    return tuple(
+        sorted(fitting, key=lambda s: (-bool(s.outcomes), s.within_days if s.within_days is not None else 999, -bool(s.why) - bool(s.levels)))
+    )

@@ -187,7 +187,9 @@ def test_the_phone_adds_the_same_points_as_the_database(db, order):
             expires_on=chance.choice([None, today + timedelta(days=chance.randint(-40, 120))]),
         )  # fmt: skip
         standing = queue.Standing(
-            chance.choice([None, chance.randint(0, 3_000_000)]), chance.random() < 0.3, chance.choice([None, today + timedelta(days=chance.randint(-3, 3))])
+            chance.choice([None, chance.randint(0, 3_000_000)]),
+            chance.random() < 0.3,
+            chance.choice([None, today + timedelta(days=chance.randint(-3, 3))]),
         )
         said = db.execute("select crm.queue_points(%s, %s, %s, %s, %s, %s, %s, %s)", (
             Jsonb(order.model_dump()), today, task.rank == 0, task.due_on, task.expires_on, standing.value_fen, standing.complaint, standing.promised_on,
