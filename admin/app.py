@@ -8,8 +8,11 @@ from typing import Any
 import flet as ft
 import uuid6
 
+from admin.draft import DraftContext
+from admin.history.screen import HistoryScreen
 from admin.imports.screen import ImportsScreen
 from admin.members.screen import MembersScreen
+from admin.publish.screen import PublishScreen
 from admin.services import Services
 from admin.session import AdminContext, AdminSession
 from admin.sign_in.screen import SignInScreen
@@ -44,13 +47,17 @@ def Panel(session: AdminSession, connection: Connection) -> Any:
             return [SignInScreen()]
         return ft.Router(ROUTES, not_found=lambda: MembersScreen(), manage_views=True)
 
-    return ConnectionContext(connection, lambda: TextContext(Texts(session.language), lambda: AdminContext(session, inside)))
+    return ConnectionContext(
+        connection, lambda: TextContext(Texts(session.language), lambda: AdminContext(session, lambda: DraftContext(session.draft, inside)))
+    )
 
 
 ROUTES = [
     ft.Route(index=True, component=MembersScreen),
     ft.Route(path="stages", component=StagesScreen),
     ft.Route(path="imports", component=ImportsScreen),
+    ft.Route(path="publish", component=PublishScreen),
+    ft.Route(path="history", component=HistoryScreen),
 ]
 
 

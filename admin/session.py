@@ -6,6 +6,7 @@ from uuid import UUID
 
 import flet as ft
 
+from admin.draft import Draft
 from admin.services import Services
 from shared.domain.config import StoreConfig
 from shared.domain.members import Membership
@@ -29,6 +30,10 @@ class AdminSession:
     me: Membership | None = None
     config: StoreConfig | None = None
     config_version: int = 0
+    draft: Draft = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.draft = Draft(self.services, self.guard, self.load_config)
 
     @property
     def store_id(self) -> UUID:
@@ -55,8 +60,13 @@ class AdminSession:
             await self.services.gateway.keeper.sign_out()
             raise Refused("forbidden")
         self.memberships, self.me = found, found[0]
-        await self.load_config()
+        await self._enter()
         self.phase = "ready"
+
+    async def _enter(self) -> None:
+        await self.load_config()
+        if self.me is not None and self.me.may("publish_config"):
+            await self.draft.load(self.store_id)
 
     async def load_config(self) -> None:
         published = await remote_config.get(self.services.gateway, self.store_id)
@@ -64,7 +74,7 @@ class AdminSession:
 
     async def choose_store(self, store_id: str) -> None:
         self.me = next(m for m in self.memberships if str(m.store_id) == store_id)
-        await self.load_config()
+        await self._enter()
 
     async def sign_out(self) -> None:
         self.phase = "signed_out"  # first: no page may be drawn for nobody

@@ -1,48 +1,187 @@
-"""The frame of the panel: rail on the left, title and page beside it."""
+"""The frame of the panel: the pages by plain words on the left, the draft always in sight above, the page beside."""
+
+from dataclasses import dataclass
 
 import flet as ft
 
+from admin.draft import use_draft
 from admin.session import use_admin
 from shared.ui.feedback import ProblemBanner, act
-from shared.ui.parts import identified, text_button
+from shared.ui.parts import icon_button, identified, pill, text_button
 from shared.ui.text import Texts, use_text
 from shared.ui.view import View, component
 
+NARROW = 1100  # px: below it the pages stand as icons
+
+
+@dataclass(frozen=True)
+class PanelPage:
+    """Where a page is and who sees it."""
+
+    route: str
+    icon: ft.IconData
+    verb: str
+    group: str = "people"  # people: members and data · shape: what the draft holds
+
+
 PAGES = {
-    "members": ("/", ft.Icons.PEOPLE_OUTLINE, ft.Icons.PEOPLE, "invite_member"),
-    "stages": ("/stages", ft.Icons.VIEW_COLUMN_OUTLINED, ft.Icons.VIEW_COLUMN, "publish_config"),
-    "imports": ("/imports", ft.Icons.UPLOAD_FILE_OUTLINED, ft.Icons.UPLOAD_FILE, "import_rows"),
+    "members": PanelPage("/", ft.Icons.PEOPLE_OUTLINE, "invite_member"),
+    "imports": PanelPage("/imports", ft.Icons.UPLOAD_FILE_OUTLINED, "import_rows"),
+    "stages": PanelPage("/stages", ft.Icons.VIEW_COLUMN_OUTLINED, "publish_config", "shape"),
+    "forms": PanelPage("/forms", ft.Icons.DYNAMIC_FORM_OUTLINED, "publish_config", "shape"),
+    "rights": PanelPage("/rights", ft.Icons.LOCK_OPEN_OUTLINED, "publish_config", "shape"),
+    "lists": PanelPage("/lists", ft.Icons.FORMAT_LIST_BULLETED, "publish_config", "shape"),
+    "settings": PanelPage("/settings", ft.Icons.TUNE, "publish_config", "shape"),
+    "publish": PanelPage("/publish", ft.Icons.PUBLISH_OUTLINED, "publish_config", "shape"),
+    "history": PanelPage("/history", ft.Icons.HISTORY, "publish_config", "shape"),
 }
 
 
 def page_name(_: Texts, page: str) -> str:
-    return {"members": _("Members"), "stages": _("Stages"), "imports": _("Import")}[page]
+    return {
+        "members": _("Members"), "imports": _("Import"), "stages": _("Pipelines and stages"), "forms": _("Forms"), "rights": _("Roles and rights"),
+        "lists": _("Lists and words"), "settings": _("Store settings"), "publish": _("Check and publish"), "history": _("Versions"),
+    }[page]  # fmt: skip
 
 
-def panel_view(page: str, title: str, *blocks: ft.Control, problem: str = "", actions: list[ft.Control] | None = None) -> ft.View:
-    """A page of the panel."""
-    session, _ = use_admin(), use_text()
-    pages = [p for p, (_route, _a, _b, verb) in PAGES.items() if session.me and session.me.may(verb)]
-    rail = ft.Container() if len(pages) < 2 else ft.NavigationRail(
-        selected_index=pages.index(page) if page in pages else 0, label_type=ft.NavigationRailLabelType.ALL, min_width=104, group_alignment=-1,
-        leading=ft.Container(ft.Icon(ft.Icons.DIRECTIONS_CAR_FILLED, size=32, color=ft.Colors.PRIMARY), padding=12),
-        on_change=lambda e: e.page.navigate(PAGES[pages[int(e.data or 0)]][0]),
-        destinations=[ft.NavigationRailDestination(icon=PAGES[p][1], selected_icon=PAGES[p][2], label=page_name(_, p)) for p in pages],
+def group_name(_: Texts, group: str) -> str:
+    return {"shape": _("Shape the store"), "people": _("People and data")}[group]
+
+
+def panel_view(
+    page: str,
+    title: str,
+    *blocks: ft.Control,
+    problem: str = "",
+    actions: list[ft.Control] | None = None,
+    body: ft.Control | None = None,
+    note: str = "",
+) -> ft.View:
+    """A page of the panel: blocks one below the other, or `body` to fill the room with columns that scroll by themselves."""
+    _ = use_text()
+    words: list[ft.Control] = [
+        ft.Text(title, theme_style=ft.TextThemeStyle.HEADLINE_SMALL),
+        *([ft.Text(note, color=ft.Colors.ON_SURFACE_VARIANT)] if note else []),
+    ]
+    head = ft.Row([ft.Column(words, spacing=2, expand=True), *(actions or [])], vertical_alignment=ft.CrossAxisAlignment.CENTER, spacing=12)
+    banner = [ProblemBanner(problem)] if problem else []
+    inside = body or ft.ListView([*blocks, ft.Container(height=16)], expand=True, spacing=16, build_controls_on_demand=False)
+    room = ft.Container(
+        ft.Column([head, *banner, inside], expand=True, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+        padding=ft.Padding.only(left=24, right=24, top=16), expand=True,
     )  # fmt: skip
-    head = ft.Row(
-        [ft.Text(title, theme_style=ft.TextThemeStyle.HEADLINE_SMALL, expand=True), *(actions or []), StoreMenu()],
-        vertical_alignment=ft.CrossAxisAlignment.CENTER,
-    )
-    body = ft.ListView([*([ProblemBanner(problem)] if problem else []), *blocks], expand=True, spacing=16, build_controls_on_demand=False)
+    stretch = ft.CrossAxisAlignment.STRETCH
+    beside = ft.Column([TopBar(), ft.Divider(height=1), room], expand=True, spacing=0, horizontal_alignment=stretch)
     return View(
         key="panel", route="/",
-        controls=[ft.Row([rail, ft.VerticalDivider(width=1), ft.Container(ft.Column([head, body], expand=True, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=24, expand=True)], expand=True, spacing=0, vertical_alignment=ft.CrossAxisAlignment.STRETCH)],
+        controls=[ft.Row([Navigation(page), ft.VerticalDivider(width=1), beside], expand=True, spacing=0, vertical_alignment=stretch)],
+    )  # fmt: skip
+
+
+@component
+def Navigation(here: str) -> ft.Control:
+    session, _ = use_admin(), use_text()
+    window = ft.context.page
+    slim = (window.width or 1280) < NARROW
+
+    def entry(name: str, page: PanelPage) -> ft.Control:
+        chosen = name == here
+        ink = ft.Colors.ON_SECONDARY_CONTAINER if chosen else ft.Colors.ON_SURFACE_VARIANT
+        words = page_name(_, name)
+        inside: list[ft.Control] = [ft.Icon(page.icon, size=20, color=ink)]
+        if not slim:
+            inside.append(ft.Text(words, color=ink, weight=ft.FontWeight.W_600 if chosen else None, expand=True, max_lines=1))
+        return ft.Semantics(
+            key=f"nav-{name}", identifier=f"nav-{name}", button=True, selected=chosen, label=words if slim else None,
+            content=ft.Container(
+                ft.Row(inside, spacing=12), height=44, padding=ft.Padding.symmetric(horizontal=14), border_radius=22, ink=True, tooltip=words if slim else None,
+                bgcolor=ft.Colors.SECONDARY_CONTAINER if chosen else None, on_click=lambda e: e.page.navigate(page.route),
+            ),
+        )  # fmt: skip
+
+    entries: list[ft.Control] = []
+    for group in ("shape", "people"):
+        pages = [(n, p) for n, p in PAGES.items() if p.group == group and session.me and session.me.may(p.verb)]
+        if pages and not slim:
+            entries.append(
+                ft.Container(
+                    ft.Text(group_name(_, group), size=12, color=ft.Colors.ON_SURFACE_VARIANT), padding=ft.Padding.only(left=14, top=12, bottom=4)
+                )
+            )
+        elif pages and entries:
+            entries.append(ft.Divider(height=16))
+        entries += [entry(n, p) for n, p in pages]
+    mark = ft.Row(
+        [ft.Icon(ft.Icons.DIRECTIONS_CAR_FILLED, size=28, color=ft.Colors.PRIMARY), *([] if slim else [ft.Text("展厅助手", theme_style=ft.TextThemeStyle.TITLE_MEDIUM)])],
+        spacing=10,
+    )  # fmt: skip
+    return ft.Container(
+        ft.Column(
+            [ft.Container(mark, padding=ft.Padding.only(left=12, top=14, bottom=6)), ft.ListView(entries, expand=True, spacing=2, build_controls_on_demand=False)],
+            spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        ),
+        width=68 if slim else 204, padding=ft.Padding.symmetric(horizontal=8), bgcolor=ft.Colors.SURFACE_CONTAINER_LOW,
+    )  # fmt: skip
+
+
+@component
+def TopBar() -> ft.Control:
+    """The store, the draft's state, the person."""
+    session, _ = use_admin(), use_text()
+    parts: list[ft.Control] = [StoreMenu(), ft.Container(expand=True)]
+    if session.me and session.me.may("publish_config"):
+        parts.append(DraftBar())
+    parts.append(PersonMenu())
+    return ft.Container(
+        ft.Row(parts, spacing=12, vertical_alignment=ft.CrossAxisAlignment.CENTER), height=60, padding=ft.Padding.symmetric(horizontal=24)
+    )
+
+
+@component
+def DraftBar() -> ft.Control:
+    """How many changes nobody has yet, whether they are kept, and the way on."""
+    draft, _ = use_draft(), use_text()
+    count = len(draft.changes)
+    state = {"waiting": _("Saving…"), "saving": _("Saving…"), "failed": _("Not saved: no connection"), "kept": _("Draft saved")}.get(draft.saved, "")
+    words = (
+        _.many("%(n)d change not published", "%(n)d changes not published", count)
+        if count
+        else _("All published (version %(n)d)") % {"n": draft.base_version}
+    )
+    return ft.Row(
+        [
+            ft.Text(state, size=12, color=ft.Colors.ERROR if draft.saved == "failed" else ft.Colors.ON_SURFACE_VARIANT),
+            identified("draft-state", pill(words, tone="notice" if count else "neutral"), live_region=True),
+            icon_button("undo", ft.Icons.UNDO, _("Undo"), act(draft.undo), disabled=not draft.past),
+            icon_button("redo", ft.Icons.REDO, _("Redo"), act(draft.redo), disabled=not draft.future),
+            identified(
+                "to-publish",
+                ft.FilledButton(_("Check and publish"), icon=ft.Icons.PUBLISH, height=44, disabled=not count, on_click=lambda e: e.page.navigate("/publish")),
+            ),
+        ],
+        tight=True, spacing=6,
     )  # fmt: skip
 
 
 @component
 def StoreMenu() -> ft.Control:
-    """The store one works on, the language, the way out."""
+    """The store one works on."""
+    session, _ = use_admin(), use_text()
+    if session.me is None:
+        return ft.Container()
+    icon = ft.Icon(ft.Icons.STOREFRONT, color=ft.Colors.ON_SURFACE_VARIANT)
+    if len(session.memberships) < 2:
+        return ft.Row([icon, ft.Text(session.me.store_name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)], tight=True)
+    options = [ft.DropdownOption(key=str(m.store_id), text=m.store_name) for m in session.memberships]
+    stores = ft.Dropdown(
+        value=str(session.me.store_id), options=options, dense=True, on_select=lambda e: e.page.run_task(session.choose_store, e.control.value or "")
+    )
+    return ft.Row([icon, identified("store", stores, label=_("Store"), value=session.me.store_name)], tight=True)
+
+
+@component
+def PersonMenu() -> ft.Control:
+    """Who works here, the language, the way out."""
     session, _ = use_admin(), use_text()
     if session.me is None:
         return ft.Container()
@@ -51,24 +190,11 @@ def StoreMenu() -> ft.Control:
         order = ["zh_CN", "zh_TW", "en"]
         session.language = order[(order.index(session.language) + 1) % 3]
 
-    parts: list[ft.Control] = [ft.Icon(ft.Icons.STOREFRONT, color=ft.Colors.ON_SURFACE_VARIANT)]
-    if len(session.memberships) > 1:
-        options = [ft.DropdownOption(key=str(m.store_id), text=m.store_name) for m in session.memberships]
-        parts.append(
-            identified(
-                "store",
-                ft.Dropdown(
-                    value=str(session.me.store_id), options=options, on_select=lambda e: e.page.run_task(session.choose_store, e.control.value or "")
-                ),
-                label=_("Store"),
-                value=session.me.store_name,
-            )
-        )
-    else:
-        parts.append(ft.Text(session.me.store_name))
-    parts += [
-        ft.Text(session.me.name, color=ft.Colors.ON_SURFACE_VARIANT),
-        text_button("language", {"zh_CN": "繁體", "zh_TW": "EN", "en": "简体"}[session.language], lambda e: language()),
-        text_button("sign-out", _("Sign out"), act(session.sign_out)),
-    ]
-    return ft.Row(parts, tight=True)
+    return ft.Row(
+        [
+            ft.Text(session.me.name, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=1),
+            text_button("language", {"zh_CN": "繁體", "zh_TW": "EN", "en": "简体"}[session.language], lambda e: language()),
+            text_button("sign-out", _("Sign out"), act(session.sign_out)),
+        ],
+        tight=True, spacing=4,
+    )  # fmt: skip

@@ -1,84 +1,205 @@
-"""Stages of a pipeline: drag to order, rename, colour, type; published in one act."""
+"""Pipelines and stages: order, name, colour, kind, the ways between them, what a move asks for."""
+
+from typing import Any
 
 import flet as ft
 
+from admin.draft import use_draft
+from admin.parts import NameField, choices, handle, mover, ordered, small_chip, titled
 from admin.session import use_admin
 from admin.shell import panel_view
 from admin.stages.state import Stages
+from admin.words import color_name, stage_type_name
 from shared.domain.config import STAGE_COLORS
-from shared.ui.feedback import act
-from shared.ui.parts import card, chips, icon_button, identified, primary_button, text_button
-from shared.ui.text import Texts, use_text
+from shared.domain.drafting import GONE
+from shared.ui.feedback import Skeleton, act
+from shared.ui.parts import card, icon_button, identified, section, text_button
+from shared.ui.text import use_text
 from shared.ui.theme import is_dark, stage_color
 from shared.ui.view import component, screen
 
-
-def type_name(_: Texts, kind: str) -> str:
-    return {"open": _("Open stage"), "won": _("Won"), "lost": _("Lost")}[kind]
+ROW = 60  # px
 
 
 @screen
 def StagesScreen() -> ft.View:
-    session, _ = use_admin(), use_text()
+    session, draft, _ = use_admin(), use_draft(), use_text()
     state, _set = ft.use_state(lambda: Stages(session))
-    ft.use_effect(lambda: state.take(), [session.me])
-    config = session.config
-    if config is None:
-        return panel_view("stages", _("Stages"))
-    pipelines = [(p.key, _.label(p.label)) for p in config.pipelines]
-    rows = [StageRow(state, i, stage, key=stage.key) for i, stage in enumerate(state.rows)]
-    status = (
-        _("Published as version %(n)d. Phones have it at their next sync.") % {"n": state.published}
-        if state.published
-        else _("Not published yet")
-        if state.changed
-        else _("Version %(n)d") % {"n": session.config_version}
+    ft.use_effect(act(state.load), [session.me, draft.base_version])
+    title = _("Pipelines and stages")
+    if not draft.loaded:
+        return panel_view("stages", title, Skeleton(5))
+    left = ft.ListView(
+        [PipelineChoice(state), StageList(state), Moves(state), ft.Container(height=16)], expand=True, spacing=16, build_controls_on_demand=False
     )
-    actions: list[ft.Control] = [
-        identified("publish-status", ft.Text(status, color=ft.Colors.ON_SURFACE_VARIANT)),
-        ft.Container(primary_button("publish", _("Publish"), act(state.publish), disabled=not state.changed or state.busy), width=140),
-    ]
-    listing = ft.ReorderableListView(
-        rows, height=72 * len(rows) + 8, on_reorder=lambda e: state.reorder(e.old_index or 0, e.new_index or 0), show_default_drag_handles=True
-    )
-    reload = [text_button("reload", _("Load the published version"), act(state.reload))] if state.problem == "version_conflict" else []
+    right = ft.Container(ft.ListView([StageProperties(state), ft.Container(height=16)], build_controls_on_demand=False), width=320)
+    body = ft.Row([left, right], expand=True, spacing=16, vertical_alignment=ft.CrossAxisAlignment.STRETCH)
     return panel_view(
-        "stages", _("Stages"), chips("pipeline", pipelines, state.pipeline, lambda key: act(state.choose_pipeline, key)),
-        card(listing, text_button("add-stage", _("Add a stage"), lambda e: state.add(_("New stage")), icon=ft.Icons.ADD), *reload), problem=state.problem, actions=actions,
+        "stages", title, body=body, problem=state.problem, note=_("Logic looks at the kind of a stage, never at its name: call them as you like.")
+    )
+
+
+@component
+def PipelineChoice(state: Stages) -> ft.Control:
+    draft, _ = use_draft(), use_text()
+    here = state.here
+    chips = [
+        small_chip(f"pipeline-{p['key']}".replace("_", "-"), _.label(p["label"]), selected=p["key"] == here.get("key"), on_click=act(state.choose_pipeline, p["key"]))
+        for p in state.pipelines
+    ]  # fmt: skip
+
+    def add(_event: Any) -> None:
+        state.add_pipeline(_("New pipeline"), _("New lead"), _("Won"), _("Lost"), _.language)
+
+    row: list[ft.Control] = [
+        ft.Row(chips, wrap=True, spacing=6, expand=True),
+        text_button("add-pipeline", _("Add a pipeline"), add, icon=ft.Icons.ADD),
+    ]
+    name = ft.Row(
+        [
+            ft.Container(NameField(draft, ("pipelines", here.get("key", ""), "label"), "pipeline-name", _("Name of the pipeline"), key=f"name-{here.get('key')}"), expand=True),
+            *([icon_button("remove-pipeline", ft.Icons.DELETE_OUTLINE, _("Remove this pipeline"), act(state.leave_pipeline))] if len(state.pipelines) > 1 else []),
+        ]
+    )  # fmt: skip
+    asking: list[ft.Control] = []
+    if state.pipeline_leaves:
+        heirs = [
+            small_chip(
+                f"pipeline-heir-{p['key']}".replace("_", "-"), _.label(p["label"]), selected=False, on_click=act(state.remove_pipeline, p["key"])
+            )
+            for p in state.pipeline_heirs()
+        ]
+        asking = [asked(_("Deals stand in this pipeline. To which pipeline do they go?"), heirs, state, _)]
+    return card(ft.Row(row), name, *asking)
+
+
+def asked(question: str, answers: list[ft.Control], state: Stages, _) -> ft.Control:
+    lines: list[ft.Control] = [ft.Text(question, weight=ft.FontWeight.W_600)]
+    if not answers:
+        lines.append(ft.Text(_("There is no other of the same kind. Add one first."), color=ft.Colors.ERROR))
+    row = ft.Row([*answers, text_button("stay", _("Keep it"), act(state.stay))], wrap=True, spacing=6, run_spacing=6)
+    box = ft.Container(ft.Column([*lines, row], spacing=8), padding=12, border_radius=12, bgcolor=ft.Colors.TERTIARY_CONTAINER)
+    return identified("heirs", box, live_region=True)
+
+
+@component
+def StageList(state: Stages) -> ft.Control:
+    draft, _ = use_draft(), use_text()
+    rows = [StageRow(state, i, s, len(state.stages), key=s["key"]) for i, s in enumerate(state.stages)]
+    asking: list[ft.Control] = []
+    if state.leaving:
+        name = next((_.label(s["label"]) for s in state.stages if s["key"] == state.leaving), "")
+        question = _("%(n)d deals stand at %(stage)s. To which stage do they go?") % {"n": state.deals_at(state.leaving), "stage": f"「{name}」"}
+        heirs = [
+            small_chip(f"heir-{s['key']}".replace("_", "-"), _.label(s["label"]), selected=False, on_click=act(state.remove, state.leaving, s["key"]))
+            for s in state.heirs(state.leaving)
+        ]
+        asking = [asked(question, heirs, state, _)]
+    add = text_button("add-stage", _("Add a stage"), lambda e: state.add(_("New stage"), _.language), icon=ft.Icons.ADD)
+    return card(section(_("Stages, in order"), ordered(draft, state.path, rows, ROW), *asking, add))
+
+
+@component
+def StageRow(state: Stages, index: int, stage: dict[str, Any], count: int, **_key) -> ft.Control:
+    draft, _ = use_draft(), use_text()
+    dark = is_dark(ft.context.page)
+    key, name = stage["key"], _.label(stage["label"])
+    chosen = state.chosen.get("key") == key
+    color = stage.get("color", "blue")
+    colors = ft.PopupMenuButton(
+        content=ft.Container(width=26, height=26, border_radius=13, bgcolor=stage_color(color, dark=dark)), tooltip=_("Colour"),
+        items=[
+            ft.PopupMenuItem(content=ft.Row([ft.Container(width=20, height=20, border_radius=10, bgcolor=stage_color(c, dark=dark)), ft.Text(color_name(_, c))]), on_click=lambda e, c=c: state.put(key, "color", c))
+            for c in STAGE_COLORS
+        ],
+    )  # fmt: skip
+    kinds = ft.Row(
+        [small_chip(f"stage-type-{index}-{k}", stage_type_name(_, k), selected=stage["type"] == k, on_click=lambda e, k=k: state.put(key, "type", k)) for k in ("open", "won", "lost")],
+        tight=True, spacing=4,
+    )  # fmt: skip
+    deals = state.deals_at(key)
+    return ft.Container(
+        height=ROW, padding=ft.Padding.symmetric(horizontal=4), border_radius=10, bgcolor=ft.Colors.SECONDARY_CONTAINER if chosen else None, on_click=act(state.choose, key),
+        content=ft.Row(
+            [
+                handle(index), identified(f"stage-color-{index}", colors, label=_("Colour"), value=color_name(_, color)),
+                ft.Container(NameField(draft, (*state.path, key, "label"), f"stage-name-{index}", _("Name"), bare=True, key=f"{state.path[1]}-{key}"), expand=True),
+                ft.Text(_.many("%(n)d deal", "%(n)d deals", deals) if deals else "", size=12, width=64, color=ft.Colors.ON_SURFACE_VARIANT), kinds,
+                *mover(draft, state.path, index, count, "stage", name, (_("Up"), _("Down"))),
+                icon_button(f"stage-details-{index}", ft.Icons.CHEVRON_RIGHT, f"{name}: {_('Details')}", act(state.choose, key), icon_size=18),
+                icon_button(f"stage-remove-{index}", ft.Icons.DELETE_OUTLINE, f"{name}: {_('Remove')}", act(state.leave, key), icon_size=18),
+            ],
+            spacing=4,
+        ),
     )  # fmt: skip
 
 
 @component
-def StageRow(state: Stages, index: int, stage, **_key) -> ft.Control:
+def Moves(state: Stages) -> ft.Control:
+    """From each stage to which: a tick allows the way."""
     _ = use_text()
-    dark = is_dark(ft.context.page)
-    colors = ft.PopupMenuButton(
-        content=ft.Container(width=28, height=28, border_radius=14, bgcolor=stage_color(stage.color, dark=dark)), tooltip=_("Colour"),
-        items=[ft.PopupMenuItem(content=ft.Row([ft.Container(width=20, height=20, border_radius=10, bgcolor=stage_color(c, dark=dark)), ft.Text(c)]), on_click=lambda e, c=c: state.edit(index, color=c)) for c in STAGE_COLORS],
-    )  # fmt: skip
-    kinds = ft.SegmentedButton(
-        segments=[ft.Segment(value=k, label=ft.Text(type_name(_, k))) for k in ("open", "won", "lost")], selected=[stage.type], show_selected_icon=False,
-        on_change=lambda e: state.edit(index, type=next(iter(e.control.selected))),
-    )  # fmt: skip
-    name = identified(
-        f"stage-name-{index}",
-        ft.TextField(
-            value=stage.label.get(_.language, _.label(stage.label)),
-            dense=True,
-            border_radius=10,
-            label=_("Name"),
-            on_change=lambda e: state.rename(index, _.language, e.control.value),
-        ),
-        expand=True,
+    stages = state.stages
+    names = {s["key"]: _.label(s["label"]) for s in stages}
+    width = max(64, min(96, 560 // max(1, len(stages))))
+
+    def words(text: str, **properties: Any) -> ft.Control:
+        return ft.Text(text, size=12, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, **properties)
+
+    def cell(old: dict[str, Any], new: dict[str, Any]) -> ft.Control:
+        if old["key"] == new["key"]:
+            return ft.Container(width=width, height=36, content=ft.Icon(ft.Icons.REMOVE, size=16, color=ft.Colors.OUTLINE_VARIANT))
+        allowed = state.may_move(old, new["key"])
+        mark = ft.Icon(
+            ft.Icons.CHECK_BOX if allowed else ft.Icons.CHECK_BOX_OUTLINE_BLANK, size=20, color=ft.Colors.PRIMARY if allowed else ft.Colors.OUTLINE
+        )
+        identifier = f"move-{old['key']}-{new['key']}".replace("_", "-")
+        return ft.Semantics(
+            key=identifier, identifier=identifier, label=f"{names[old['key']]} → {names[new['key']]}", checked=allowed,
+            content=ft.Container(mark, width=width, height=36, ink=True, border_radius=8, alignment=ft.Alignment.CENTER, on_click=act(state.flip_move, old["key"], new["key"])),
+        )  # fmt: skip
+
+    head = ft.Row(
+        [
+            ft.Container(words(_("From ↓ to →"), color=ft.Colors.ON_SURFACE_VARIANT), width=120),
+            *(ft.Container(words(names[s["key"]], text_align=ft.TextAlign.CENTER), width=width) for s in stages),
+        ],
+        spacing=0,
     )
-    return ft.Container(
-        padding=ft.Padding.only(right=48, top=6, bottom=6),
-        content=ft.Row(
+    rows = [
+        ft.Row([ft.Container(words(names[old["key"]]), width=120), *(cell(old, new) for new in stages)], spacing=0, key=old["key"]) for old in stages
+    ]
+    return card(section(_("Allowed moves"), ft.Row([ft.Column([head, *rows], spacing=0)], scroll=ft.ScrollMode.AUTO)))
+
+
+@component
+def StageProperties(state: Stages) -> ft.Control:
+    """What moving a deal to the open stage asks for."""
+    draft, _ = use_draft(), use_text()
+    stage = state.chosen
+    if not stage:
+        return ft.Container()
+    path = (*state.path, stage["key"])
+    fields = [(f["key"], _.label(f["label"])) for f in draft.document.get("forms", {}).get("deal", {}).get("fields", ())]
+    items = stage.get("checklist", [])
+
+    def need(chosen: list[str]) -> None:
+        state.put(stage["key"], "required", chosen or GONE)
+
+    checklist = [
+        ft.Row(
             [
-                identified(f"stage-color-{index}", colors, label=_("Colour"), value=stage.color), ft.Container(name, expand=True), identified(f"stage-type-{index}", kinds),
-                icon_button(f"stage-up-{index}", ft.Icons.ARROW_UPWARD, _("Up"), act(state.move, index, -1)), icon_button(f"stage-down-{index}", ft.Icons.ARROW_DOWNWARD, _("Down"), act(state.move, index, 1)),
-                icon_button(f"stage-remove-{index}", ft.Icons.DELETE_OUTLINE, _("Remove"), act(state.remove, index)),
+                ft.Container(NameField(draft, (*path, "checklist", item["key"], "label"), f"item-{i}", _("To tick"), key=f"{stage['key']}-{item['key']}"), expand=True),
+                *mover(draft, (*path, "checklist"), i, len(items), "item", _.label(item["label"]), (_("Up"), _("Down"))),
+                icon_button(f"item-remove-{i}", ft.Icons.DELETE_OUTLINE, _("Remove"), act(state.remove_item, item["key"]), icon_size=18),
             ],
-            spacing=12,
-        ),
+            spacing=0, key=item["key"],
+        )
+        for i, item in enumerate(items)
+    ]  # fmt: skip
+    return card(
+        section(_.label(stage["label"]) or _("Stage")),
+        NameField(draft, (*path, "label"), "stage-label", _("Name"), many_languages=True, key=f"label-{stage['key']}"),
+        titled(_("Filled in before a deal comes here"), choices("stage-required", fields, stage.get("required", ()), need)),
+        titled(_("Ticked before a deal comes here"), *checklist, text_button("add-item", _("Add an item"), lambda e: state.add_item(_("New item"), _.language), icon=ft.Icons.ADD)),
+        identifier="stage-properties",
     )  # fmt: skip

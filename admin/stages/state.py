@@ -1,108 +1,174 @@
-"""Editing pipelines and stages as a draft of the document, then publishing it (S-56, F-65)."""
+"""Pipelines and their stages in the draft: orders, moves, what a move asks for, and where deals go when a stage goes (S-56, S-86, F-65, F-66)."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import flet as ft
-from pydantic import ValidationError
 
+from admin.draft import Draft
 from admin.session import AdminSession
-from shared.domain.config import Stage, StoreConfig
+from shared.domain.drafting import GONE, Path, fresh_key, with_part
 from shared.domain.problems import Problem
-from shared.gateway import config as remote
+from shared.gateway import funnel as remote
 
 
 @ft.observable
 @dataclass(eq=False)
 class Stages:
+    """pipeline and stage: what is open; leaving: the stage about to go, while it is asked where its deals go."""
+
     session: AdminSession
     pipeline: str = ""
-    rows: list[Stage] = field(default_factory=list)
-    changed: bool = False
-    published: int = 0
+    stage: str = ""
+    leaving: str = ""
+    pipeline_leaves: bool = False
+    deals: dict[str, int] = field(default_factory=dict)  # "pipeline.stage" → how many stand there
     problem: str = ""
-    busy: bool = False
 
-    def take(self) -> None:
-        """The published stages; edits begin here."""
-        config = self.session.config
-        if config is None:
-            return
-        if config.pipeline(self.pipeline) is None:
-            self.pipeline = config.pipelines[0].key
-        self.rows, self.changed = list(config.pipeline(self.pipeline).stages), False  # type: ignore[union-attr]
+    @property
+    def draft(self) -> Draft:
+        return self.session.draft
 
-    def choose_pipeline(self, key: str) -> None:
-        self.pipeline = key
-        self.take()
+    @property
+    def pipelines(self) -> list[dict[str, Any]]:
+        return list(self.draft.document.get("pipelines", ()))
 
-    def edit(self, index: int, **changes: Any) -> None:
-        self.rows = [s.model_copy(update=changes) if i == index else s for i, s in enumerate(self.rows)]
-        self.changed, self.published = True, 0
+    @property
+    def here(self) -> dict[str, Any]:
+        return next((p for p in self.pipelines if p["key"] == self.pipeline), self.pipelines[0] if self.pipelines else {})
 
-    def rename(self, index: int, language: str, text: str) -> None:
-        self.edit(index, label={**self.rows[index].label, language: text})
+    @property
+    def path(self) -> Path:
+        """Where the stages of the open pipeline stand."""
+        return ("pipelines", self.here.get("key", ""), "stages")
 
-    def reorder(self, old: int, new: int) -> None:
-        rows = list(self.rows)
-        rows.insert(new, rows.pop(old))
-        self.rows, self.changed, self.published = rows, True, 0
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        return list(self.here.get("stages", ()))
 
-    def move(self, index: int, step: int) -> None:
-        if 0 <= index + step < len(self.rows):
-            self.reorder(index, index + step)
+    @property
+    def chosen(self) -> dict[str, Any]:
+        return next((s for s in self.stages if s["key"] == self.stage), self.stages[0] if self.stages else {})
 
-    def add(self, name: str) -> None:
-        """A new open stage; its key is ours and never shown."""
-        taken = {s.key for s in self.rows}
-        number = next(n for n in range(1, 100) if f"stage_{n}" not in taken)
-        last_open = max((i for i, s in enumerate(self.rows) if s.type == "open"), default=len(self.rows) - 1)
-        stage = Stage(key=f"stage_{number}", label={"zh_CN": name, "zh_TW": name, "en": name}, type="open", color="blue")
-        self.rows = [*self.rows[: last_open + 1], stage, *self.rows[last_open + 1 :]]
-        self.changed, self.published = True, 0
-
-    def remove(self, index: int) -> None:
-        """Publishing refuses it while deals stand there."""
-        gone = self.rows[index].key
-        kept = [s for i, s in enumerate(self.rows) if i != index]
-        self.rows = [s.model_copy(update={"moves": tuple(m for m in s.moves if m != gone)}) if s.moves else s for s in kept]
-        self.changed, self.published = True, 0
-
-    def draft(self) -> StoreConfig:
-        """The whole document with these stages. Raises ValidationError."""
-        config = self.session.config
-        assert config is not None
-        document = config.document()
-        for pipeline in document["pipelines"]:
-            if pipeline["key"] == self.pipeline:
-                pipeline["stages"] = [s.model_dump(mode="json", exclude_none=True) for s in self.rows]
-        return StoreConfig.model_validate(document)
-
-    async def publish(self) -> None:
-        if self.busy:
-            return
-        if any(not any(re.sub(r"\s", "", text) for text in s.label.values()) for s in self.rows):
-            self.problem = "required"
-            return
-        self.busy, self.problem = True, ""
+    async def load(self) -> None:
+        """How many deals stand where."""
         try:
-            version = await remote.publish(
-                self.session.services.gateway, self.session.store_id, self.draft(), base_version=self.session.config_version, note="stages"
-            )
-            await self.session.load_config()
-            self.take()
-            self.published = version
-        except ValidationError:
-            self.problem = "invalid_config"
+            found = await remote.report(self.session.services.gateway, self.session.store_id)
+            self.deals = {f"{p.pipeline}.{s.stage}": s.deals for p in found for s in p.stages}
         except Problem as problem:
             self.session.guard(problem)
             self.problem = problem.code
-        finally:
-            self.busy = False
 
-    async def reload(self) -> None:
-        """Someone else published: show his version; own edits are given up on purpose here."""
-        await self.session.load_config()
-        self.take()
-        self.problem = ""
+    def choose_pipeline(self, key: str) -> None:
+        self.pipeline, self.stage, self.leaving, self.pipeline_leaves = key, "", "", False
+
+    def choose(self, stage: str) -> None:
+        self.stage = stage
+
+    # stages -----------------------------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, language: str) -> None:
+        """A new open stage after the last open one; its key is ours and never shown, not even a removed stage's."""
+        stages, published = self.stages, self.draft.base.get("pipelines", ())
+        taken = [s["key"] for p in [self.here, *(p for p in published if p["key"] == self.here["key"])] for s in p["stages"]]
+        key = fresh_key("stage", [*taken, *(k.partition(".")[2] for k in self.deals)])
+        place = max((i for i, s in enumerate(stages) if s["type"] == "open"), default=-1) + 1
+        self.draft.put(self.path, [*stages[:place], {"key": key, "label": {language: name}, "type": "open"}, *stages[place:]])
+        self.stage = key
+
+    def put(self, stage: str, attribute: str, value: Any) -> None:
+        self.draft.put((*self.path, stage, attribute), value)
+
+    def may_move(self, old: Mapping[str, Any], new: str) -> bool:
+        return old.get("moves") is None or new in old["moves"]
+
+    def flip_move(self, old: str, new: str) -> None:
+        """Allow or forbid one way; all ways allowed is said by saying nothing."""
+        stage = next(s for s in self.stages if s["key"] == old)
+        others = [s["key"] for s in self.stages if s["key"] != old]
+        after = [k for k in others if self.may_move(stage, k) != (k == new)]
+        self.put(old, "moves", GONE if after == others else after)
+
+    def add_item(self, name: str, language: str) -> None:
+        items = self.chosen.get("checklist", [])
+        key = fresh_key("item", [i["key"] for i in items])
+        self.put(self.chosen["key"], "checklist", [*items, {"key": key, "label": {language: name}}])
+
+    def remove_item(self, key: str) -> None:
+        self.draft.put((*self.path, self.chosen["key"], "checklist", key), GONE)
+
+    # going ------------------------------------------------------------------------------------------------------------------------
+
+    def deals_at(self, stage: str) -> int:
+        return self.deals.get(f"{self.here.get('key')}.{stage}", 0)
+
+    def heirs(self, stage: str) -> list[dict[str, Any]]:
+        """Stages that may take its deals: of the same kind."""
+        kind = next((s["type"] for s in self.stages if s["key"] == stage), "")
+        return [s for s in self.stages if s["key"] != stage and s["type"] == kind]
+
+    def leave(self, stage: str) -> None:
+        """Remove a stage: at once when nobody stands there, else after it is said where its deals go."""
+        if self.deals_at(stage):
+            self.leaving = stage
+        else:
+            self.remove(stage, None)
+
+    def stay(self) -> None:
+        self.leaving, self.pipeline_leaves = "", False
+
+    def remove(self, stage: str, heir: str | None) -> None:
+        pipeline = self.here["key"]
+        document = with_part(self.draft.document, (*self.path, stage), GONE)
+        for other in self.stages:
+            if other["key"] != stage and stage in (other.get("moves") or ()):
+                document = with_part(document, (*self.path, other["key"], "moves"), [m for m in other["moves"] if m != stage])
+        if heir:
+            document = _succeeded(document, {f"{pipeline}.{stage}": f"{pipeline}.{heir}"})
+        self.leaving = self.stage = ""
+        self.draft.edit(document)
+
+    # pipelines --------------------------------------------------------------------------------------------------------------------
+
+    def add_pipeline(self, name: str, first: str, won: str, lost: str, language: str) -> None:
+        """A new pipeline that can be used as it is: a beginning and both ends."""
+        key = fresh_key("pipeline", [p["key"] for p in [*self.pipelines, *self.draft.base.get("pipelines", ())]])
+        stages = [
+            {"key": "stage_1", "label": {language: first}, "type": "open"}, {"key": "won", "label": {language: won}, "type": "won", "color": "green"},
+            {"key": "lost", "label": {language: lost}, "type": "lost", "color": "grey"},
+        ]  # fmt: skip
+        self.draft.put(("pipelines",), [*self.pipelines, {"key": key, "label": {language: name}, "stages": stages}])
+        self.choose_pipeline(key)
+
+    def leave_pipeline(self) -> None:
+        if any(self.deals_at(s["key"]) for s in self.stages):
+            self.pipeline_leaves = True
+        else:
+            self.remove_pipeline(None)
+
+    def pipeline_heirs(self) -> list[dict[str, Any]]:
+        """Pipelines that have a stage of every kind in which deals stand here."""
+        kinds = {s["type"] for s in self.stages if self.deals_at(s["key"])}
+        return [p for p in self.pipelines if p["key"] != self.here["key"] and kinds <= {s["type"] for s in p["stages"]}]
+
+    def remove_pipeline(self, heir: str | None) -> None:
+        """Take the pipeline out; its deals go to the heir's first stage of the same kind."""
+        gone, stages = self.here["key"], self.stages
+        document = with_part(self.draft.document, ("pipelines", gone), GONE)
+        for role in document.get("roles", ()):
+            if role.get("pipeline") == gone:
+                document = with_part(document, ("roles", role["key"], "pipeline"), heir or GONE)
+        if heir:
+            target = next(p for p in self.pipelines if p["key"] == heir)
+            first = {kind: next((s["key"] for s in target["stages"] if s["type"] == kind), "") for kind in ("open", "won", "lost")}
+            document = _succeeded(document, {f"{gone}.{s['key']}": f"{heir}.{first[s['type']]}" for s in stages if first[s["type"]]})
+        self.choose_pipeline("")
+        self.draft.edit(document)
+
+
+def _succeeded(document: dict[str, Any], moves: dict[str, str]) -> dict[str, Any]:
+    """The document with deals sent on; what was to come to a stage that goes now follows it."""
+    before = dict((document.get("successors") or {}).get("stages") or {})
+    after = {old: moves.get(new, new) for old, new in before.items()} | moves
+    return with_part(document, ("successors", "stages"), after)

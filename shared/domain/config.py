@@ -288,6 +288,13 @@ class FieldRights(_Part):
     required: tuple[str, ...] = ()
 
 
+class Successors(_Part):
+    """Where records go whose stage ("pipeline.stage") or reason the document no longer names; publishing moves them in the same act."""
+
+    stages: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+
+
 class StoreConfig(_Part):
     """The document. As `api.config` serves it, roles and forms are cut to the caller and `access` holds his own rights."""
 
@@ -308,6 +315,7 @@ class StoreConfig(_Part):
     day_parts: tuple[DayPart, ...] = DAY_PARTS
     burst: Burst = Burst()
     rules: tuple[Rule, ...] = ()
+    successors: Successors = Successors()
     access: dict[str, FieldRights] = {}
 
     def pipeline(self, key: str) -> Pipeline | None:

@@ -1,6 +1,8 @@
 """One door to Supabase: typed answers in, Problems out. Everything about HTTP is known here and nowhere else."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 import httpx
 from postgrest import APIError, AsyncPostgrestClient
@@ -43,13 +45,17 @@ class Gateway:
         """An `api` function, always by POST: nothing personal stands in a URL. Raises Offline, SignedOut, Refused."""
         return await self._answer(lambda client: client.rpc(function, arguments))
 
-    async def rows(self, view: str, row: type[Row], *, store_id: str | None = None, order: str | None = None, limit: int = 200) -> list[Row]:
-        """Rows of an `api` view, filtered by nothing but the store. Raises Offline, SignedOut, Refused."""
+    async def rows(
+        self, view: str, row: type[Row], *, store_id: str | None = None, ids: Sequence[UUID] | None = None, order: str | None = None, limit: int = 200
+    ) -> list[Row]:
+        """Rows of an `api` view, filtered by nothing but the store and ids. Raises Offline, SignedOut, Refused."""
 
         def query(client: AsyncPostgrestClient):
             request = client.from_(view).select("*")
             if store_id:
                 request = request.eq("store_id", store_id)
+            if ids is not None:
+                request = request.in_("id", [str(x) for x in ids])
             if order:
                 request = request.order(order.lstrip("-"), desc=order.startswith("-"))
             return request.limit(limit).retry(False)  # its own retries keep a person waiting for seven seconds; ours are the outbox and the button

@@ -1,5 +1,6 @@
 """A store's configuration document."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -113,3 +114,35 @@ async def prove(gateway: Gateway, store_id: UUID, *, roles: list[str] | None = N
 
 async def versions(gateway: Gateway, store_id: UUID) -> list[ConfigVersion]:
     return await gateway.rows("config_versions", ConfigVersion, store_id=str(store_id), order="-version", limit=50)
+
+
+class RecordName(BaseModel):
+    """A record behind a count, as far as the caller may know it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: UUID
+    customer_id: UUID | None = None
+    name: str | None = None
+    title: str | None = None
+    plate: str | None = None
+    policy_number: str | None = None
+    words: str | None = None
+
+    @property
+    def text(self) -> str:
+        return self.name or self.title or self.plate or self.policy_number or (self.words or "")[:30] or str(self.id)[-8:]
+
+
+VIEWS = {
+    "customer": "customers",
+    "companion": "companions",
+    "vehicle": "vehicles",
+    "policy": "policies",
+    "deal": "deals",
+    "conversation": "conversations",
+}
+
+
+async def record_names(gateway: Gateway, store_id: UUID, form: str, ids: Sequence[UUID]) -> list[RecordName]:
+    """The first 20 records of a list of ids, under the caller's own rights."""
+    return await gateway.rows(VIEWS[form], RecordName, store_id=str(store_id), ids=ids[:20]) if ids else []

@@ -82,3 +82,8 @@ async def sign_out_everywhere(gateway: Gateway, store_id: UUID, user_id: UUID) -
 
 async def revoke_invitation(gateway: Gateway, store_id: UUID, invitation_id: UUID) -> None:
     await gateway.call("revoke_invitation", {"store_id": str(store_id), "id": str(invitation_id)})
+
+
+async def publishable_stores(gateway: Gateway) -> list[tuple[UUID, str]]:
+    """(id, name) of every store whose document the caller may publish, by name."""
+    return sorted(((m.store_id, m.store_name) for m in await whoami(gateway) if m.may("publish_config")), key=lambda s: s[1])

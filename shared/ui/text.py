@@ -105,6 +105,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "handed_over": _("The customer belongs to a colleague now. Your note was passed on."),
         "version_conflict": _("Someone else published meanwhile. Reload to see the changes; yours are kept here."),
         "stage_in_use": _("Deals stand at a stage you removed. Move them first."),
+        "bad_successor": _("Where the records should go is not there, or of another kind. Choose anew."),
         "role_in_use": _("Members still have a role you removed."),
         "last_admin": _("The store would be without an admin."),
         "field_type_fixed": _("The type of a field cannot change."),

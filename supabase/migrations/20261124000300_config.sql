@@ -396,11 +396,6 @@ begin
   update crm.stages s set retired = true where s.store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'pipelines') p, jsonb_array_elements(p -> 'stages') x
     where p ->> 'key' = s.pipeline and x ->> 'key' = s.key);
-  if exists (select from crm.funnel_counts c join crm.stages s on s.store_id = c.store_id and s.pipeline = c.pipeline and s.key = c.stage
-             where c.store_id = p_store and c.deals > 0 and s.retired) then
-    raise sqlstate 'PT422' using message = 'stage_in_use';
-  end if;
-
   insert into crm.levels (store_id, key, label, definition, rank, cadence_days, pool, position)
   select p_store, x ->> 'key', x -> 'label', coalesce(x -> 'definition', '{}'), (x ->> 'rank')::int, (x ->> 'cadence_days')::int, x ->> 'pool', n
   from jsonb_array_elements(d -> 'levels') with ordinality as t (x, n)
@@ -427,6 +422,11 @@ begin
     position = excluded.position, retired = false;
   update crm.reasons set retired = true where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'reasons') x where x ->> 'key' = key);
+  perform crm.apply_successors(p_store, d);             -- after both lists stand: what left them takes its records along
+  if exists (select from crm.funnel_counts c join crm.stages s on s.store_id = c.store_id and s.pipeline = c.pipeline and s.key = c.stage
+             where c.store_id = p_store and c.deals > 0 and s.retired) then
+    raise sqlstate 'PT422' using message = 'stage_in_use';
+  end if;
 
   insert into crm.rules (store_id, key, label, kind, days, active, position)
   select p_store, x ->> 'key', x -> 'label', x ->> 'kind', array(select jsonb_array_elements_text(coalesce(x -> 'days', '[]'))::int),
@@ -521,7 +521,7 @@ begin
   delete from crm.config_drafts d where d.store_id = p_store and d.author_id = c.user_id;
   return jsonb_build_object('version', now_version + 1);
 end $$;
-comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, last_admin, leaks, invalid_config.';
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, bad_successor, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, last_admin, leaks, invalid_config.';
 
 create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
   language plpgsql volatile set search_path = '' as $$

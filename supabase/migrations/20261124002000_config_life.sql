@@ -84,7 +84,8 @@ begin
 
   -- stages: deals that stand in one that goes, deals whose further way is barred
   for f in
-    select s.pipeline, s.key, x as stage, s.moves, coalesce(c.n, 0) as n, c.ids
+    select s.pipeline, s.key, x as stage, s.moves, coalesce(c.n, 0) as n, c.ids,
+      exists (select from crm.successors(p_store, d) o where o.kind = 'stage' and o.was = s.pipeline || '.' || s.key) as goes
     from crm.stages s
     left join lateral (select st as x from jsonb_array_elements(coalesce(d -> 'pipelines', '[]')) p, jsonb_array_elements(coalesce(p -> 'stages', '[]')) st
                        where p ->> 'key' = s.pipeline and st ->> 'key' = s.key) z on true
@@ -92,13 +93,16 @@ begin
         select e.id, row_number() over () as place from crm.deals e where e.store_id = p_store and e.pipeline = s.pipeline and e.stage = s.key and e.removed_at is null) e) c on true
     where s.store_id = p_store and not s.retired
   loop
-    if f.stage is null then
+    if f.stage is null and f.goes then continue;             -- told below, with where they go
+    elsif f.stage is null then
       found := found || jsonb_build_object('kind', 'stage_removed', 'level', case when f.n > 0 then 'refused' else 'info' end, 'pipeline', f.pipeline, 'key', f.key, 'count', f.n, 'ids', coalesce(f.ids, '[]'));
     elsif jsonb_typeof(f.stage -> 'moves') = 'array' and (f.moves is null or not f.stage -> 'moves' @> to_jsonb(f.moves)) then
       found := found || jsonb_build_object('kind', 'moves_barred', 'level', case when f.n > 0 then 'warning' else 'info' end, 'pipeline', f.pipeline, 'key', f.key,
         'before', f.moves, 'after', f.stage -> 'moves', 'count', f.n, 'ids', coalesce(f.ids, '[]'));
     end if;
   end loop;
+
+  found := found || crm.successors_impact(p_store, d);
 
   -- roles: who gains or loses what
   for f in

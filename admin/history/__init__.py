@@ -1,0 +1,1 @@
+"""Published versions: compared, restored, exported, copied."""

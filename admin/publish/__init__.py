@@ -1,0 +1,1 @@
+"""Checking a draft and publishing it."""
