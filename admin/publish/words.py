@@ -86,10 +86,9 @@ def impact_text(_: Texts, x: Impact, now: Document, then: Document) -> str:
             "changes": ";".join(parts) + (_(" and %(n)d more") % {"n": more} if more > 0 else ""),
         }  # fmt: skip
     if x.kind == "cannot_fill":
-        fields = "、".join(name("forms", c.form, "fields", c.key) for c in x.changes)
-        return _("%(role)s (%(n)d members) may create records but not fill %(fields)s, which every record needs. Give the right to write it, or take away the right to create.") % {
-            "role": role, "n": n, "fields": fields,
-        }  # fmt: skip
+        return _(
+            "%(role)s may create records but not fill in %(field)s, which every record needs: each save on the phone would fail. Let the role write it, or take away its right to create."
+        ) % {"role": role, "field": field}
     if x.kind == "bad_condition":
         return _("The condition of %(field)s names something this form does not have. Choose it anew.") % {"field": field}
     if x.kind == "reads_hidden":
