@@ -18,7 +18,16 @@ FIELD: dict[str, Any] = {"dense": True, "border_radius": 10, "border_color": ft.
 
 @component
 def NameField(
-    draft: Draft, path: Path, identifier: str, title: str, *, many_languages: bool = False, multiline: bool = False, optional: bool = False, bare: bool = False, **_key
+    draft: Draft,
+    path: Path,
+    identifier: str,
+    title: str,
+    *,
+    many_languages: bool = False,
+    multiline: bool = False,
+    optional: bool = False,
+    bare: bool = False,
+    **_key,
 ) -> ft.Control:
     """What something is called in the reader's language; with a button, in every language of the store."""
     _ = use_text()
@@ -40,9 +49,16 @@ def NameField(
         return identified(
             mark,
             ft.TextField(
-                value=shown, label=None if bare else name, multiline=multiline, min_lines=1, max_lines=4 if multiline else 1, on_change=write(language), **FIELD
+                value=shown,
+                label=None if bare else name,
+                multiline=multiline,
+                min_lines=1,
+                max_lines=4 if multiline else 1,
+                on_change=write(language),
+                **FIELD,
             ),
-            expand=True, label=name if bare else None,
+            expand=True,
+            label=name if bare else None,
         )
 
     first = field(_.language, title, identifier)
