@@ -20,19 +20,19 @@ insert into crm.reason_columns values ('deals', 'lost_reason'), ('approvals', 'r
 alter table crm.reason_columns enable row level security;
 
 -- A successor counts when the old one is gone from the document and the new one is in it, of the same kind.
-create function crm.successors(p_store uuid, p_document jsonb) returns table (kind text, was text, became text, problem text)
+create function crm.successors(p_store uuid, p_document jsonb) returns table (kind text, was text, became text, is_bad bool)
   language plpgsql stable set search_path = '' as $$
 begin
   return query
   with named as (select p ->> 'key' as pipeline, x ->> 'key' as stage, x ->> 'type' as type
                  from jsonb_array_elements(p_document -> 'pipelines') p cross join jsonb_array_elements(p -> 'stages') x)
-  select 'stage', e.key, e.value, case when new.type is distinct from old.type then 'bad_successor' end
+  select 'stage', e.key, e.value, new.type is distinct from old.type
   from jsonb_each_text(coalesce(p_document #> '{successors,stages}', '{}')) e
   join crm.stages old on old.store_id = p_store and old.pipeline = split_part(e.key, '.', 1) and old.key = split_part(e.key, '.', 2)
   left join named new on new.pipeline = split_part(e.value, '.', 1) and new.stage = split_part(e.value, '.', 2)
   where not exists (select from named n where n.pipeline = old.pipeline and n.stage = old.key)
   union all
-  select 'reason', e.key, e.value, case when new.r is null then 'bad_successor' end
+  select 'reason', e.key, e.value, new.r is null
   from jsonb_each_text(coalesce(p_document #> '{successors,reasons}', '{}')) e
   join crm.reasons old on old.store_id = p_store and old.key = e.key
   left join lateral (select r from jsonb_array_elements(coalesce(p_document -> 'reasons', '[]')) r where r ->> 'key' = e.value) new on true
@@ -56,7 +56,7 @@ begin
   end loop;
 
   for s in select * from crm.successors(p_store, p_document) loop
-    if s.problem is not null then raise sqlstate 'PT422' using message = s.problem, detail = s.was; end if;
+    if s.is_bad then raise sqlstate 'PT422' using message = 'bad_successor', detail = s.was; end if;
     if s.kind = 'stage' then
       insert into crm.moved_records (store_id, kind, relation, subject_id, was, became)
       select p_store, 'stage', 'deals', d.id, s.was, s.became from crm.deals d
@@ -79,7 +79,7 @@ create function crm.successors_impact(p_store uuid, p_document jsonb) returns js
 declare found jsonb := '[]'; s record; c record; n int; total int; ids jsonb;
 begin
   for s in select * from crm.successors(p_store, p_document) loop
-    if s.problem is not null then continue; end if;                 -- publishing itself refuses it, and the check says so
+    if s.is_bad then continue; end if;                 -- publishing itself refuses it, and the check says so
     if s.kind = 'stage' then
       select count(*), coalesce(jsonb_agg(x.id) filter (where x.place <= 20), '[]') into n, ids from (
         select d.id, row_number() over () as place from crm.deals d
