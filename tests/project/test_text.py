@@ -31,10 +31,15 @@ def test_what_runs_is_what_was_compiled(language, tmp_path):
     from babel.messages.mofile import read_mo
 
     with catalogue_file(language).with_suffix(".mo").open("rb") as stream:
-        compiled = {m.id: m.string for m in read_mo(stream) if m.id}
-    assert compiled == {m.id: m.string for m in load(language) if m.id and m.string}
+        compiled = {_one(m.id): _one(m.string) for m in read_mo(stream) if m.id}
+    assert compiled == {_one(m.id): _one(m.string) for m in load(language) if m.id and m.string}
+
+
+def _one(text):
+    """A phrase that counts stands as a pair."""
+    return text if isinstance(text, str) else tuple(text)
 
 
 def test_traditional_chinese_is_no_copy_of_simplified():
-    simplified, traditional = ({m.id: m.string for m in load(x) if m.id} for x in ("zh_CN", "zh_TW"))
+    simplified, traditional = ({_one(m.id): m.string for m in load(x) if m.id} for x in ("zh_CN", "zh_TW"))
     assert sum(simplified[k] != traditional.get(k) for k in simplified) > len(simplified) / 2
