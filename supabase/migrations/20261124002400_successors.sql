@@ -13,11 +13,13 @@ create table crm.moved_records (
 comment on table crm.moved_records is 'Records that publishing moved with a removed stage (pipeline.stage) or a merged reason: restoring brings back those nobody changed since.';
 create index on crm.moved_records (store_id, kind, was);
 alter table crm.moved_records enable row level security;
+create policy select_nobody on crm.moved_records for select to api_owner using (false);
 
 create table crm.reason_columns (relation text not null, field text not null, primary key (relation, field));
 comment on table crm.reason_columns is 'Every column that holds a reason: merging two reasons visits them all.';
 insert into crm.reason_columns values ('deals', 'lost_reason'), ('approvals', 'reason');
 alter table crm.reason_columns enable row level security;
+create policy select_nobody on crm.reason_columns for select to api_owner using (false);
 
 -- A successor counts when the old one is gone from the document and the new one is in it, of the same kind.
 create function crm.successors(p_store uuid, p_document jsonb) returns table (kind text, was text, became text, is_bad bool)
