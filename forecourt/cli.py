@@ -192,8 +192,10 @@ def _tick(db_url: str) -> list[dict]:
         results = []
         for store, zone in stores:
             day = datetime.now(ZoneInfo(zone)).date()
-            row = connection.execute("select crm.run_rules(%s, %s), crm.purge_fields(%s, now())", (store, day, store)).fetchone()
-            results.append({**row[0], "purged_fields": row[1]} if row else {})
+            row = connection.execute(
+                "select crm.run_rules(%s, %s), crm.purge_fields(%s, now()), crm.run_responses(%s, now())", (store, day, store, store)
+            ).fetchone()
+            results.append({**row[0], "purged_fields": row[1], **({"responses": row[2]} if row[2] else {})} if row else {})
         return results
 
 

@@ -28,6 +28,8 @@ def why_pills(_: Texts, task: Task, today) -> list[ft.Control]:
         "next_contact": (lambda v: _("Agreed contact"), "good"),
         "policy_window": (lambda v: _("Renewal"), "notice"),
         "manual": (lambda v: _("Task"), "neutral"),
+        "care": (lambda v: _("Care call"), "good"),
+        "escalation": (lambda v: _("Nobody has answered"), "urgent"),
     }
     return [pill(words[code][0](values), tone=words[code][1]) for code, values in queue.reasons(task, today)]
 

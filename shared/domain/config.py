@@ -260,12 +260,50 @@ class Burst(_Part):
     seconds: int = Field(default=300, ge=10, le=86_400)
 
 
+class LadderStep(_Part):
+    """A rung (S-97, F-51): after so many open minutes (first_response) or days (no_contact) remind the owner, tell a boss, or give to a pool."""
+
+    after: int = Field(ge=1, le=100_000)
+    action: Literal["remind", "boss", "pool"]
+    role: Key | None = None  # of the boss: the least busy active member of that role
+    pool: Key | None = None
+
+
+class CareDate(_Part):
+    """The day a care call looks at (S-62, S-70): a date of a record, or `closed_at` of a won deal, again every so many months."""
+
+    form: Literal["customer", "vehicle", "policy", "deal"]
+    field: Key
+    every_months: int = Field(default=12, ge=1, le=120)
+    times: int | None = Field(default=None, ge=1, le=50)  # None: for ever
+
+
 class Rule(_Part):
+    """What makes tasks: `days` are days before a policy ends or a care date comes; `steps` rungs of a ladder, in order."""
+
     key: Key
     label: Label
-    kind: Literal["cadence", "policy_window"]
+    kind: Literal["cadence", "policy_window", "care", "first_response", "no_contact"]
     days: tuple[int, ...] = ()
     active: bool = True
+    levels: tuple[Key, ...] = ()  # only customers of these levels; empty: all
+    sources: tuple[Key, ...] = ()
+    date: CareDate | None = None
+    steps: tuple[LadderStep, ...] = Field(default=(), max_length=5)
+    quiet_from: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # store-local; nobody is reminded and no minute counts
+    quiet_to: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+
+    @model_validator(mode="after")
+    def _says_enough(self) -> "Rule":
+        if self.kind == "care" and self.date is None:
+            raise ValueError(f"rule {self.key} needs a date to look at")
+        if self.kind in ("first_response", "no_contact") and not self.steps:
+            raise ValueError(f"rule {self.key} needs a step")
+        if any((s.action == "boss" and s.role is None) or (s.action == "pool" and s.pool is None) for s in self.steps):
+            raise ValueError(f"rule {self.key}: a boss needs a role, a pool its name")
+        if list(self.steps) != sorted(self.steps, key=lambda s: s.after) or len({s.after for s in self.steps}) < len(self.steps):
+            raise ValueError(f"rule {self.key}: steps go up")
+        return self
 
 
 class StoreSettings(_Part):

@@ -260,12 +260,13 @@ create table crm.rules (
   store_id uuid not null references crm.stores on delete cascade,
   key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
   label jsonb not null,
-  kind text not null check (kind in ('cadence', 'policy_window')),
+  kind text not null check (kind in ('cadence', 'policy_window', 'care', 'first_response', 'no_contact')),
   days int[] not null default '{}',
+  options jsonb not null default '{}' check (jsonb_typeof(options) = 'object'),
   active bool not null default true,
   position int not null default 0,
   primary key (store_id, key));
-comment on table crm.rules is 'Rules that make tasks (S-03): cadence by level, windows of days before a policy expires.';
+comment on table crm.rules is 'Rules that make tasks (S-03): cadence by level, windows before a policy expires, care dates, ladders of escalation. options: levels, sources, date, steps, quiet hours.';
 
 do $$ declare t text; begin
   foreach t in array array['config_versions', 'fields', 'field_rights', 'forms', 'access', 'unique_values', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules'] loop
@@ -428,11 +429,11 @@ begin
     raise sqlstate 'PT422' using message = 'stage_in_use';
   end if;
 
-  insert into crm.rules (store_id, key, label, kind, days, active, position)
+  insert into crm.rules (store_id, key, label, kind, days, options, active, position)
   select p_store, x ->> 'key', x -> 'label', x ->> 'kind', array(select jsonb_array_elements_text(coalesce(x -> 'days', '[]'))::int),
-    coalesce((x ->> 'active')::bool, true), n
+    jsonb_strip_nulls(x - array['key', 'label', 'kind', 'days', 'active']), coalesce((x ->> 'active')::bool, true), n
   from jsonb_array_elements(d -> 'rules') with ordinality as t (x, n)
-  on conflict (store_id, key) do update set label = excluded.label, kind = excluded.kind, days = excluded.days, active = excluded.active, position = excluded.position;
+  on conflict (store_id, key) do update set label = excluded.label, kind = excluded.kind, days = excluded.days, options = excluded.options, active = excluded.active, position = excluded.position;
   update crm.rules set active = false where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'rules') x where x ->> 'key' = key);
 end $$;

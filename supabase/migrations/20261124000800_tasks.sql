@@ -5,8 +5,9 @@ create table crm.tasks (
   id uuid not null default gen_random_uuid(),
   customer_id uuid not null,
   assignee_id uuid not null,
-  why text not null check (why in ('cadence', 'policy_window', 'next_contact', 'retry', 'first_contact', 'manual')),
+  why text not null check (why in ('cadence', 'policy_window', 'next_contact', 'retry', 'first_contact', 'manual', 'care', 'escalation')),
   rule text,
+  step smallint not null default 0,
   subject_form text not null default 'customer' check (subject_form in ('customer', 'policy', 'deal')),
   subject_id uuid not null,
   due_on date not null,
@@ -32,7 +33,7 @@ create table crm.tasks (
   constraint closed check ((status in ('done', 'excused')) = (closed_at is not null))
 ) with (fillfactor = 80);
 comment on table crm.tasks is 'Call tasks. done only by a conversation (S-04), excused only by an approval (S-08). rank 0 = the manager sent it back (S-09).';
-create unique index on crm.tasks (store_id, rule, subject_id, due_on) where rule is not null;      -- running the rules twice adds nothing (S-03)
+create unique index on crm.tasks (store_id, rule, subject_id, due_on, step) where rule is not null;      -- running the rules twice adds nothing (S-03)
 create index on crm.tasks (store_id, assignee_id, rank, due_on, id) include (status, customer_id) where status in ('open', 'cancel_requested') and removed_at is null;   -- the queue; its counts from the index alone
 create index on crm.tasks (store_id, assignee_id, change_no);
 create index on crm.tasks (store_id, assignee_id, closed_at) where closed_at is not null;

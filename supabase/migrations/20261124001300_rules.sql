@@ -2,7 +2,7 @@
 
 create function crm.run_rules(p_store uuid, p_day date) returns jsonb
   language plpgsql volatile set search_path = '' as $$
-declare made_cadence int := 0; made_windows int := 0; moved int := 0; r crm.rules;
+declare made_cadence int := 0; made_windows int := 0; moved int := 0; more jsonb := '{}'; r crm.rules;
 begin
   perform pg_advisory_xact_lock(hashtextextended('crm.run_rules:' || p_store, 0));   -- two schedulers at once: one after the other
 
@@ -23,7 +23,7 @@ begin
       select p_store, k.id, k.owner_id, case when k.last_contact_at is null then 'first_contact' else 'cadence' end, r.key, k.id, k.next_contact_on
       from crm.customers k
       where k.store_id = p_store and k.next_contact_on <= p_day and k.owner_id is not null and not k.do_not_call and k.removed_at is null
-        and not exists (select from crm.tasks t where t.store_id = p_store and t.subject_id = k.id and t.status in ('open', 'cancel_requested') and t.removed_at is null)
+        and not exists (select from crm.tasks t where t.store_id = p_store and t.subject_id = k.id and t.why <> 'escalation' and t.status in ('open', 'cancel_requested') and t.removed_at is null)
       on conflict do nothing;
       get diagnostics made_cadence = row_count;
     elsif r.kind = 'policy_window' then
@@ -39,9 +39,11 @@ begin
         and not exists (select from crm.tasks t where t.store_id = p_store and t.subject_id = p.id and t.status in ('open', 'cancel_requested') and t.removed_at is null)
       on conflict do nothing;
       get diagnostics made_windows = row_count;
+    else
+      more := more || crm.run_care_and_ladders(p_store, p_day, r);
     end if;
   end loop;
-  return jsonb_build_object('store_id', p_store, 'day', p_day, 'cadence', made_cadence, 'policy_window', made_windows, 'moved_to_pool', moved);
+  return jsonb_build_object('store_id', p_store, 'day', p_day, 'cadence', made_cadence, 'policy_window', made_windows, 'moved_to_pool', moved) || more;
 end $$;
 comment on function crm.run_rules is 'Makes the tasks the rules imply for a store-local day; running it twice adds none (S-03). For the scheduler only.';
 
