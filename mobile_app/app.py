@@ -15,7 +15,8 @@ from mobile_app.customers.new_screen import NewCustomerScreen
 from mobile_app.customers.screen import CustomersScreen
 from mobile_app.funnel.deal_screen import DealScreen
 from mobile_app.funnel.screen import FunnelScreen
-from mobile_app.me.screen import MeScreen, WaitingScreen
+from mobile_app.me.screen import MeScreen
+from mobile_app.me.waiting_screen import HeldScreen, MendScreen, WaitingScreen
 from mobile_app.services import Services
 from mobile_app.session import Session, SessionContext
 from mobile_app.sign_in.screen import SignInScreen
@@ -63,7 +64,10 @@ ROUTES = [
     ]),
     ft.Route(path="funnel", component=FunnelScreen, children=[ft.Route(path=":deal_id", component=DealScreen)]),
     ft.Route(path="approvals", component=ApprovalsScreen),
-    ft.Route(path="me", component=MeScreen, children=[ft.Route(path="waiting", component=WaitingScreen)]),
+    ft.Route(path="me", component=MeScreen, children=[
+        ft.Route(path="waiting", component=WaitingScreen, children=[ft.Route(path=":op_id", component=MendScreen)]),
+        ft.Route(path="held", component=HeldScreen),
+    ]),
 ]  # fmt: skip
 
 

@@ -177,7 +177,7 @@ class Session:
             if self._loop is not None:
                 self._loop.cancel()
             return
-        if before.running and not state.running:
+        if (before.running and not state.running) or (state.progress is not None and not state.complete):  # while the first book comes: what is there
             self._refreshing = asyncio.create_task(self.refresh())
         if state.trouble == "signed_out":
             self.phase = "signed_out"
@@ -201,11 +201,11 @@ class Session:
 
     async def refresh(self) -> None:
         """Take over what the book now holds."""
-        if self._book is None:
+        if (book := self._book) is None:
             return
         try:
-            config = await self._book.replica.config()
-            self._today = await self._book.replica.today() or self._today
+            config = await book.replica.config()
+            self._today = await book.replica.today() or self._today
         except RuntimeError:
             return  # the book was closed meanwhile
         if config != self.config:

@@ -53,7 +53,7 @@ def tab_view(
     return View(
         key="tabs", route="/",
         appbar=ft.AppBar(title=ft.Text(title), automatically_imply_leading=False, actions=[*(actions or []), SyncMark()]),
-        controls=[ft.SafeArea(expand=True, content=ft.Column([TroubleBanner(), body, NoticeBar(), *([bottom] if bottom else [])], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))],
+        controls=[ft.SafeArea(expand=True, content=ft.Column([TroubleBanner(), BookProgress(), body, NoticeBar(), *([bottom] if bottom else [])], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))],
         navigation_bar=bar, floating_action_button=floating,
     )  # fmt: skip
 
@@ -83,6 +83,25 @@ def SyncMark() -> ft.Control:
     else:
         name, icon, color = _("Everything is sent"), ft.Icons.CLOUD_DONE_OUTLINED, ft.Colors.ON_SURFACE_VARIANT
     return icon_button("sync-mark", icon, name, lambda e: e.page.navigate("/me/waiting"), icon_color=color)
+
+
+@component
+def BookProgress() -> ft.Control:
+    """While a whole book comes for the first time: how far it is. What is here already can be worked with."""
+    session, _ = use_session(), use_text()
+    progress = session.sync.progress
+    if session.sync.complete or progress is None:
+        return ft.Container(height=0)
+    here, total = progress
+    text = _("Your customers are coming: %(here)d of %(total)d") % {"here": here, "total": total}
+    return ft.Semantics(
+        identifier="book-progress",
+        label=text,
+        content=ft.Container(
+            ft.Column([ft.Text(text, size=12, color=ft.Colors.ON_SURFACE_VARIANT), ft.ProgressBar(value=here / max(total, 1))], spacing=4),
+            padding=ft.Padding.symmetric(horizontal=16, vertical=8),
+        ),
+    )
 
 
 @component

@@ -1,12 +1,16 @@
-"""Settings of this person, and what is not sent yet."""
+"""Settings of this person, what is not sent yet, and what a manager decides for someone who cannot any more."""
 
 import json
 from dataclasses import dataclass, field
 
 import flet as ft
 
+from mobile_app.offline.attachments import Attachment
 from mobile_app.offline.outbox import Waiting
 from mobile_app.session import Session
+from shared.domain.problems import Problem
+from shared.gateway import held as remote_held
+from shared.gateway.held import HeldOperation
 
 
 @ft.observable
@@ -31,13 +35,18 @@ class Settings:
 @ft.observable
 @dataclass(eq=False)
 class NotSent:
+    """On this device · refused and why · kept for a manager: everything the server has not simply done, in one place."""
+
     session: Session
     rows: list[Waiting] = field(default_factory=list)
+    files: list[Attachment] = field(default_factory=list)
     loaded: bool = False
     problem: str = ""
+    giving_up: str = ""
 
     async def load(self) -> None:
-        self.rows, self.loaded = await self.session.book.outbox.unsettled(), True
+        book = self.session.book
+        self.rows, self.files, self.loaded = await book.outbox.unsettled(), await book.attachments.unsettled(), True
 
     async def retry(self, row: Waiting) -> None:
         await self.session.book.outbox.retry(row.op_id, now=self.session.now())
@@ -45,11 +54,61 @@ class NotSent:
         await self.load()
 
     async def discard(self, row: Waiting) -> None:
+        """Two taps: the first one asks, since what is given up is gone."""
+        if self.giving_up != str(row.op_id):
+            self.giving_up = str(row.op_id)
+            return
         await self.session.book.outbox.discard(row.op_id)
+        self.giving_up = ""
+        await self.load()
+        self.session.book.sync.wake()
+
+    async def retry_file(self, file: Attachment) -> None:
+        await self.session.book.attachments.retry(file.id)
+        self.session.book.sync.wake()
+        await self.load()
+
+    async def discard_file(self, file: Attachment) -> None:
+        if self.giving_up != str(file.id):
+            self.giving_up = str(file.id)
+            return
+        await self.session.book.attachments.discard(file.id)
+        self.giving_up = ""
+        await self.load()
+
+
+@ft.observable
+@dataclass(eq=False)
+class Held:
+    """The manager's list of what a disabled colleague, or someone about a customer handed over meanwhile, still sent."""
+
+    session: Session
+    rows: list[HeldOperation] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)
+    loaded: bool = False
+    problem: str = ""
+
+    async def load(self) -> None:
+        try:
+            self.rows = await remote_held.waiting(self.session.services.gateway, self.session.store_id)
+            self.problem = ""
+        except Problem as problem:
+            self.problem = problem.code
+        self.loaded = True
+
+    async def decide(self, row: HeldOperation, decision: str) -> None:
+        """What cannot be applied says why and stays."""
+        try:
+            await remote_held.decide(self.session.services.gateway, self.session.store_id, row.op_id, decision)
+        except Problem as problem:
+            if problem.code != "already_decided":
+                self.refusals = {**self.refusals, str(row.op_id): problem.code}
+                return
         await self.load()
 
 
 def words_of(row: Waiting) -> str:
     """What the person wrote, to copy."""
     text = row.payload.get("words") or row.payload.get("remark")
-    return str(text) if text else json.dumps(row.payload.get("set") or {}, ensure_ascii=False)
+    fields = row.payload.get("set") or {}
+    return "\n".join(x for x in (str(text or ""), json.dumps(fields, ensure_ascii=False) if fields else "") if x)

@@ -14,6 +14,7 @@ from shared.ui.view import View, screen
 def SignInScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: SignIn(session))
+    problem = state.problem or (session.problem if session.phase == "not_invited" else "")
     code = (
         [text_field("invitation-code", _("Invitation code"), state.code, typed(state.set_code), capitalization=ft.TextCapitalization.CHARACTERS)]
         if state.joining
@@ -36,7 +37,7 @@ def SignInScreen() -> ft.View:
                                         ft.Icon(ft.Icons.DIRECTIONS_CAR_FILLED, size=56, color=ft.Colors.PRIMARY),
                                         ft.Text(_("Forecourt"), theme_style=ft.TextThemeStyle.HEADLINE_SMALL, text_align=ft.TextAlign.CENTER),
                                         ft.Text(_("Join your store") if state.joining else _("Sign in to your store"), color=ft.Colors.ON_SURFACE_VARIANT, text_align=ft.TextAlign.CENTER),
-                                        *([ProblemBanner(state.problem)] if state.problem else []),
+                                        *([ProblemBanner(problem)] if problem else []),
                                         text_field("identifier", _("E-mail or phone number"), state.identifier, typed(state.set_identifier), autofill_hints=[ft.AutofillHint.USERNAME]),
                                         text_field("password", _("Password"), state.password, typed(state.set_password), password=True, can_reveal_password=True, autofill_hints=[ft.AutofillHint.PASSWORD], on_submit=act(state.enter)),
                                         *code,

@@ -1,0 +1,155 @@
+"""Mending what the server refused: the same fields with what was typed, or both versions side by side after a conflict."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import flet as ft
+
+from mobile_app.offline.effects import SAVES
+from mobile_app.offline.outbox import FORMS, Waiting
+from mobile_app.session import Session
+from shared.domain.labels import Label
+from shared.domain.problems import FieldProblem
+from shared.ui.form import FormState
+
+BESIDE = ("outcome", "level", "reason", "lost_reason")  # what a payload holds beside form fields, chosen from the document's lists
+DAYS = ("next_contact_on", "until")
+
+
+@ft.observable
+@dataclass(eq=False)
+class Mend:
+    """One refused operation. `form` holds its fields, `beside` and `days` the rest that was refused, `keeps` the choice per field of a conflict:
+    mine, theirs or both."""
+
+    session: Session
+    op_id: UUID
+    row: Waiting | None = None
+    form: FormState | None = None
+    beside: dict[str, str | None] = field(default_factory=dict)
+    days: dict[str, date | None] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    keeps: dict[str, str] = field(default_factory=dict)
+    loaded: bool = False
+    problem: str = ""
+    done: Callable[[], Any] | None = None
+
+    async def load(self) -> None:
+        if self.loaded:
+            return
+        rows = await self.session.book.outbox.unsettled()
+        self.row = next((r for r in rows if r.op_id == self.op_id and r.state == "attention"), None)
+        if self.row is not None:
+            self._take(self.row)
+        self.loaded = True
+
+    @property
+    def form_key(self) -> str:
+        return FORMS[SAVES.get(self.row.verb, "conversations")] if self.row else ""
+
+    def _take(self, row: Waiting) -> None:
+        config = self.session.config
+        found = dict(row.errors) or ({row.field: row.code or "unexpected"} if row.field else {})
+        if config is None:
+            return
+        if row.theirs:
+            self.keeps = dict.fromkeys(row.theirs, "mine")
+            return
+        given = dict(row.payload.get("set") or {})
+        if row.verb == "log_conversation":
+            given["words"] = row.payload.get("words") or ""
+        if row.verb in SAVES or row.verb == "log_conversation":
+            only = [k for k in dict.fromkeys([*given, *found]) if k not in (*BESIDE, *DAYS) or row.verb != "log_conversation"]
+            self.form = FormState(
+                config, self.form_key, self.session.today, creating=True, defaults=given, only=only, complete=False,
+                demanded=[k for k, code in found.items() if code == "required"],
+            )  # fmt: skip
+            self.form.refuse(FieldProblem(k, code) for k, code in found.items())
+        self.problems = {k: code for k, code in found.items() if k in (*BESIDE, *DAYS) and (self.form is None or self.form.field(k) is None)}
+        self.beside = {k: row.payload.get(k) for k in self.problems if k in BESIDE}
+        self.days = {k: _day(row.payload.get(k)) for k in self.problems if k in DAYS}
+
+    @property
+    def mendable(self) -> bool:
+        """Whether there is anything here to change; else sending it again is all one can do."""
+        return bool(self.keeps or self.beside or self.days or (self.form and self.form.shown))
+
+    def options(self, key: str) -> list[tuple[str, Label]]:
+        """The document's list behind a refused choice."""
+        config, row = self.session.config, self.row
+        if config is None or row is None:
+            return []
+        if key == "outcome":
+            method = row.payload.get("method", "call")
+            return [(o.key, o.label) for o in config.outcomes if method in o.methods]
+        if key == "level":
+            return [(x.key, x.label) for x in config.levels]
+        use = "lost" if key == "lost_reason" else "cancel"
+        return [(r.key, r.label) for r in config.reasons if use in r.uses]
+
+    def choose(self, key: str, value: str) -> None:
+        self.beside = {**self.beside, key: value}
+        self.problems = {k: v for k, v in self.problems.items() if k != key}
+
+    def choose_day(self, key: str, day: date | None) -> None:
+        self.days = {**self.days, key: day}
+        self.problems = {k: v for k, v in self.problems.items() if k != key}
+
+    def keep(self, key: str, whose: str) -> None:
+        self.keeps = {**self.keeps, key: whose}
+
+    def mine(self, key: str) -> Any:
+        return (self.row.payload.get("set") or {}).get(key, self.row.payload.get(key)) if self.row else None
+
+    def can_keep_both(self, key: str) -> bool:
+        return bool(self.row) and all(isinstance(x, str) and x for x in (self.mine(key), self.row.theirs.get(key))) and self.kind(key) == "long_text"
+
+    def kind(self, key: str) -> str:
+        config = self.session.config
+        definition = config.forms.get(self.form_key) if config else None
+        known = definition.field(key) if definition else None
+        return known.type_in(self.form_key) if known else ""
+
+    async def send(self) -> None:
+        """As a new operation; what was refused stays until that is on disk."""
+        row = self.row
+        if row is None or (self.form is not None and not self.form.check()):
+            return
+        payload: dict[str, Any] = {}
+        if self.keeps:
+            given = {k: self._kept(k) for k in row.payload.get("set") or {} if self.keeps.get(k) != "theirs"}
+            if not given and self.keeps.get("stage") in (None, "theirs"):
+                await self.session.book.outbox.discard(row.op_id)  # all theirs: nothing is left to send
+                self._leave()
+                return
+            payload["set"] = given
+        elif self.form is not None:
+            values = {f.key: f.value for f in self.form.fields() if f.access == "write"}
+            if row.verb == "log_conversation" and "words" in values:
+                payload["words"] = values.pop("words") or None
+            if values or row.payload.get("set"):
+                payload["set"] = {**(row.payload.get("set") or {}), **values}
+        payload |= {k: v for k, v in self.beside.items() if v}
+        payload |= {k: d.isoformat() if d else None for k, d in self.days.items()}
+        await self.session.book.outbox.retry(row.op_id, now=self.session.now(), payload=payload)
+        self._leave()
+
+    def _kept(self, key: str) -> Any:
+        mine, theirs = self.mine(key), self.row.theirs.get(key) if self.row else None
+        return f"{theirs}\n{mine}" if self.keeps.get(key) == "both" else mine
+
+    def _leave(self) -> None:
+        self.session.revision += 1
+        self.session.book.sync.wake()
+        if self.done:
+            self.done()
+
+
+def _day(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        return None
