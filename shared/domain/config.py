@@ -67,7 +67,7 @@ class FieldDefinition(_Part):
     max_length: int | None = Field(default=None, ge=1, le=2000)
     options: tuple[Option, ...] | None = None
     mask: Literal["phone", "plate", "tail4", "all"] | None = None
-    slot: Literal["f1", "f2", "f3", "f4", "t1", "t2", "t3", "t4", "d1", "d2"] | None = None  # a place in an index: sortable, searchable by range
+    searchable: bool = False  # kept in an index: found and sorted by, on the server (crm.searchable_values)
     hint: Label | None = None
     section: Key | None = None
     unique: bool = False

@@ -117,6 +117,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
             "A role may make records but may not fill a field the server needs. Let it write the field, or take away its right to make records."
         ),
         "leaks": _("A role would see what it may not, so this cannot be published. Run the proof to see where."),
+        "not_searchable": _("One cannot filter or sort by this field."),
         "needed_field": _("A field that every record needs is missing from its form."),
         "not_shown": _("This is not asked for here."),
         "taken": _("Another record holds this value already."),

@@ -63,7 +63,7 @@ create table crm.fields (
   min numeric, max numeric, max_length int,
   options jsonb,
   mask text check (mask in ('phone', 'plate', 'tail4', 'all')),
-  slot text check (slot in ('f1', 'f2', 'f3', 'f4', 't1', 't2', 't3', 't4', 'd1', 'd2')),
+  is_searchable bool not null default false,
   is_unique bool not null default false,
   logic jsonb not null default '{}' check (jsonb_typeof(logic) = 'object'),
   retired bool not null default false,
@@ -72,7 +72,6 @@ create table crm.fields (
   position int not null default 0,
   primary key (store_id, form, key));
 comment on table crm.fields is 'Every field a store ever defined. Retired, never deleted (a new one under an old key would bring old values under new rights). logic: show, require, options, formula, decimals, methods.';
-create unique index on crm.fields (store_id, form, slot) where slot is not null and not retired;
 
 create table crm.field_rights (
   store_id uuid not null,
@@ -92,12 +91,12 @@ create table crm.forms (
   fields jsonb not null,
   known text[] not null,
   maskable text[] not null,
-  slots jsonb not null,
+  searchables text[],
   formulas jsonb,
   uniques text[],
   conditional bool not null,
   primary key (store_id, form));
-comment on table crm.forms is 'Compiled fields of a form: definitions by key, keys ever defined, maskable keys, slots, formulas and unique keys (null when none), whether a condition looks at the record. Read once per statement.';
+comment on table crm.forms is 'Compiled fields of a form: definitions by key, keys ever defined, maskable keys, formulas, unique and searchable keys (null when none), whether a condition looks at the record. Read once per statement.';
 
 create table crm.access (
   store_id uuid not null,
@@ -123,6 +122,21 @@ create table crm.unique_values (
 comment on table crm.unique_values is 'The values of fields that must be unique in a store: the key refuses the second of two at once.';
 create index on crm.unique_values (store_id, form, subject_id);
 
+create table crm.searchable_values (
+  store_id uuid not null,
+  form text not null,
+  key text not null,
+  subject_id uuid not null,
+  place smallint not null default 1,
+  n float8,
+  t text collate "C",
+  primary key (store_id, form, subject_id, key, place),
+  foreign key (store_id, form, key) references crm.fields on delete cascade,
+  check ((n is null) <> (t is null)));
+comment on table crm.searchable_values is 'The values of fields a store marked searchable, as numbers or as texts (days as 2026-11-24, a row a chosen option): found and sorted from an index, without DDL. Only leakproof types.';
+create index on crm.searchable_values (store_id, form, key, n, subject_id) where n is not null;
+create index on crm.searchable_values (store_id, form, key, t, subject_id) where t is not null;
+
 create table crm.form_tables (form text primary key, relation text not null unique);
 comment on table crm.form_tables is 'The table that holds the records of a form.';
 insert into crm.form_tables values ('customer', 'customers'), ('companion', 'companions'), ('vehicle', 'vehicles'), ('policy', 'policies'),
@@ -141,19 +155,19 @@ create trigger tg_fields__keep before update or delete on crm.fields for each ro
 create function crm.compile_access(p_store uuid, p_form text) returns void
   language plpgsql volatile set search_path = '' as $$
 begin
-  insert into crm.forms (store_id, form, fields, known, maskable, slots, formulas, uniques, conditional)
+  insert into crm.forms (store_id, form, fields, known, maskable, searchables, formulas, uniques, conditional)
   select p_store, p_form,
     coalesce(jsonb_object_agg(f.key, jsonb_strip_nulls(jsonb_build_object('type', f.type, 'label', f.label, 'base', nullif(f.is_base, false),
       'required', nullif(f.required, false), 'pattern', f.pattern, 'min', f.min, 'max', f.max, 'length', f.max_length,
-      'options', f.options, 'mask', f.mask, 'slot', f.slot, 'unique', nullif(f.is_unique, false), 'position', f.position)) || f.logic) filter (where not f.retired), '{}'),
+      'options', f.options, 'mask', f.mask, 'searchable', nullif(f.is_searchable, false), 'unique', nullif(f.is_unique, false), 'position', f.position)) || f.logic) filter (where not f.retired), '{}'),
     array_agg(f.key), coalesce(array_agg(f.key) filter (where f.mask is not null and not f.is_base), '{}'),
-    coalesce(jsonb_object_agg(f.slot, f.key) filter (where f.slot is not null and not f.retired), '{}'),
+    array_agg(f.key order by f.key) filter (where f.is_searchable and not f.retired),
     jsonb_object_agg(f.key, f.logic) filter (where f.type = 'formula' and not f.retired),
     array_agg(f.key) filter (where f.is_unique and not f.retired),
     bool_or(f.logic <> '{}' and not f.retired)
   from crm.fields f where f.store_id = p_store and f.form = p_form having count(*) > 0
   on conflict (store_id, form) do update
-    set fields = excluded.fields, known = excluded.known, maskable = excluded.maskable, slots = excluded.slots,
+    set fields = excluded.fields, known = excluded.known, maskable = excluded.maskable, searchables = excluded.searchables,
       formulas = excluded.formulas, uniques = excluded.uniques, conditional = excluded.conditional;
   delete from crm.access a where a.store_id = p_store and a.form = p_form;
   insert into crm.access (store_id, role, form, readable, masked, writable, required)   -- no right = hidden; retired = hidden for all
@@ -269,7 +283,7 @@ create table crm.rules (
 comment on table crm.rules is 'Rules that make tasks (S-03): cadence by level, windows before a policy expires, care dates, ladders of escalation. options: levels, sources, date, steps, quiet hours.';
 
 do $$ declare t text; begin
-  foreach t in array array['config_versions', 'fields', 'field_rights', 'forms', 'access', 'unique_values', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules'] loop
+  foreach t in array array['config_versions', 'fields', 'field_rights', 'forms', 'access', 'unique_values', 'searchable_values', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules'] loop
     execute format('alter table crm.%I enable row level security', t);
     execute format('create policy select_member on crm.%I for select to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]))', t);
     execute format('grant select on crm.%I to api_owner', t);
@@ -285,6 +299,15 @@ grant select on crm.form_tables to api_owner;
 -- Publishing ---------------------------------------------------------------------------------------------------------------
 -- Belongs to the table owner: configuration rows are writable by nobody else. Called by publish_config after its checks and
 -- by the operator's create_store.
+
+create function crm.searchable_parts(p_custom jsonb, p_keys text[]) returns table (key text, place smallint, n float8, t text)
+  language sql immutable set search_path = '' as $$
+  select k.key, e.place::smallint, case jsonb_typeof(e.x) when 'number' then e.x::float8 end, case when jsonb_typeof(e.x) <> 'number' then left(e.x #>> '{}', 200) end
+  from unnest(p_keys) k (key)
+  cross join lateral (select p_custom -> k.key as v) c
+  cross join lateral jsonb_array_elements(case jsonb_typeof(c.v) when 'array' then c.v else jsonb_build_array(c.v) end) with ordinality e (x, place)
+  where jsonb_typeof(e.x) in ('number', 'string', 'boolean') and e.place <= 50 $$;
+comment on function crm.searchable_parts is 'A record''s rows of crm.searchable_values; no cast that could fail.';
 
 -- What a new document does to the values that are there: another type converts them all or is refused, a formula is computed
 -- anew, a field that becomes unique takes its values into the unique ones.
@@ -315,6 +338,16 @@ begin
         raise sqlstate 'PT422' using message = 'values_not_unique', detail = f.form || '.' || f.key;
       end;
     end if;
+  end loop;
+  delete from crm.searchable_values v using crm.forms now_ where v.store_id = p_store and now_.store_id = p_store and now_.form = v.form and v.key <> all (coalesce(now_.searchables, '{}'));
+  for f in
+    select now_.form, t.relation, array(select unnest(now_.searchables) except select unnest(b.searchables)) as fresh from crm.forms now_ join crm.form_tables t on t.form = now_.form
+    left join unnest(p_before) b on b.form = now_.form where now_.store_id = p_store and now_.searchables is not null
+  loop
+    if f.fresh = '{}' then continue; end if;
+    execute format('insert into crm.searchable_values (store_id, form, key, subject_id, place, n, t)
+      select $1, $2, v.key, r.id, v.place, v.n, v.t from crm.%I r cross join crm.searchable_parts(r.custom, $3) v where r.store_id = $1 and r.removed_at is null on conflict do nothing', f.relation)
+      using p_store, f.form, f.fresh;
   end loop;
   for f in
     select t.relation from crm.forms now_ join crm.form_tables t on t.form = now_.form join unnest(p_before) b on b.form = now_.form
@@ -352,10 +385,10 @@ begin
   end if;
 
   -- fields: the document's, and every base column it does not mention (retired: hidden from everyone)
-  insert into crm.fields (store_id, form, key, label, is_base, type, required, pattern, min, max, max_length, options, mask, slot, position, is_unique, logic)
+  insert into crm.fields (store_id, form, key, label, is_base, type, required, pattern, min, max, max_length, options, mask, is_searchable, position, is_unique, logic)
   select p_store, form.key, x ->> 'key', x -> 'label', b.key is not null, coalesce(b.type, x ->> 'type'),
     coalesce((x ->> 'required')::bool, false) or coalesce(b.required, false), x ->> 'pattern', (x ->> 'min')::numeric, (x ->> 'max')::numeric,
-    (x ->> 'max_length')::int, x -> 'options', coalesce(b.mask, x ->> 'mask'), x ->> 'slot', n, coalesce((x ->> 'unique')::bool, false) and b.key is null,
+    (x ->> 'max_length')::int, x -> 'options', coalesce(b.mask, x ->> 'mask'), coalesce((x ->> 'searchable')::bool, false) and b.key is null, n, coalesce((x ->> 'unique')::bool, false) and b.key is null,
     jsonb_strip_nulls(jsonb_build_object('show', x -> 'show', 'require', x -> 'require', 'options_when', nullif(x -> 'options_when', '{}'), 'formula', x -> 'formula',
       'decimals', case when x ? 'formula' then coalesce(x -> 'decimals', '0') end, 'methods', nullif(x -> 'required_methods', '[]')))
   from jsonb_each(d -> 'forms') form
@@ -363,7 +396,7 @@ begin
   left join crm.base_fields b on b.form = form.key and b.key = x ->> 'key'
   on conflict (store_id, form, key) do update set label = excluded.label, type = excluded.type, is_base = excluded.is_base,
     required = excluded.required, pattern = excluded.pattern, min = excluded.min, max = excluded.max, max_length = excluded.max_length,
-    options = excluded.options, mask = excluded.mask, slot = excluded.slot, position = excluded.position, is_unique = excluded.is_unique, logic = excluded.logic,
+    options = excluded.options, mask = excluded.mask, is_searchable = excluded.is_searchable, position = excluded.position, is_unique = excluded.is_unique, logic = excluded.logic,
     retired = false, retired_at = null, purged_at = null;
   insert into crm.fields (store_id, form, key, label, is_base, type, mask, retired)
   select p_store, b.form, b.key, '{}', true, b.type, b.mask, true from crm.base_fields b on conflict do nothing;

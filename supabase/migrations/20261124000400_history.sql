@@ -98,24 +98,32 @@ begin
   return new;
 end $$;
 
--- Values of unique fields; removed records give theirs back.
-create function crm.tg_record__unique() returns trigger
+-- What is kept beside the records: values that must be unique, values that are searched by. Removed records give theirs back.
+create function crm.tg_record__values() returns trigger
   language plpgsql volatile security definer set search_path = '' as $$
-declare v_uniques text[]; taken text;
+declare f crm.forms; taken text;
 begin
   if tg_op = 'INSERT' and new.custom = '{}' then return null; end if;
-  select x.uniques into v_uniques from crm.forms x where x.store_id = new.store_id and x.form = tg_argv[0] and x.uniques is not null;
+  select x.uniques, x.searchables into f.uniques, f.searchables from crm.forms x
+  where x.store_id = new.store_id and x.form = tg_argv[0] and (x.uniques is not null or x.searchables is not null);
   if not found then return null; end if;
-  if tg_op = 'UPDATE' then delete from crm.unique_values u where u.store_id = new.store_id and u.form = tg_argv[0] and u.subject_id = new.id; end if;
+  if tg_op = 'UPDATE' then
+    delete from crm.unique_values u where u.store_id = new.store_id and u.form = tg_argv[0] and u.subject_id = new.id;
+    delete from crm.searchable_values v where v.store_id = new.store_id and v.form = tg_argv[0] and v.subject_id = new.id;
+  end if;
   if new.removed_at is not null then return null; end if;
-  for taken in select k from unnest(v_uniques) k where coalesce(new.custom ->> k, '') <> '' order by k loop
+  for taken in select k from unnest(f.uniques) k where coalesce(new.custom ->> k, '') <> '' order by k loop
     insert into crm.unique_values (store_id, form, key, value, subject_id)
     values (new.store_id, tg_argv[0], taken, lower(new.custom ->> taken), new.id) on conflict do nothing;
     if not found then perform crm.refuse('invalid', null, jsonb_build_array(jsonb_build_object('field', taken, 'code', 'taken'))); end if;
   end loop;
+  if f.searchables is not null then
+    insert into crm.searchable_values (store_id, form, key, subject_id, place, n, t)
+    select new.store_id, tg_argv[0], v.key, new.id, v.place, v.n, v.t from crm.searchable_parts(new.custom, f.searchables) v;
+  end if;
   return null;
 end $$;
-comment on function crm.tg_record__unique is 'Refuses the second record with the same value in a unique field: taken. Definer: nobody else writes crm.unique_values.';
+comment on function crm.tg_record__values is 'Refuses the second record with the same value in a unique field (taken) and keeps crm.searchable_values. Definer: nobody else writes these tables.';
 
 -- A record made: once per statement, since a list of ten thousand or the nightly tasks would otherwise pay a trigger call for each.
 create function crm.tg_record__born() returns trigger
@@ -155,5 +163,5 @@ begin
 end $$;
 comment on function crm.tg_record__history is 'One event per value changed (S-05, S-52); the operation that did it stands beside.';
 
-grant execute on function crm.tg_record__stamp(), crm.tg_record__custom(), crm.tg_record__unique(), crm.tg_record__born(), crm.tg_record__history() to api_owner;
+grant execute on function crm.tg_record__stamp(), crm.tg_record__custom(), crm.tg_record__values(), crm.tg_record__born(), crm.tg_record__history() to api_owner;
 grant execute on function crm.was_member(uuid) to api_owner;

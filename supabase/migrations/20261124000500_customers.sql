@@ -25,7 +25,6 @@ create table crm.customers (
   pinyin text collate "C", initials text collate "C",
   custom jsonb not null default '{}' check (jsonb_typeof(custom) = 'object' and pg_column_size(custom) < 32768),
   custom_masked jsonb not null default '{}',
-  f1 float8, f2 float8, f3 float8, f4 float8, t1 text, t2 text, t3 text, t4 text, d1 date, d2 date,   -- slots; only leakproof types
   created_by uuid default auth.uid(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -50,9 +49,6 @@ create index on crm.customers (store_id, initials);
 create index on crm.customers (store_id, next_contact_on) where next_contact_on is not null;
 create index on crm.customers (store_id, pool) include (owner_id, renewal_owner_id, id, name, initials, pinyin, created_at, removed_at) where pool is not null;
 create index on crm.customers (store_id, level);
-create index on crm.customers (store_id, f1, id) where f1 is not null;     -- one such index for each slot kind in use
-create index on crm.customers (store_id, t1, id) where t1 is not null;
-create index on crm.customers (store_id, d1, id) where d1 is not null;
 
 create table crm.companions (
   store_id uuid not null,
@@ -76,21 +72,11 @@ create index on crm.companions (store_id, customer_id);
 
 create function crm.tg_customers__index() returns trigger
   language plpgsql volatile set search_path = '' as $$
-declare s jsonb; c jsonb := new.custom;
 begin
   if tg_op = 'INSERT' or new.name <> old.name then
     new.pinyin := crm.pinyin_of(new.name, false); new.initials := crm.pinyin_of(new.name, true);
   end if;
   if tg_op = 'UPDATE' and new.level <> old.level and new.level_at = old.level_at then new.level_at := now(); end if;   -- undo puts the old clock back
-  if tg_op = 'INSERT' and c <> '{}' or tg_op = 'UPDATE' and c <> old.custom then   -- ten casts cost half of an insert: not without answers
-    select f.slots into s from crm.forms f where f.store_id = new.store_id and f.form = 'customer';
-    if s <> '{}' then                                 -- casts that cannot fail: an error would print the value
-      new.f1 := crm.as_number(c -> (s ->> 'f1')); new.f2 := crm.as_number(c -> (s ->> 'f2'));
-      new.f3 := crm.as_number(c -> (s ->> 'f3')); new.f4 := crm.as_number(c -> (s ->> 'f4'));
-      new.t1 := c ->> (s ->> 't1'); new.t2 := c ->> (s ->> 't2'); new.t3 := c ->> (s ->> 't3'); new.t4 := c ->> (s ->> 't4');
-      new.d1 := crm.as_date(c -> (s ->> 'd1')); new.d2 := crm.as_date(c -> (s ->> 'd2'));
-    end if;
-  end if;
   return new;
 end $$;
 
@@ -143,13 +129,13 @@ create trigger tg_customers__d_plan before insert on crm.customers for each row 
 create trigger tg_customers__e_facts before insert or update on crm.customers for each row execute function crm.tg_customers__facts();
 create trigger tg_customers__losses after update of owner_id, renewal_owner_id on crm.customers for each row execute function crm.tg_customers__losses();
 create trigger tg_customers__born after insert on crm.customers referencing new table as after_rows for each statement execute function crm.tg_record__born('customer');
-create trigger tg_customers__unique after insert or update of custom, removed_at on crm.customers for each row execute function crm.tg_record__unique('customer');
+create trigger tg_customers__values after insert or update of custom, removed_at on crm.customers for each row execute function crm.tg_record__values('customer');
 create trigger tg_customers__history after update on crm.customers for each row
   execute function crm.tg_record__history('customer', 'owner_id', 'renewal_owner_id', 'pool', 'level_at', 'last_contact_at', 'complaint_at', 'removed_at');
 create trigger tg_companions__a_stamp before insert or update on crm.companions for each row execute function crm.tg_record__stamp();
 create trigger tg_companions__b_custom before insert or update on crm.companions for each row execute function crm.tg_record__custom('companion');
 create trigger tg_companions__born after insert on crm.companions referencing new table as after_rows for each statement execute function crm.tg_record__born('companion');
-create trigger tg_companions__unique after insert or update of custom, removed_at on crm.companions for each row execute function crm.tg_record__unique('companion');
+create trigger tg_companions__values after insert or update of custom, removed_at on crm.companions for each row execute function crm.tg_record__values('companion');
 create trigger tg_companions__history after update on crm.companions for each row execute function crm.tg_record__history('companion', 'removed_at');
 
 -- Rows: case, not or: with or the planner expects 5 % of the rows and leaves the ordered index (fields.md 2.3).

@@ -56,12 +56,12 @@ create index on crm.policies (store_id, expires_on) where status = 'active';
 create trigger tg_vehicles__a_stamp before insert or update on crm.vehicles for each row execute function crm.tg_record__stamp();
 create trigger tg_vehicles__b_custom before insert or update on crm.vehicles for each row execute function crm.tg_record__custom('vehicle');
 create trigger tg_vehicles__born after insert on crm.vehicles referencing new table as after_rows for each statement execute function crm.tg_record__born('vehicle');
-create trigger tg_vehicles__unique after insert or update of custom, removed_at on crm.vehicles for each row execute function crm.tg_record__unique('vehicle');
+create trigger tg_vehicles__values after insert or update of custom, removed_at on crm.vehicles for each row execute function crm.tg_record__values('vehicle');
 create trigger tg_vehicles__history after update on crm.vehicles for each row execute function crm.tg_record__history('vehicle', 'removed_at');
 create trigger tg_policies__a_stamp before insert or update on crm.policies for each row execute function crm.tg_record__stamp();
 create trigger tg_policies__b_custom before insert or update on crm.policies for each row execute function crm.tg_record__custom('policy');
 create trigger tg_policies__born after insert on crm.policies referencing new table as after_rows for each statement execute function crm.tg_record__born('policy');
-create trigger tg_policies__unique after insert or update of custom, removed_at on crm.policies for each row execute function crm.tg_record__unique('policy');
+create trigger tg_policies__values after insert or update of custom, removed_at on crm.policies for each row execute function crm.tg_record__values('policy');
 create trigger tg_policies__history after update on crm.policies for each row execute function crm.tg_record__history('policy', 'status', 'vehicle_id', 'removed_at');
 
 alter table crm.vehicles enable row level security;

@@ -79,7 +79,7 @@ end $$;
 create trigger tg_deals__a_stamp before insert or update on crm.deals for each row execute function crm.tg_record__stamp();
 create trigger tg_deals__b_custom before insert or update on crm.deals for each row execute function crm.tg_record__custom('deal');
 create trigger tg_deals__born after insert on crm.deals referencing new table as after_rows for each statement execute function crm.tg_record__born('deal');
-create trigger tg_deals__unique after insert or update of custom, removed_at on crm.deals for each row execute function crm.tg_record__unique('deal');
+create trigger tg_deals__values after insert or update of custom, removed_at on crm.deals for each row execute function crm.tg_record__values('deal');
 create trigger tg_deals__history after update on crm.deals for each row
   execute function crm.tg_record__history('deal', 'owner_id', 'pipeline', 'stage', 'stage_at', 'closed_at', 'checked', 'lost_reason', 'removed_at');
 create trigger tg_deals__count_insert after insert on crm.deals referencing new table as after_rows

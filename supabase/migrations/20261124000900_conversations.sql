@@ -39,7 +39,7 @@ create index on crm.conversations (store_id, reason) where reason is not null;
 create trigger tg_conversations__a_stamp before insert or update on crm.conversations for each row execute function crm.tg_record__stamp();
 create trigger tg_conversations__b_custom before insert or update on crm.conversations for each row execute function crm.tg_record__custom('conversation');
 create trigger tg_conversations__born after insert on crm.conversations referencing new table as after_rows for each statement execute function crm.tg_record__born('conversation');
-create trigger tg_conversations__unique after insert or update of custom, removed_at on crm.conversations for each row execute function crm.tg_record__unique('conversation');
+create trigger tg_conversations__values after insert or update of custom, removed_at on crm.conversations for each row execute function crm.tg_record__values('conversation');
 create trigger tg_conversations__history after update on crm.conversations for each row
   execute function crm.tg_record__history('conversation', 'removed_at');
 

@@ -123,6 +123,59 @@ begin
 end $$;
 comment on function crm.search_customers is 'Customers by phone tail, plate, name, pinyin or initials, under the caller''s row and field rights (S-39).';
 
+-- Finding by what the store marked searchable, and by a few columns; sorted by one of them. Every key is checked before it is looked
+-- at: unknown, hidden, masked and unmarked get one answer. The ids come from a statement made for the question, the rows from the view.
+create function crm.find_customers(p_store uuid, p_filters jsonb, p_sort text, p_descending bool, p_limit int, p_offset int) returns setof api.customers
+  language plpgsql stable security definer set search_path = '' as $$
+declare
+  c crm.caller := crm.me(p_store); a crm.caller_access; fields jsonb; x jsonb; k text; v jsonb; source text; side text; compared text; conditions text := ''; ordered text; ids uuid[];
+  columns jsonb := '{"level": "text", "source": "text", "gender": "text", "preferred_time": "text", "do_not_call": "bool", "next_contact_on": "date",
+    "owner_id": "uuid", "pool": "text", "created_at": "timestamptz", "last_contact_at": "timestamptz"}';
+  always text[] := array['owner_id', 'pool', 'created_at', 'last_contact_at'];
+begin
+  if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  if jsonb_typeof(coalesce(p_filters, '[]')) <> 'array' or jsonb_array_length(coalesce(p_filters, '[]')) > 12 then raise sqlstate 'PT400' using message = 'invalid'; end if;
+  select * into a from crm.my_access('customer') m where m.store_id = p_store;
+  select f.fields into fields from crm.forms f where f.store_id = p_store and f.form = 'customer';
+  for x in select value from jsonb_array_elements(coalesce(p_filters, '[]')) union all select jsonb_build_object('key', p_sort, 'op', 'sort') loop
+    k := x ->> 'key'; v := x -> 'value';
+    if k is null or not (k = any (always) or k = any (a.readable) and (columns ? k or coalesce((fields -> k ->> 'searchable')::bool, false))) then
+      raise sqlstate 'PT422' using message = 'not_searchable', detail = coalesce(k, '');
+    end if;
+    if columns ? k then
+      source := format('c.%I', k); side := columns ->> k;
+    else
+      side := case when fields -> k ->> 'type' in ('number', 'money', 'formula') then 'float8' else 'text' end;
+      source := format('%s.%s', case x ->> 'op' when 'sort' then 'o' else 's' end, case side when 'float8' then 'n' else 't' end);
+    end if;
+    if x ->> 'op' = 'sort' then ordered := source; exit; end if;
+    if x ->> 'op' not in ('eq', 'in', 'min', 'max', 'starts', 'contains') or (x ->> 'op' in ('starts', 'contains') and side <> 'text') then raise sqlstate 'PT422' using message = 'invalid', detail = k; end if;
+    if exists (select from jsonb_array_elements(case when x ->> 'op' = 'in' and jsonb_typeof(v) = 'array' then v else jsonb_build_array(v) end) e where case side
+        when 'float8' then crm.as_number(e) is null when 'date' then crm.as_date(e) is null when 'uuid' then crm.as_uuid(e #>> '{}') is null
+        when 'timestamptz' then crm.as_instant(e #>> '{}') is null when 'bool' then coalesce(e #>> '{}', '') not in ('true', 'false') else coalesce(jsonb_typeof(e), '') not in ('string', 'boolean') end) then
+      raise sqlstate 'PT422' using message = 'invalid', detail = k;
+    end if;
+    compared := case x ->> 'op'
+      when 'eq' then format('= %L::%s', v #>> '{}', side) when 'min' then format('>= %L::%s', v #>> '{}', side) when 'max' then format('<= %L::%s', v #>> '{}', side)
+      when 'in' then format('= any (%L::%s[])', array(select jsonb_array_elements_text(case jsonb_typeof(v) when 'array' then v else jsonb_build_array(v) end)), side)
+      else format('like %L', case x ->> 'op' when 'contains' then '%' else '' end || replace(replace(replace(v #>> '{}', '\', '\\'), '%', '\%'), '_', '\_') || '%') end;
+    conditions := conditions || case when columns ? k then format(' and %s %s', source, compared)
+      else format(' and exists (select from crm.searchable_values s where s.store_id = $1 and s.form = ''customer'' and s.key = %L and s.subject_id = c.id and %s %s)', k, source, compared) end;
+  end loop;
+  if c.scope = 'own' then                             -- his own book first: the store's index would pass every colleague's row
+    ids := array(select o.id from crm.customers o where o.store_id = p_store and o.owner_id = c.user_id and o.removed_at is null
+      union all select r.id from crm.customers r where r.store_id = p_store and r.renewal_owner_id = c.user_id and r.owner_id is distinct from c.user_id and r.removed_at is null
+      union all select p.id from crm.customers p where p.store_id = p_store and p.pool = any (c.pools) and p.renewal_owner_id is distinct from c.user_id and p.removed_at is null);
+    conditions := conditions || ' and c.id = any ($2)';
+  end if;
+  execute format('select array(select c.id from %s where c.store_id = $1 and c.removed_at is null%s order by %s %s, c.id limit %s offset %s)',
+      case when ordered like 'o.%' then format('crm.searchable_values o join crm.customers c on c.store_id = o.store_id and c.id = o.subject_id and o.store_id = $1 and o.form = ''customer'' and o.key = %L and %s is not null', p_sort, ordered) else 'crm.customers c' end,
+      conditions, ordered, case when p_descending then 'desc nulls last' else 'asc nulls last' end, least(greatest(coalesce(p_limit, 50), 1), 200), least(greatest(coalesce(p_offset, 0), 0), 10000))
+    into ids using p_store, ids;
+  return query select r.* from unnest(ids) with ordinality i (id, place) join api.customers r on r.store_id = p_store and r.id = i.id order by i.place;
+end $$;
+comment on function crm.find_customers is 'Customers by filters [{key, op: eq in min max starts contains, value}], sorted by one key; of a searchable field only those that have a value. Errors: forbidden, not_searchable (unknown, hidden, masked or unmarked), invalid.';
+
 -- The duplicate check while typing: mine by id, a colleague's only as "someone, n days ago" (no name, no id). Only by what the caller
 -- may write: whoever sees a number masked could otherwise guess it.
 create function crm.find_duplicates(p_store uuid, p_phone text, p_plate text) returns jsonb
@@ -194,6 +247,7 @@ alter function crm.pending_approvals(uuid) set plan_cache_mode = force_generic_p
 alter function crm.today(uuid, uuid, int) owner to api_owner;
 alter function crm.customer_brief(uuid, uuid) owner to api_owner;
 alter function crm.search_customers(uuid, text, int) owner to api_owner;
+alter function crm.find_customers(uuid, jsonb, text, bool, int, int) owner to api_owner;
 alter function crm.find_duplicates(uuid, text, text) owner to api_owner;
 alter function crm.funnel_report(uuid, text, uuid) owner to api_owner;
 alter function crm.pending_approvals(uuid) owner to api_owner;
@@ -202,6 +256,8 @@ create function api.today(store_id uuid, member_id uuid default null, page_size 
   language sql stable security invoker set search_path = '' begin atomic select crm.today(store_id, member_id, page_size); end;
 create function api.customer_brief(store_id uuid, customer_id uuid) returns jsonb
   language sql stable security invoker set search_path = '' begin atomic select crm.customer_brief(store_id, customer_id); end;
+create function api.find_customers(store_id uuid, filters jsonb default '[]', sort text default 'created_at', descending bool default true, page_size int default 50, page_offset int default 0) returns setof api.customers
+  language sql stable security invoker set search_path = '' begin atomic select * from crm.find_customers(store_id, filters, sort, descending, page_size, page_offset); end;
 create function api.search_customers(store_id uuid, words text default '', page_size int default 50) returns setof api.customers
   language sql stable security invoker set search_path = '' begin atomic select * from crm.search_customers(store_id, words, page_size); end;
 create function api.find_duplicates(store_id uuid, phone text default null, plate text default null) returns jsonb
@@ -212,6 +268,6 @@ create function api.pending_approvals(store_id uuid) returns jsonb
   language sql stable security invoker set search_path = '' begin atomic select crm.pending_approvals(store_id); end;
 
 grant execute on function crm.known_elsewhere(uuid, text, text), crm.queue_points(jsonb, date, bool, date, date, bigint, bool, date) to api_owner;
-grant execute on function crm.today(uuid, uuid, int), crm.customer_brief(uuid, uuid), crm.search_customers(uuid, text, int), crm.find_duplicates(uuid, text, text),
-  crm.funnel_report(uuid, text, uuid), crm.pending_approvals(uuid), api.today(uuid, uuid, int), api.customer_brief(uuid, uuid), api.search_customers(uuid, text, int),
+grant execute on function crm.today(uuid, uuid, int), crm.customer_brief(uuid, uuid), crm.search_customers(uuid, text, int), crm.find_customers(uuid, jsonb, text, bool, int, int), crm.find_duplicates(uuid, text, text),
+  crm.funnel_report(uuid, text, uuid), crm.pending_approvals(uuid), api.today(uuid, uuid, int), api.customer_brief(uuid, uuid), api.search_customers(uuid, text, int), api.find_customers(uuid, jsonb, text, bool, int, int),
   api.find_duplicates(uuid, text, text), api.funnel_report(uuid, text, uuid), api.pending_approvals(uuid) to authenticated;

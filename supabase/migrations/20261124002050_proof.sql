@@ -7,7 +7,7 @@ create table crm.exits (
   by_value bool not null default false,
   why_not text,
   check ((call is null) <> (why_not is null)));
-comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {id} filled in; by_value: once with each value it must not find ({value}). why_not: what it cannot tell. A function that is not here is red.';
+comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {id} filled in; by_value: once with each value it must not find ({value}, {json}, of the field {key}). why_not: what it cannot tell. A function that is not here is red.';
 alter table crm.exits enable row level security;
 create policy select_all on crm.exits for select to api_owner using (name is not null);
 grant select on crm.exits to api_owner;
@@ -17,6 +17,8 @@ insert into crm.exits (name, function, call, by_value) values
   ('customer_brief', 'customer_brief', 'customer_brief({store}, {customer})', false),
   ('customers listed', 'search_customers', 'search_customers({store}, '''')', false),
   ('customers found', 'search_customers', 'search_customers({store}, {value})', true),
+  ('customers filtered', 'find_customers', 'find_customers({store}, jsonb_build_array(jsonb_build_object(''key'', {key}, ''op'', ''eq'', ''value'', {json})))', true),
+  ('customers sorted', 'find_customers', 'find_customers({store}, ''[]'', {key})', true),
   ('duplicates by phone', 'find_duplicates', 'find_duplicates({store}, {value}, null)', true),
   ('duplicates by plate', 'find_duplicates', 'find_duplicates({store}, null, {value})', true),
   ('funnel_report', 'funnel_report', 'funnel_report({store})', false),
@@ -96,6 +98,11 @@ exception
     return case when sqlstate like 'PT%' then 'refused ' else 'failed ' end || sqlstate || concat_ws(' ', '', a, b, c);
 end $$;
 
+create function crm.asking_for(p_call text, p_field crm.marked_field, p_n int) returns text
+  language sql immutable set search_path = '' as $$
+  select replace(replace(replace(p_call, '{key}', quote_literal(p_field.key)), '{json}', quote_literal(crm.marked_value(p_field.type, p_n)) || '::jsonb'),
+    '{value}', quote_literal(crm.marked_value(p_field.type, p_n) #>> '{}')) $$;
+
 -- Which fields an answer gives away: marks of p_forbidden in it.
 create function crm.given_away(p_answer text, p_fields crm.marked_field[], p_forbidden int[]) returns jsonb
   language sql stable set search_path = '' as $$
@@ -154,9 +161,9 @@ begin
         leaks := '[]'; asked := 0;
         call := 'api.' || replace(replace(replace(replace(e.call, '{store}', quote_literal(p_store)), '{customer}', quote_literal(mine)), '{member}', quote_literal(prober)), '{id}', quote_literal(gen_random_uuid()));
         for x in select * from unnest(case when e.by_value then restricted else fields[1:1] end) k where not e.by_value or k.type not in ('bool', 'time', 'level', 'formula') loop
-          answer := crm.answer_of(replace(call, '{value}', quote_literal(crm.marked_value(x.type, x.n + 2000) #>> '{}')));
+          answer := crm.answer_of(crm.asking_for(call, x, x.n + 2000));
           asked := asked + case when e.by_value then 1 else cardinality(restricted) end;
-          if e.by_value and answer <> crm.answer_of(replace(call, '{value}', quote_literal(crm.marked_value(x.type, 9999) #>> '{}'))) then   -- must be answered like a value that is nowhere
+          if e.by_value and answer <> crm.answer_of(crm.asking_for(call, x, 9999)) then   -- must be answered like a value that is nowhere
             leaks := leaks || jsonb_build_object('form', x.form, 'key', x.key, 'how', 'found');
           end if;
           leaks := leaks || crm.given_away(answer, fields, forbidden)

@@ -13,7 +13,7 @@ from shared.domain.config import StoreConfig
 from tests.support.people import PEOPLE
 
 MATERIALISED = {
-    "fields": "form, key, label, is_base, type, required, pattern, min, max, max_length, options, mask, slot, is_unique, logic, position",
+    "fields": "form, key, label, is_base, type, required, pattern, min, max, max_length, options, mask, is_searchable, is_unique, logic, position",
     "roles": "key, label, scope, verbs, screens, pools, position",
     "pipelines": "key, label, position",
     "stages": "pipeline, key, label, type, color, moves, required, checklist, position",

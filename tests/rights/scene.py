@@ -53,7 +53,7 @@ def document() -> dict[str, Any]:
             if role["rights"]:
                 own = role["rights"].setdefault(name, {})
                 own |= dict.fromkeys((f["key"] for f in EXTRA), "write") if role["key"] in LEADING else {"card": "masked"}
-    d["forms"]["customer"]["fields"] += [{"key": "bottom_fen", "type": "money", "label": {"zh_CN": "底价金额"}, "slot": "f2"}]
+    d["forms"]["customer"]["fields"] += [{"key": "bottom_fen", "type": "money", "label": {"zh_CN": "底价金额"}, "searchable": True}]
     for role in d["roles"]:
         if role["key"] in LEADING:
             role["rights"]["customer"]["bottom_fen"] = "write"
