@@ -9,7 +9,7 @@ import flet as ft
 import uuid6
 
 from mobile_app.approvals.screen import ApprovalsScreen
-from mobile_app.conversations.screen import LogConversationScreen
+from mobile_app.conversations.screen import ChooseCustomerScreen, LogConversationScreen
 from mobile_app.customers.card_screen import CustomerScreen
 from mobile_app.customers.new_screen import NewCustomerScreen
 from mobile_app.customers.screen import CustomersScreen
@@ -58,6 +58,7 @@ def App(session: Session, connection: Connection) -> Any:
 
 ROUTES = [
     ft.Route(index=True, component=TodayScreen),
+    ft.Route(path="log", component=ChooseCustomerScreen),
     ft.Route(path="customers", component=CustomersScreen, children=[
         ft.Route(path="new", component=NewCustomerScreen),
         ft.Route(path=":customer_id", component=CustomerScreen, children=[ft.Route(path="log", component=LogConversationScreen)]),
@@ -89,7 +90,14 @@ async def main(page: ft.Page) -> None:
     async def closed(_: object) -> None:
         await session.close()
 
+    async def lived(event: ft.AppLifecycleStateChangeEvent) -> None:
+        if event.state in (ft.AppLifecycleState.HIDE, ft.AppLifecycleState.PAUSE):
+            await session.went_away()
+        elif event.state in (ft.AppLifecycleState.SHOW, ft.AppLifecycleState.RESUME):
+            await session.came_back()
+
     page.on_close = closed
+    page.on_app_lifecycle_state_change = lived
     watch_connection(page, connection)
     apply_theme(page)
     page.render_views(App, session, connection)

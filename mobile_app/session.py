@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import flet as ft
 from pydantic import TypeAdapter, ValidationError
 
+from mobile_app.dialling import Dialled
 from mobile_app.offline.attachments import Attachments, NewAttachment
 from mobile_app.offline.clock import DeviceClock
 from mobile_app.offline.database import Database
@@ -46,7 +47,7 @@ class Notice:
     """One line above the lower edge; `undo` takes the act back."""
 
     text: str
-    undo: UUID | None = None
+    undo: tuple[UUID, ...] = ()
 
 
 NOTICE_SECONDS = 8
@@ -74,6 +75,7 @@ class Session:
     _refreshing: asyncio.Task | None = None
     _leaving: asyncio.Task | None = None
     notice: Notice | None = None
+    dialled: Dialled | None = None
 
     @property
     def book(self) -> Book:
@@ -165,6 +167,7 @@ class Session:
         sync = Sync(self.services.gateway, outbox, replica, self.me.store_id, self._synced, attachments=attachments, clock=clock)
         self._book = Book(database, outbox, replica, sync, attachments, clock)
         self.config = await replica.config()
+        self.dialled = Dialled.read(await replica.recall("dialled"), self.now())
         self._today = await replica.today() or self.me.today
         self.phase = "ready"
         self._loop = asyncio.create_task(sync.run())
@@ -245,9 +248,9 @@ class Session:
         self.book.sync.wake()
         return op_id
 
-    def say(self, text: str, *, undo: UUID | None = None) -> None:
+    def say(self, text: str, *, undo: UUID | tuple[UUID, ...] | None = None) -> None:
         """Show a line for some seconds."""
-        notice = self.notice = Notice(text, undo)
+        notice = self.notice = Notice(text, undo if isinstance(undo, tuple) else (undo,) if undo else ())
 
         def over() -> None:
             if self.notice is notice:
@@ -256,9 +259,10 @@ class Session:
         asyncio.get_running_loop().call_later(NOTICE_SECONDS, over)
 
     async def undo_notice(self) -> None:
-        if self.notice is not None and self.notice.undo is not None:
-            op_id, self.notice = self.notice.undo, None
-            await self.undo(op_id)
+        if self.notice is not None and self.notice.undo:
+            op_ids, self.notice = self.notice.undo, None
+            for op_id in reversed(op_ids):
+                await self.undo(op_id)
 
     async def undo(self, op_id: UUID) -> None:
         self.notice = None
@@ -270,6 +274,29 @@ class Session:
         """The mark says "not sent yet" from the first moment, not from the next round of the loop."""
         self.sync = replace(self.sync, waiting=self.sync.waiting + 1)
         self.revision += 1
+
+    # dialling: the sheet opens on return, also when the app was killed meanwhile (F-02) -----------------------------------------
+
+    async def dial(self, customer_id: UUID, task_id: UUID | None = None) -> None:
+        """The dial button was pressed: on disk before the dialler covers the app."""
+        await self._keep_dialled(Dialled(customer_id, task_id, self.now()))
+
+    async def went_away(self) -> None:
+        if self.dialled is not None and self.dialled.left_at is None:
+            await self._keep_dialled(replace(self.dialled, left_at=self.now()))
+
+    async def came_back(self) -> None:
+        if self.dialled is not None and self.dialled.left_at is not None and self.dialled.away_seconds is None:
+            await self._keep_dialled(self.dialled.returned(self.now()))
+
+    async def forget_dial(self) -> None:
+        if self.dialled is not None:
+            await self._keep_dialled(None)
+
+    async def _keep_dialled(self, dialled: "Dialled | None") -> None:
+        self.dialled = dialled
+        if self._book is not None:
+            await self._book.replica.remember("dialled", dialled.written() if dialled else None)
 
     async def keep_settings(self) -> None:
         chosen = {

@@ -115,7 +115,7 @@ def NoticeBar() -> ft.Control:
             identifier="notice", live_region=True, expand=True, content=ft.Text(session.notice.text, color=ft.Colors.ON_INVERSE_SURFACE, max_lines=2)
         )
     ]
-    if session.notice.undo is not None:
+    if session.notice.undo:
         words.append(
             ft.Semantics(
                 identifier="undo",

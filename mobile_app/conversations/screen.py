@@ -1,4 +1,4 @@
-"""记一笔 from a customer's card."""
+"""记一笔: from a customer's card, or from anywhere by choosing whom."""
 
 from typing import Any
 from uuid import UUID
@@ -6,15 +6,16 @@ from uuid import UUID
 import flet as ft
 
 from mobile_app.conversations.parts import LogPanel
+from mobile_app.conversations.recent import ChooseCustomer
 from mobile_app.conversations.state import LogConversation
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.domain.records import Customer
-from shared.ui.feedback import ProblemBanner, Skeleton, act
-from shared.ui.parts import docked, primary_button
+from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, typed
+from shared.ui.parts import MAX_ROWS, docked, identified, primary_button, text_field
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
-from shared.ui.view import screen
+from shared.ui.view import component, screen
 
 
 @screen
@@ -29,14 +30,15 @@ def LogConversationScreen() -> ft.View:
     async def load() -> None:
         card = await session.book.replica.card(customer_id)
         customer = card.customer if card else Customer(id=customer_id)
+        dialled = session.dialled is not None and session.dialled.customer_id == customer_id
+        task = (
+            next((t for t in card.tasks if t.id == session.dialled.task_id and t.status == "open"), None)
+            if card and dialled and session.dialled
+            else None
+        )
+        method = "call" if dialled or (card and card.conversations) else "visit"
         set_state(
-            LogConversation(
-                session,
-                customer,
-                _,
-                method="visit" if card and not card.conversations else "call",
-                done=lambda: page.navigate(f"/customers/{customer_id}"),
-            )
+            LogConversation(session, customer, _, task=task, card=card, method=method, done=lambda state: page.navigate(f"/customers/{customer_id}"))
         )
 
     ft.on_mounted(load)
@@ -48,5 +50,42 @@ def LogConversationScreen() -> ft.View:
             expand=True, padding=EDGE, build_controls_on_demand=False,
             controls=[*([ProblemBanner(state.problem)] if state.problem else []), LogPanel(state, with_methods=True)],
         ),
-        bottom=docked(primary_button("save-conversation", _("Save"), act(state.save), icon=ft.Icons.CHECK)),
+        bottom=SaveDock(state),
+    )  # fmt: skip
+
+
+@component
+def SaveDock(state: LogConversation) -> ft.Control:
+    _ = use_text()
+    return docked(primary_button("save-conversation", _("Save"), act(state.save), icon=ft.Icons.CHECK))
+
+
+@screen
+def ChooseCustomerScreen() -> ft.View:
+    """Whom was it with? Those talked to last come first, anyone else by a few letters or digits."""
+    session, _ = use_session(), use_text()
+    page = ft.context.page
+    state, _set = ft.use_state(lambda: ChooseCustomer(session))
+    ft.use_effect(act(state.load), [session.revision])
+    rows: list[ft.Control] = [
+        identified(
+            f"recent-{n}",
+            ft.ListTile(
+                title=ft.Text(c.name or "—", max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+                subtitle=ft.Text(c.phone or _("No phone number")),
+                on_click=lambda e, c=c: page.navigate(f"/customers/{c.id}/log"),
+                min_height=56,
+            ),
+            button=True,
+            label=c.name,
+        )
+        for n, c in enumerate(state.rows[:MAX_ROWS])
+    ]
+    if state.loaded and not rows:
+        rows = [EmptyState(ft.Icons.PERSON_SEARCH, _("Nothing found"), _("Search by name, pinyin, plate or the last digits of the phone."))]
+    search = text_field("who", _("Name, pinyin, plate, last digits"), state.words, typed(state.type), prefix_icon=ft.Icons.SEARCH)
+    return page_view(
+        ft.use_view_path(), _("With whom?"),
+        ft.ListView(rows if state.loaded else [Skeleton(4)], expand=True, reverse=False),
+        bottom=docked(search),
     )  # fmt: skip

@@ -1,113 +1,367 @@
-"""Logging a conversation: what the panel holds, and what happens when it is saved (S-04, S-20, S-21, F-01)."""
+"""Logging a conversation: what the sheet holds, and what happens when it is saved (S-04, S-20, S-21, F-01…F-13)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import flet as ft
 
+from mobile_app.dialling import Dialled
+from mobile_app.offline.attachments import NewAttachment
+from mobile_app.offline.replica import Card
 from mobile_app.session import Session
-from shared.domain import conversations
-from shared.domain.config import Outcome
-from shared.domain.records import Customer, Task
+from shared.domain import conversations, funnel
+from shared.domain.config import Outcome, Phrase, Stage
+from shared.domain.entry import money_of
+from shared.domain.records import Companion, Customer, Deal, Task
+from shared.ui.form import FormState
 from shared.ui.text import Texts
+
+FACE_TO_FACE = ("visit", "test_drive", "quote", "order", "delivery")  # methods, not labels: who came along is asked there
+PHOTO_QUALITY = 60  # of the picker's own compression: 4 MB of a phone's camera become about 0.4
+
+
+@dataclass(frozen=True)
+class DraftPromise:
+    """A promise that is written down with the talk."""
+
+    id: str
+    words: str
+    due_on: date
 
 
 @ft.observable
 @dataclass(eq=False)
 class LogConversation:
-    """One talk with one customer; with a task it clears that task."""
+    """One talk with one customer; with a task it clears that task. `card` is what this device knows of him."""
 
     session: Session
     customer: Customer
     texts: Texts
     task: Task | None = None
+    card: Card | None = None
     method: str = "call"
     outcome: str | None = None
     level: str | None = None
     words: str = ""
     next_on: date | None = None
-    dialled_at: datetime | None = None
+    reason: str | None = None
+    lost_insurer: str = ""
+    lost_price: str = ""
+    promises: tuple[DraftPromise, ...] = ()
+    promise_words: str | None = None  # being written; None = nobody is writing one
+    present: tuple[UUID, ...] = ()
+    newcomer: FormState | None = None
+    newcomers: tuple[Companion, ...] = ()
+    facts: FormState | None = None
+    form: FormState | None = None
+    moves: bool = False  # the deal goes on to the outcome's stage
+    photos: tuple[NewAttachment, ...] = ()
+    show_facts: bool = False
+    phrases: tuple[Phrase, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
     problem: str = ""
-    done: Callable[[], Any] | None = None
+    done: Callable[["LogConversation"], Any] | None = None
+    saved: tuple[UUID, ...] = ()
     _chosen_date: bool = False
+    _chosen_level: bool = False
     _saving: bool = False
+    _uses: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.level = self.customer.level
+        config = self.session.config
+        if config is None:
+            return
+        values = self._customer_values()
+        stages = tuple(d.stage for d in self.card.deals) if self.card else ()
+        asked = [f.key for f in conversations.questions(config, values, level=self.level, stages=stages)]
+        self.facts = FormState(config, "customer", self.session.today, record=values, creating=False, only=asked) if asked else None
+        own = [f.key for f in config.forms["conversation"].fields if f.key != "words"] if "conversation" in config.forms else []
+        self.form = FormState(config, "conversation", self.session.today, only=own, beside=self._beside(), complete=False) if own else None
+
+    def _customer_values(self) -> dict[str, Any]:
+        record = self.customer.model_dump(mode="json")
+        return {k: v for k, v in record.items() if k != "custom"} | record["custom"]
+
+    def _beside(self) -> dict[str, Any]:
+        return {"method": self.method, "outcome": self.outcome, "level": self.level}
+
+    # what the sheet asks ------------------------------------------------------------------------------------------------------
+
+    @property
+    def role(self) -> str | None:
+        return self.session.me.role if self.session.me else None
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        return conversations.outcomes_for(self.session.config, self.method, self.role) if self.session.config else ()
 
     @property
     def chosen(self) -> Outcome | None:
         return self.session.config.outcome(self.outcome) if self.session.config else None
 
     @property
-    def suggested(self) -> date | None:
-        """The day the level's cadence asks for."""
-        return conversations.next_date(self.session.config, self.chosen, self.level, self.session.today).on if self.session.config else None
+    def suggested(self) -> conversations.NextDate:
+        """The day that is proposed, and why."""
+        if self.session.config is None:
+            return conversations.NextDate(None)
+        promised = [p.due_on for p in self.promises] + [p.due_on for p in (self.card.promises if self.card else ()) if p.due_on >= self.session.today]
+        return conversations.next_date(
+            self.session.config, self.chosen, self.level, self.session.today,
+            do_not_call=bool(self.customer.do_not_call), promised=min(promised, default=None),
+        )  # fmt: skip
 
-    def dial(self) -> None:
+    @property
+    def dialled(self) -> Dialled | None:
+        """The dial press that belongs to this talk."""
+        found = self.session.dialled
+        return found if found is not None and found.customer_id == self.customer.id and self.method == "call" else None
+
+    @property
+    def deal_move(self) -> tuple[Deal, Stage] | None:
+        """The open deal that would go on to the outcome's stage, when nothing is missing for it."""
+        config, chosen = self.session.config, self.chosen
+        if (
+            config is None
+            or chosen is None
+            or chosen.stage is None
+            or self.card is None
+            or not (self.session.me and self.session.me.may("move_deal"))
+        ):
+            return None
+        for deal in self.card.deals:
+            here, there = config.stage(deal.pipeline, deal.stage), config.stage(deal.pipeline, chosen.stage)
+            if (
+                here
+                and there
+                and here.type == "open"
+                and there in funnel.targets(config, deal)
+                and not funnel.missing(deal, there, {}, frozenset(), None)
+            ):
+                return deal, there
+        return None
+
+    @property
+    def companions(self) -> tuple[Companion, ...]:
+        return (*(self.card.companions if self.card else ()), *self.newcomers)
+
+    # what a person does -------------------------------------------------------------------------------------------------------
+
+    async def dial(self) -> None:
         """The dial press is evidence of an attempt, nothing more."""
-        self.dialled_at = self.session.now()
+        await self.session.dial(self.customer.id, self.task.id if self.task else None)
 
     def choose_method(self, method: str) -> None:
         self.method, self.outcome, self.problems = method, None, {}
+        self._look()
 
     async def choose_outcome(self, key: str) -> None:
-        """Nobody reached and nothing to say: saved at once, undo instead of a question."""
-        self.outcome, self.problems = key, {}
-        if not self._chosen_date:
-            self.next_on = self.suggested
-        if self.chosen and not self.chosen.reached and not self.chosen.needs_words and not self.words.strip():
+        """What follows is the store's table. Nobody reached and nothing to say: saved at once, undo instead of a question."""
+        self.outcome, self.problems, self.reason = key, {}, None
+        chosen, config = self.chosen, self.session.config
+        if chosen is None or config is None:
+            return
+        if not self._chosen_level:
+            self.level = chosen.level if config.level(chosen.level) else self.customer.level
+        self.moves = self.deal_move is not None
+        self._propose()
+        self._look()
+        if not chosen.reached and not chosen.needs_words and not self.words.strip():
             await self.save()
+            return
+        if not self._uses:
+            self._uses = json.loads(await self.session.book.replica.recall("phrases") or "{}")
+        self.phrases = conversations.phrases_for(config, key, self._uses)
 
     def choose_level(self, level: str) -> None:
-        self.level = level
-        if not self._chosen_date:
-            self.next_on = self.suggested
+        self.level, self._chosen_level = level, True
+        self._propose()
+        self._look()
 
     def choose_next(self, day: date | None) -> None:
-        self.next_on, self._chosen_date = day, True
+        self.next_on, self._chosen_date = (None if day == self.next_on else day), True
 
     def set_words(self, text: str) -> None:
         self.words = text
         if "words" in self.problems and text.strip():
             self.problems = {k: v for k, v in self.problems.items() if k != "words"}
 
-    def add_phrase(self, text: str) -> None:
-        """A phrase is added to what was typed, never put in its place."""
+    async def add_phrase(self, phrase: Phrase) -> None:
+        """A phrase is added to what was typed, never put in its place; one that promises something opens a dated promise."""
+        text = self.texts.label(phrase.text)
         typed = self.words.rstrip(",,。 ")
         self.set_words(f"{typed},{text}" if typed else text)
+        if phrase.promise_days is not None:
+            self._promise(text, self.session.today + timedelta(days=phrase.promise_days))
+        key = phrase.text.get("zh_CN") or text
+        self._uses = {**self._uses, key: self._uses.get(key, 0) + 1}
+        await self.session.book.replica.remember("phrases", json.dumps(self._uses, ensure_ascii=False))
+
+    def start_promise(self) -> None:
+        self.promise_words = ""
+
+    def set_promise(self, text: str) -> None:
+        self.promise_words = text
+
+    def add_promise(self, days: int) -> None:
+        """What is being written is promised within so many days."""
+        if self.promise_words and self.promise_words.strip():
+            self._promise(self.promise_words.strip()[:200], self.session.today + timedelta(days=days))
+            self.promise_words = None
+
+    def drop_promise(self, promise_id: str) -> None:
+        self.promises = tuple(p for p in self.promises if p.id != promise_id)
+        self._propose()
+
+    def _promise(self, words: str, due_on: date) -> None:
+        self.promises = (*self.promises, DraftPromise(str(self.session.services.new_id()), words, due_on))
+        self._propose()
+
+    def choose_reason(self, key: str) -> None:
+        self.reason = key
+        self.problems = {k: v for k, v in self.problems.items() if k != "reason"}
+
+    def set_insurer(self, text: str) -> None:
+        self.lost_insurer = text
+
+    def set_price(self, text: str) -> None:
+        self.lost_price = text
+
+    def toggle_move(self) -> None:
+        self.moves = not self.moves
+
+    def toggle_facts(self) -> None:
+        self.show_facts = not self.show_facts
+
+    def toggle_present(self, companion_id: UUID) -> None:
+        self.present = tuple(x for x in self.present if x != companion_id) if companion_id in self.present else (*self.present, companion_id)
+
+    def start_newcomer(self) -> None:
+        if self.session.config is not None:
+            self.newcomer = FormState(self.session.config, "companion", self.session.today, only=("name", "relation", "influence"))
+
+    async def add_newcomer(self) -> None:
+        """Someone new came along: written down at once, present from now on."""
+        if self.newcomer is None or not self.newcomer.check():
+            return
+        companion_id, values = self.session.services.new_id(), self.newcomer.changes()
+        await self.session.act(
+            "save_companion", {"id": str(companion_id), "customer_id": str(self.customer.id), "set": values}, title=self.customer.name or ""
+        )
+        self.newcomers = (
+            *self.newcomers,
+            Companion(id=companion_id, customer_id=self.customer.id, name=values["name"], relation=values.get("relation")),
+        )
+        self.present, self.newcomer = (*self.present, companion_id), None
+
+    async def take_photo(self) -> None:
+        """A picture, compressed by the picker, kept on this device until it is sent."""
+        for file in await ft.FilePicker().pick_files(
+            file_type=ft.FilePickerFileType.IMAGE, with_data=True, compression_quality=PHOTO_QUALITY, allow_multiple=True
+        ):
+            if file.bytes:
+                mime = "image/png" if file.name.lower().endswith(".png") else "image/jpeg"
+                self.photos = (*self.photos, NewAttachment("photo", mime, file.bytes))
+
+    def drop_photos(self) -> None:
+        self.photos = ()
+
+    def _propose(self) -> None:
+        if not self._chosen_date:
+            self.next_on = self.suggested.on
+
+    def _look(self) -> None:
+        if self.form is not None:
+            self.form.look_beside(complete=bool(self.chosen and self.chosen.reached), **self._beside())
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Something was done here that must not be swept away by fresh rows."""
+        return bool(self.dialled or self.outcome or self.words or self.promises or self.photos)
+
+    # saving -------------------------------------------------------------------------------------------------------------------
 
     async def save(self) -> None:
         """On disk, then the next card. Problems stay by their fields; nothing typed is lost."""
-        if self._saving or self.session.config is None:
+        config = self.session.config
+        if self._saving or config is None:
             return
-        found = conversations.log_problems(self.session.config, method=self.method, outcome=self.outcome, level=self.level, words=self.words)
+        found = conversations.log_problems(config, method=self.method, outcome=self.outcome, level=self.level, words=self.words, reason=self.reason)
         self.problems = {p.field: p.code for p in found}
-        if found:
+        fine = [f.check() for f in (self.facts, self.form) if f is not None]
+        if found or not all(fine):
             return
         self._saving = True
         try:
-            now = self.session.now()
-            payload: dict[str, Any] = {
-                "id": str(self.session.services.new_id()), "customer_id": str(self.customer.id), "method": self.method, "outcome": self.outcome,
-                "level": self.level, "occurred_at": now.isoformat(),
-            }  # fmt: skip
-            if self.task is not None:
-                payload["task_id"] = str(self.task.id)
-            if self.words.strip():
-                payload["words"] = self.words.strip()
-            if self.chosen and self.chosen.reached:
-                payload["next_contact_on"] = self.next_on.isoformat() if self.next_on else None
-            if self.dialled_at is not None:
-                payload |= {"dialled_at": self.dialled_at.isoformat(), "away_seconds": min(int((now - self.dialled_at).total_seconds()), 86400)}
-            op_id = await self.session.act("log_conversation", payload, title=self.customer.name or "")
+            name, payload = self.customer.name or "", self._payload()
+            done = [await self.session.act("log_conversation", payload, title=name, attachments=self.photos)]
+            done += await self._what_follows(name)
+            self.saved = tuple(done)
+            await self.session.forget_dial()
         finally:
             self._saving = False
         _ = self.texts
-
-        self.session.say(_("Saved: %(name)s") % {"name": self.customer.name or ""}, undo=op_id)
+        self.session.say(_("Saved: %(name)s") % {"name": name}, undo=self.saved)
         if self.done:
-            self.done()
+            self.done(self)
+
+    def _payload(self) -> dict[str, Any]:
+        now, dialled = self.session.now(), self.dialled
+        found: dict[str, Any] = {
+            "id": str(self.session.services.new_id()), "customer_id": str(self.customer.id), "method": self.method, "outcome": self.outcome,
+            "level": self.level, "occurred_at": now.isoformat(),
+        }  # fmt: skip
+        if self.task is not None:
+            found["task_id"] = str(self.task.id)
+        if self.words.strip():
+            found["words"] = self.words.strip()
+        if self.chosen and self.chosen.reached:
+            found["next_contact_on"] = self.next_on.isoformat() if self.next_on else None
+        if dialled is not None:
+            found["dialled_at"] = dialled.at.isoformat()
+            if dialled.away_seconds is not None:  # not known on a device that never left the app: then nothing is said about it
+                found["away_seconds"] = dialled.away_seconds
+        if self.chosen and self.chosen.effect == "lost":
+            found["reason"] = self.reason
+        if self.promises:
+            found["promises"] = [{"id": p.id, "words": p.words, "due_on": p.due_on.isoformat()} for p in self.promises]
+        if self.present:
+            found["companions"] = [str(x) for x in self.present]
+        if self.facts is not None and self.facts.changes():
+            found["facts"] = self.facts.changes()
+        if self.form is not None and self.form.changes():
+            found["set"] = self.form.changes()
+        return found
+
+    async def _what_follows(self, name: str) -> list[UUID]:
+        """The deal that goes on, the renewal or deal that ends: verbs of their own, undone together with the talk."""
+        found, chosen, me = [], self.chosen, self.session.me
+        if self.moves and self.deal_move is not None:
+            deal, stage = self.deal_move
+            payload = {"id": str(deal.id), "customer_id": str(self.customer.id), "stage": stage.key}
+            found.append(await self.session.act("move_deal", payload, base_version=deal.version, title=name))
+        if chosen is None or chosen.effect != "lost" or me is None:
+            return found
+        if self.task is not None and self.task.subject_form == "policy" and me.may("save_policy"):
+            lost = {
+                "id": str(self.task.subject_id),
+                "customer_id": str(self.customer.id),
+                "reason": self.reason,
+                "next_id": str(self.session.services.new_id()),
+            }
+            if self.lost_insurer.strip():
+                lost["insurer"] = self.lost_insurer.strip()
+            price = money_of(self.lost_price) if self.lost_price else None
+            found.append(await self.session.act("lose_policy", lost | ({"price_fen": price} if price is not None else {}), title=name))
+        elif self.card is not None and self.session.config is not None and me.may("move_deal"):
+            for deal in self.card.deals:
+                here, pipeline = self.session.config.stage(deal.pipeline, deal.stage), self.session.config.pipeline(deal.pipeline)
+                end = next((s for s in pipeline.stages if s.type == "lost"), None) if pipeline else None
+                if here and here.type == "open" and end and end in funnel.targets(self.session.config, deal):
+                    payload = {"id": str(deal.id), "customer_id": str(self.customer.id), "stage": end.key, "lost_reason": self.reason}
+                    found.append(await self.session.act("move_deal", payload, base_version=deal.version, title=name))
+        return found

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from typing import Any
 
+from mobile_app.offline import talks
 from mobile_app.offline.database import get_about, set_about
 from shared.domain.config import BASE_TYPES
 from shared.domain.records import FORM_TABLES
@@ -47,7 +48,9 @@ def apply(
     if verb in SAVES:
         _put_record(connection, put, SAVES[verb], payload, base_version, user_id, config)
     elif verb == "log_conversation":
-        _put_conversation(connection, put, payload, now, user_id, config)
+        talks.put_talk(connection, put, op_id, payload, now, user_id, config)
+    elif verb == "end_promise":
+        put("promises", payload["id"], {"status": payload["status"]})
     elif verb == "request_cancel":
         task = shown(connection, "tasks", payload["task_id"]) or {}
         put("tasks", payload["task_id"], {"status": "cancel_requested"})
@@ -189,44 +192,3 @@ def _put_record(connection, put, table, payload, base_version, user_id, config) 
         {**links, **base, "custom": {k: v for k, v in {**old.get("custom", {}), **custom}.items() if v is not None}},
         creates=base_version is None,
     )
-
-
-def _put_conversation(connection, put, payload, now, user_id, config) -> None:
-    outcome = next((o for o in config.get("outcomes", []) if o["key"] == payload["outcome"]), {})
-    customer = shown(connection, "customers", payload["customer_id"]) or {}
-    put(
-        "conversations",
-        payload["id"],
-        {
-            "customer_id": payload["customer_id"],
-            "author_id": user_id,
-            "task_id": payload.get("task_id"),
-            "method": payload.get("method", "call"),
-            "outcome": payload["outcome"],
-            "reached": bool(outcome.get("reached")),
-            "words": payload.get("words"),
-            "level_before": customer.get("level"),
-            "level_after": payload.get("level") or customer.get("level"),
-            "next_contact_on": payload.get("next_contact_on"),
-            "occurred_at": payload.get("occurred_at", now),
-        },
-        creates=True,
-    )
-    if payload.get("task_id"):
-        put("tasks", payload["task_id"], {"status": "done", "closed_at": now})
-    if outcome.get("reached"):  # a contact answers the customer's other follow-ups, as on the server
-        others = connection.execute(
-            "select id from shown where form = 'tasks' and customer_id = ? and json_extract(doc, '$.status') = 'open'"
-            " and json_extract(doc, '$.why') in ('cadence', 'next_contact', 'retry', 'first_contact')"
-            " and json_extract(doc, '$.subject_form') = 'customer' and id <> ?",
-            (payload["customer_id"], payload.get("task_id") or ""),
-        ).fetchall()
-        for other in others:
-            put("tasks", other["id"], {"status": "done", "closed_at": now})
-    changes: dict[str, Any] = {}
-    if payload.get("level"):
-        changes["level"] = payload["level"]
-    if outcome.get("reached"):
-        changes |= {"last_contact_at": now, "next_contact_on": payload.get("next_contact_on")}
-    if customer and changes:
-        put("customers", payload["customer_id"], changes)

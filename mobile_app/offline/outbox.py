@@ -17,6 +17,7 @@ from shared.gateway.sync import Answer
 
 BATCH = 100  # operations a call, and not more than that many characters: the server takes 200 and 256 KB
 BATCH_TEXT = 120_000
+UNDO_TIME = timedelta(minutes=10)  # as crm.undo
 KEPT_DAYS = 35  # confirmed operations stay this long: a server restored from yesterday can be told again
 FORMS = {table: form for form, table in FORM_TABLES.items()}
 
@@ -182,6 +183,20 @@ class Outbox:
             found = dict(connection.execute("select state, count(*) from outbox group by state").fetchall())
             files = dict(connection.execute("select state, count(*) from attachments group by state").fetchall())
             return found.get("waiting", 0) + files.get("waiting", 0), found.get("attention", 0) + files.get("attention", 0)
+
+        return await self._database.read(work)
+
+    async def undoable(self, *, now: datetime) -> list[tuple[UUID, str, str, datetime]]:
+        """Own acts of the last ten minutes that can be taken back, newest first: (op_id, verb, title, when) (F-21)."""
+        since = (now - UNDO_TIME).isoformat()
+
+        def work(connection: sqlite3.Connection) -> list[tuple[UUID, str, str, datetime]]:
+            found = connection.execute(
+                "select op_id, verb, title, made_at from outbox o where made_at > ? and state <> 'attention' and verb in ('log_conversation', 'request_cancel', 'snooze_task')"
+                " and not exists (select 1 from outbox u where u.verb = 'undo' and json_extract(u.payload, '$.op_id') = o.op_id) order by seq desc limit 20",
+                (since,),
+            ).fetchall()
+            return [(UUID(r["op_id"]), r["verb"], r["title"], datetime.fromisoformat(r["made_at"])) for r in found]
 
         return await self._database.read(work)
 

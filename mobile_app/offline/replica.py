@@ -10,7 +10,21 @@ from uuid import UUID
 from mobile_app.offline import effects
 from mobile_app.offline.database import Database, get_about, set_about
 from shared.domain.config import BASE_TYPES, StoreConfig
-from shared.domain.records import FORM_TABLES, RECORDS, Approval, Attachment, Companion, Conversation, Customer, Deal, Policy, Record, Task, Vehicle
+from shared.domain.records import (
+    FORM_TABLES,
+    RECORDS,
+    Approval,
+    Attachment,
+    Companion,
+    Conversation,
+    Customer,
+    Deal,
+    Policy,
+    Promise,
+    Record,
+    Task,
+    Vehicle,
+)
 from shared.gateway.sync import Page
 
 PAGE = 50
@@ -30,6 +44,7 @@ class Card:
     conversations: tuple[Conversation, ...] = ()
     approvals: tuple[Approval, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    promises: tuple[Promise, ...] = ()
     waiting_ids: frozenset[UUID] = field(default_factory=frozenset)
 
 
@@ -158,6 +173,28 @@ class Replica:
 
         return await self._database.read(work)
 
+    async def standings(self) -> tuple[dict[str, int], dict[str, date]]:
+        """What the order of the queue looks at beside the tasks: premiums in 分 by policy, the next open promise by customer."""
+
+        def work(connection: sqlite3.Connection) -> tuple[dict[str, int], dict[str, date]]:
+            premiums = connection.execute(
+                "select p.id, json_extract(p.doc, '$.premium_fen') from shown t join shown p on p.form = 'policies' and p.id = json_extract(t.doc, '$.subject_id')"
+                " where t.form = 'tasks' and json_extract(t.doc, '$.subject_form') = 'policy' and json_extract(t.doc, '$.status') = 'open'"
+            ).fetchall()
+            promised = connection.execute(
+                "select customer_id, min(json_extract(doc, '$.due_on')) from shown where form = 'promises' and json_extract(doc, '$.status') = 'open' group by customer_id"
+            ).fetchall()
+            return {r[0]: r[1] for r in premiums if r[1] is not None}, {r[0]: date.fromisoformat(r[1]) for r in promised}
+
+        return await self._database.read(work)
+
+    async def remember(self, key: str, value: str | None) -> None:
+        """A small thing of this person on this device, on disk when it returns; None forgets it."""
+        await self._database.write(lambda c: set_about(c, f"my.{key}", value))
+
+    async def recall(self, key: str) -> str | None:
+        return await self._database.read(lambda c: get_about(c, f"my.{key}"))
+
     async def customers(self, *, offset: int = 0, limit: int = PAGE) -> list[tuple[Customer, bool]]:
         """A page of customers, who waits longest first; the flag says "not sent yet"."""
 
@@ -231,6 +268,7 @@ class Replica:
                 conversations=tuple(sorted(by_form["conversations"], key=lambda c: c.occurred_at, reverse=True)),
                 approvals=tuple(by_form["approvals"]),
                 attachments=tuple(by_form["attachments"]),
+                promises=tuple(sorted((p for p in by_form["promises"] if p.status == "open"), key=lambda p: p.due_on)),
             )
 
         return await self._database.read(work)

@@ -1,22 +1,28 @@
 """Why a task is here, in words; a row of the list; the card on top."""
 
+from datetime import date
+
 import flet as ft
 
 from mobile_app.offline.replica import Card
 from mobile_app.session import use_session
+from shared.domain import conversations
 from shared.domain import tasks as queue
 from shared.domain.labels import money_text
 from shared.domain.records import Customer, Task
+from shared.ui.form.view import value_text
 from shared.ui.parts import pill
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE, GAP
 from shared.ui.view import component
 
 
-def why_pills(_: Texts, task: Task, today) -> list[ft.Control]:
-    """Each reason as a pill, most pressing first."""
+def why_pills(_: Texts, task: Task, today, standing: queue.Standing = queue.NOTHING, missed: bool = False) -> list[ft.Control]:
+    """Each reason as a pill, most pressing first; the order of the queue is made of them (F-38)."""
     words = {
         "sent_back": (lambda v: _("Sent back by the manager"), "urgent"),
+        "complaint": (lambda v: _("Complaint open"), "urgent"),
+        "promise": (lambda v: _("Promise due") if not v["days"] else _("Promise overdue %(days)d days") % v, "urgent"),
         "policy_ends": (
             lambda v: _("Policy ended") if v["days"] < 0 else _("Policy ends today") if v["days"] == 0 else _("Policy ends in %(days)d days") % v,
             "notice",
@@ -31,21 +37,23 @@ def why_pills(_: Texts, task: Task, today) -> list[ft.Control]:
         "care": (lambda v: _("Care call"), "good"),
         "escalation": (lambda v: _("Nobody has answered"), "urgent"),
     }
-    return [pill(words[code][0](values), tone=words[code][1]) for code, values in queue.reasons(task, today)]
+    found = [pill(words[code][0](values), tone=words[code][1]) for code, values in queue.reasons(task, today, standing) if code in words]
+    return [*([pill(_("Missed the cut-off"), tone="urgent", icon=ft.Icons.TIMER_OFF_OUTLINED)] if missed else []), *found]
 
 
 @component
-def TaskRow(task: Task, customer: Customer, on_click) -> ft.Control:
+def TaskRow(task: Task, customer: Customer, on_click, standing: queue.Standing = queue.NOTHING) -> ft.Control:
     session, _ = use_session(), use_text()
     return ft.Semantics(
         identifier=f"task-{task.id}", button=True,
         content=ft.Container(
-            padding=ft.Padding.symmetric(horizontal=EDGE, vertical=12), ink=True, on_click=on_click, border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
+            padding=ft.Padding.symmetric(horizontal=EDGE, vertical=12), ink=on_click is not None, on_click=on_click,
+            border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
             content=ft.Column(
                 spacing=6,
                 controls=[
                     ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
-                    ft.Row(why_pills(_, task, session.today), wrap=True, spacing=6, run_spacing=6),
+                    ft.Row(why_pills(_, task, session.today, standing), wrap=True, spacing=6, run_spacing=6),
                 ],
             ),
         ),
@@ -87,14 +95,17 @@ def BriefLines(card: Card, task: Task) -> ft.Control:
     elif card.vehicles:
         v = card.vehicles[0]
         lines.append((ft.Icons.DIRECTIONS_CAR_OUTLINED, " ".join(x for x in (v.brand, v.series, v.plate) if x), None))
-    if wish := card.customer.custom.get("interested_series"):
-        lines.append((ft.Icons.DIRECTIONS_CAR_OUTLINED, str(wish), None))
     if card.companions:
-        lines.append((ft.Icons.GROUP_OUTLINED, "、".join(c.name or "" for c in card.companions), None))
+        lines.append((ft.Icons.GROUP_OUTLINED, "、".join(c.name or "" for c in card.companions[:4]), None))
+    facts = conversations.known_facts(config, card.customer.model_dump(mode="json") | card.customer.custom, card.customer.facts) if config else []
+    for definition, value, day, by in facts[:3]:
+        told = " · ".join(x for x in (_.day(date.fromisoformat(day), session.today) if day else None, by) if x)
+        words = f"{_.label(definition.label)}:{value_text(_, definition, 'customer', value)}"
+        lines.append((ft.Icons.CHECK_CIRCLE_OUTLINE, f"{words}({told})" if told else words, None))
     return ft.Column(
         spacing=GAP,
         controls=[
             ft.Row([ft.Icon(icon, size=18, color=color or ft.Colors.ON_SURFACE_VARIANT), ft.Text(text, expand=True, color=color, max_lines=3, overflow=ft.TextOverflow.ELLIPSIS)], vertical_alignment=ft.CrossAxisAlignment.START)
-            for icon, text, color in lines[:6]
+            for icon, text, color in lines[:8]
         ],
     )  # fmt: skip

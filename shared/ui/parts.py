@@ -72,22 +72,35 @@ def card(*controls: ft.Control, identifier: str | None = None, padding: int = ED
     return identified(identifier, box) if identifier else box
 
 
-def chip(identifier: str, label: str, *, selected: bool, on_click: Any, icon: ft.IconData | None = None, color: str | None = None) -> ft.Control:
-    """A choice of one tap, 48 dp high."""
+def chip(
+    identifier: str,
+    label: str,
+    *,
+    selected: bool,
+    on_click: Any,
+    icon: ft.IconData | None = None,
+    color: str | None = None,
+    note: str = "",
+    action: Any = None,
+) -> ft.Control:
+    """A choice of one tap, at least 48 dp high; it grows with larger words and with a note under its label."""
     ink = ft.Colors.ON_PRIMARY if selected else color or ft.Colors.ON_SURFACE
     inside: list[ft.Control] = [ft.Icon(icon, size=18, color=ink)] if icon else []
-    inside.append(ft.Text(label, color=ink, weight=ft.FontWeight.W_600 if selected else None))
+    words = ft.Text(label, color=ink, weight=ft.FontWeight.W_600 if selected else None)
+    inside.append(ft.Column([words, ft.Text(note, size=12, color=ink)], spacing=0, tight=True) if note else words)
     return ft.Semantics(
         key=identifier,
         identifier=identifier,
         button=True,
         selected=selected,
         content=ft.Container(
-            height=TARGET,
-            padding=ft.Padding.symmetric(horizontal=14),
+            padding=ft.Padding.symmetric(
+                horizontal=17, vertical=6 if note else 14
+            ),  # round 20 dp of words that is 48; no fixed height, it would clip larger words
             border_radius=TARGET // 2,
             ink=True,
             on_click=on_click,
+            **({"action": action} if action is not None else {}),
             bgcolor=ft.Colors.PRIMARY if selected else ft.Colors.SURFACE,
             border=ft.Border.all(1, ft.Colors.PRIMARY if selected else ft.Colors.OUTLINE_VARIANT),
             content=ft.Row(inside, tight=True, spacing=6, alignment=ft.MainAxisAlignment.CENTER),

@@ -336,8 +336,10 @@ begin
     values (v_store, v_customer, c.user_id, 'retry', coalesce(t.subject_form, 'customer'), coalesce(t.subject_id, v_customer),
       (v_due at time zone c.time_zone)::date, v_due, t.expires_on, new_tries) returning id into next_task;
   elsif v_next is not null and not k.do_not_call then
-    insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, expires_on)
-    values (v_store, v_customer, c.user_id, 'next_contact', v_customer, v_next, t.expires_on) returning id into next_task;
+    insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, due_at, expires_on)    -- at the hour he prefers (F-04)
+    values (v_store, v_customer, c.user_id, 'next_contact', v_customer, v_next,
+      (select (v_next + q.start) at time zone c.time_zone from crm.day_parts((select s.settings -> 'day_parts' from crm.stores s where s.id = v_store)) q where q.key = k.preferred_time),
+      t.expires_on) returning id into next_task;
   end if;
   return jsonb_strip_nulls(jsonb_build_object('status', 'applied', 'version', 1, 'task_id', next_task));
 end $$;

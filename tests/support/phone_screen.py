@@ -1,0 +1,169 @@
+"""The whole phone app in process, with its network removed: a person, his role's part of a document, and a book on a real device file.
+
+`async with phone(...) as p` opens it; `p.screen` taps and types (tests/support/flet_screen.py). Whatever asks for the network is counted.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import httpx
+import uuid6
+
+from mobile_app.app import App
+from mobile_app.offline.database import Database
+from mobile_app.offline.replica import Replica
+from mobile_app.services import Services
+from mobile_app.session import Session
+from shared.domain.config import Role, StoreConfig
+from shared.gateway.client import Gateway
+from shared.gateway.session import MemoryStore
+from shared.gateway.sync import Page
+from shared.ui.view import Connection
+from tests.support.flet_screen import Screen
+
+ME, STORE, SPACE = UUID(int=0xA1), UUID(int=0xB2), UUID(int=0xC3)
+
+
+class NoNetwork(httpx.AsyncBaseTransport):
+    """Nothing leaves; `asked` says who tried."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        raise httpx.ConnectError("no network")
+
+
+class MemoryPreferences:
+    def __init__(self, held: dict[str, str]) -> None:
+        self.held = held
+
+    async def get(self, key: str) -> str | None:
+        return self.held.get(key)
+
+    async def set(self, key: str, value: str | None) -> None:
+        if value is None:
+            self.held.pop(key, None)
+        else:
+            self.held[key] = value
+
+
+def cut_to(config: StoreConfig, role_key: str) -> dict[str, Any]:
+    """The document as crm.config_for gives it to a role: its rights compiled, what it may not see left out."""
+    role = next(r for r in config.roles if r.key == role_key and isinstance(r, Role))
+    document = json.loads(json.dumps(config.document()))
+    required = {"customer": {"name", "source", "level"}, "companion": {"name"}, "policy": {"expires_on"}}
+    access = {}
+    for form, definition in config.forms.items():
+        rights: Mapping[str, str] = role.rights.get(form, {})
+        keys = [f.key for f in definition.fields]
+        writable = [k for k in keys if rights.get(k) == "write" and definition.field(k).type_in(form) != "formula"]
+        needs = [f.key for f in definition.fields if f.required or f.require is not None or f.required_methods or f.key in required.get(form, ())]
+        access[form] = {
+            "readable": [k for k in keys if rights.get(k) in ("read", "write")], "masked": [k for k in keys if rights.get(k) == "masked"],
+            "writable": writable, "required": [k for k in needs if k in writable],
+        }  # fmt: skip
+        shown = {*access[form]["readable"], *access[form]["masked"]}
+        document["forms"][form]["fields"] = [f for f in document["forms"][form]["fields"] if f["key"] in shown]
+    return document | {"access": access, "roles": [r for r in document["roles"] if r["key"] == role_key]}
+
+
+def ident(name: str) -> str:
+    """A stable id for a name."""
+    return str(uuid5(SPACE, name))
+
+
+class Book:
+    """Rows of a book to come, written as the server would send them."""
+
+    def __init__(self, today: date) -> None:
+        self.today, self.rows = today, {}
+
+    def put(self, form: str, known_as: str, /, **fields: Any) -> str:
+        row = {"id": ident(known_as), "version": 1, "custom": {}, **fields}
+        for key, value in row.items():
+            if isinstance(value, date | datetime):
+                row[key] = value.isoformat()
+        self.rows.setdefault(form, []).append(row)
+        return row["id"]
+
+    def customer(self, name: str, **fields: Any) -> str:
+        phone = f"138{abs(hash(name)) % 10**8:08}"
+        return self.put("customers", name, **{"name": name, "owner_id": str(ME), "phone": phone, "level": "intent", "source": "walk_in", **fields})
+
+    def task(self, customer: str, name: str = "", *, due: int = 0, **fields: Any) -> str:
+        """Due so many days from today."""
+        found = {
+            "customer_id": customer, "assignee_id": str(ME), "why": "cadence", "subject_form": "customer", "subject_id": customer,
+            "due_on": self.today + timedelta(days=due), "status": "open", **fields,
+        }  # fmt: skip
+        return self.put("tasks", f"task {name or customer}", **found)
+
+    def talk(self, customer: str, name: str, *, days_ago: int = 1, **fields: Any) -> str:
+        at = datetime.now(UTC) - timedelta(days=days_ago)
+        found = {"customer_id": customer, "outcome": "interested", "reached": True, "words": "聊过", "method": "call", "occurred_at": at, **fields}
+        return self.put("conversations", f"talk {name}", **found)
+
+
+class Phone:
+    def __init__(self, session: Session, network: NoNetwork, folder: Path) -> None:
+        self.session, self.network, self.folder = session, network, folder
+        self.screen: Screen
+
+    async def sent(self) -> list[dict[str, Any]]:
+        """The operations that wait in the outbox."""
+        return await self.session.book.outbox.waiting()
+
+    async def shown(self, form: str) -> list[dict[str, Any]]:
+        rows = await self.session.book.database.read(lambda c: c.execute("select doc from shown where form = ?", (form,)).fetchall())
+        return [json.loads(r[0]) for r in rows]
+
+
+def membership(config: StoreConfig, role_key: str, today: date) -> dict[str, Any]:
+    role = next(r for r in config.roles if r.key == role_key and isinstance(r, Role))
+    return {
+        "store_id": str(STORE), "store_name": "虹桥店", "user_id": str(ME), "name": "林晓", "role": role.key, "role_label": role.label, "scope": role.scope,
+        "verbs": role.verbs, "screens": role.screens, "pools": role.pools, "time_zone": "Asia/Shanghai", "today": today.isoformat(), "config_version": 1,
+    }  # fmt: skip
+
+
+@asynccontextmanager
+async def phone(
+    folder: Path, config: StoreConfig, role: str, book: Book, *, route: str = "/", now=None, settings: dict[str, Any] | None = None
+) -> AsyncIterator[Phone]:
+    """The app of one person, started from his device. A second one on the same folder is the app after it was ended."""
+    clock = now or (lambda: datetime.now(UTC))
+    network, preferences = NoNetwork(), MemoryPreferences({})
+    file = folder / str(ME) / f"{STORE}.sqlite"
+    if not file.exists():
+        database = Database(file)
+        page = Page(
+            user_id=ME, store_id=STORE, today=book.today, reset=True, more=False, rows=book.rows, removed={}, config_version=1, config=cut_to(config, role),
+            cursor={"since": 1}, complete_to=1,
+        )  # fmt: skip
+        await Replica(database).take(page, after=None)
+        await database.close()
+    await preferences.set("memberships", json.dumps([membership(config, role, book.today)]))
+    await preferences.set("settings", json.dumps(settings or {}))
+    store = MemoryStore()
+    await store.write(json.dumps({"access_token": "x", "refresh_token": "y", "user_id": str(ME), "expires_at": clock().timestamp() + 3600}))
+    http = httpx.AsyncClient(transport=network)
+    gateway = Gateway("http://nowhere.invalid", "key", http=http, store=store)
+    session = Session(Services(gateway, folder, preferences, clock, uuid6.uuid7))
+    found = Phone(session, network, folder)
+    found.screen = await Screen.open(App, session, Connection(), route=route)
+    await session.start()
+    await found.screen.settle(until=lambda: bool(session.sync.trouble))
+    try:
+        yield found
+    finally:
+        await session.close()
+        found.screen.close()
+        await http.aclose()
+
