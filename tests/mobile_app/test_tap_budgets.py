@@ -44,7 +44,10 @@ def callers(config: StoreConfig) -> list[str]:
 
 
 EVERY = [(name, role) for name, make in CONFIGS.items() for role in callers(make())]
-USUAL = [(name, callers(CONFIGS[name]())[n]) for name, n in (("three_levels", 0), ("three_levels", 1), ("renewal", 0), ("used_car", 0), ("twelve_fields", 0))]
+USUAL = [
+    (name, callers(CONFIGS[name]())[n])
+    for name, n in (("three_levels", 0), ("three_levels", 1), ("renewal", 0), ("used_car", 0), ("twelve_fields", 0))
+]
 CASES = [pytest.param(case, marks=() if case in USUAL else pytest.mark.long, id="-".join(case)) for case in EVERY]
 
 

@@ -166,4 +166,3 @@ async def phone(
         await session.close()
         found.screen.close()
         await http.aclose()
-
