@@ -132,6 +132,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "too_many_rows": _("The file has more than 100,000 rows. Split it."),
         "too_many_columns": _("The file has more than 200 columns."),
         "duplicate_in_file": _("An earlier row of the file says the same."),
+        "import_reverted": _("This import was taken back. Start it anew as a new import."),
         "own_access": _("Nobody changes his own access. Ask another admin."),
         "heir_needed": _("Choose who takes over: this person still has customers, deals or calls."),
         "heir_cannot_see": _("The person you chose for the calls does not see that pool."),

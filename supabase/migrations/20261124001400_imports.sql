@@ -10,6 +10,7 @@ create table crm.imports (
   options jsonb not null default '{}',
   author_id uuid not null,
   created int not null default 0, updated int not null default 0, unchanged int not null default 0, refused int not null default 0,
+  reverted_at timestamptz, reverted_by uuid, kept int not null default 0,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (store_id, id));
@@ -45,15 +46,21 @@ do $$ declare t text; begin
   foreach t in array array['imports', 'import_keys', 'import_mappings'] loop
     execute format('create policy select_member on crm.%I for select to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]))', t);
     execute format('create policy insert_member on crm.%I for insert to api_owner with check (store_id = any ((select crm.my_store_ids(null))::uuid[]))', t);
+    execute format('create policy delete_member on crm.%I for delete to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]))', t);
     execute format('create policy update_member on crm.%I for update to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]))', t);
   end loop;
 end $$;
 grant select on crm.imports, crm.import_keys, crm.import_mappings to api_owner;
-grant insert (store_id, id, kind, file_name, options, author_id), update (created, updated, unchanged, refused, updated_at) on crm.imports to api_owner;
+grant insert (store_id, id, kind, file_name, options, author_id), update (created, updated, unchanged, refused, updated_at, reverted_at, reverted_by, kept) on crm.imports to api_owner;
+grant delete on crm.import_keys to api_owner;
 grant insert (store_id, kind, form, key, record_id, import_id, made), update (record_id, import_id, made) on crm.import_keys to api_owner;
 grant insert (store_id, kind, name, mapping, author_id), update (mapping, author_id, updated_at) on crm.import_mappings to api_owner;
 grant insert (stage_at, lost_reason, closed_at) on crm.deals to api_owner;   -- a list tells of deals that ended long ago; only this door may say so
 grant update (renewal_owner_id) on crm.customers to api_owner;
+
+create function crm.import_mark(p_store uuid, p_import uuid) returns uuid
+  language sql immutable parallel safe set search_path = '' as $$ select md5('import:' || p_store || ':' || p_import)::uuid $$;
+comment on function crm.import_mark is 'The op_id under which history keeps what an import did: no operation of a phone has it, whatever id a client chose for the import.';
 
 create function crm.new_id() returns uuid
   language sql volatile parallel safe set search_path = '' as $$
@@ -80,7 +87,8 @@ declare
   v_store uuid := p_caller.store_id; lines crm.import_line[]; good crm.import_line[]; rights crm.caller_access[]; v_base jsonb; changed uuid[] := '{}'; ids uuid[];
   v_owner uuid := crm.as_uuid(p_options ->> 'owner_id'); v_pool text := p_options ->> 'pool'; v_renewal uuid := crm.as_uuid(p_options ->> 'renewal_owner_id');
   defaults jsonb := jsonb_build_object('source', p_options -> 'source', 'level', p_options -> 'level'); links text[] := array['pipeline', 'stage', 'owner_id', 'stage_on'];
-  b text[];
+  b text[]; v_skip bool := p_options ->> 'duplicates' = 'skip'; v_join bool := coalesce(p_options ->> 'duplicates' = 'join', false);
+  v_match text[] := case jsonb_typeof(p_options -> 'match') when 'array' then array(select jsonb_array_elements_text(p_options -> 'match')) else array['phone', 'plate', 'vin', 'policy_number'] end;
 begin
   rights := array(select a from crm.my_access(null) a where a.store_id = v_store);
   select jsonb_object_agg(x.form, x.keys) into v_base from (select f.form, jsonb_agg(f.key) as keys from crm.base_fields f group by f.form) x;
@@ -105,8 +113,9 @@ begin
   lines := array(
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
         w.id, case when v.customer_id = w.id then v.id end, null, d.record_id, w.id is not null, coalesce(v.customer_id = w.id, false), false, d.record_id is not null, l.errors, l.n)::crm.import_line
-    from (select x.*, x.customer ->> 'phone' as phone, right(x.customer ->> 'phone', 4) as tail, x.vehicle ->> 'plate' as plate, x.vehicle ->> 'vin' as vin,
-        x.policy ->> 'policy_number' as policy_number, date_part('year', crm.as_date(x.policy -> 'expires_on')) as expiry_year from unnest(lines) x offset 0) l
+    from (select x.*, case when 'phone' = any (v_match) then x.customer ->> 'phone' end as phone, right(x.customer ->> 'phone', 4) as tail,
+        case when 'plate' = any (v_match) then x.vehicle ->> 'plate' end as plate, case when 'vin' = any (v_match) then x.vehicle ->> 'vin' end as vin,
+        case when 'policy_number' = any (v_match) then x.policy ->> 'policy_number' end as policy_number, date_part('year', crm.as_date(x.policy -> 'expires_on')) as expiry_year from unnest(lines) x offset 0) l
     left join lateral (
       select (select c.id from crm.customers c where c.store_id = v_store and c.id = k.record_id and c.removed_at is null) as id from crm.import_keys k
       where k.store_id = v_store and k.kind = p_kind and k.form = 'customer' and k.key = l.key limit 1) k on true
@@ -121,7 +130,10 @@ begin
         union all select y.id, y.customer_id, 2 from crm.vehicles y where l.plate is not null and y.store_id = v_store and y.plate = l.plate and y.removed_at is null
         union all select y.id, y.customer_id, 3 from crm.vehicles y where l.vin is not null and y.store_id = v_store and y.vin = l.vin and y.removed_at is null) x
       where x.customer_id is not null order by x.customer_id is distinct from coalesce(k.id, p.id), x.place limit 1) v on true
-    cross join lateral (select coalesce(k.id, p.id, v.customer_id) as id offset 0) f
+    left join lateral (
+      select y.customer_id from crm.policies y where k.id is null and p.id is null and v.customer_id is null and l.policy_number is not null
+        and y.store_id = v_store and y.policy_number = l.policy_number and y.removed_at is null order by y.created_at limit 1) pn on true
+    cross join lateral (select coalesce(k.id, p.id, v.customer_id, pn.customer_id) as id offset 0) f
     cross join lateral (select (select c.id from crm.customers c where c.store_id = v_store and c.id = f.id and c.removed_at is null) as id offset 0) w
     left join lateral (
       select (select y.id from crm.deals y where y.store_id = v_store and y.id = i.record_id and y.removed_at is null) as record_id from crm.import_keys i
@@ -130,8 +142,9 @@ begin
   lines := array(
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
         l.customer_id, l.vehicle_id, y.id, l.deal_id, l.knows_customer, l.knows_vehicle, y.id is not null, l.knows_deal, l.errors, l.n)::crm.import_line
-    from (select x.*, x.customer ->> 'phone' as phone, right(x.customer ->> 'phone', 4) as tail, x.vehicle ->> 'plate' as plate, x.vehicle ->> 'vin' as vin,
-        x.policy ->> 'policy_number' as policy_number, date_part('year', crm.as_date(x.policy -> 'expires_on')) as expiry_year from unnest(lines) x offset 0) l
+    from (select x.*, case when 'phone' = any (v_match) then x.customer ->> 'phone' end as phone, right(x.customer ->> 'phone', 4) as tail,
+        case when 'plate' = any (v_match) then x.vehicle ->> 'plate' end as plate, case when 'vin' = any (v_match) then x.vehicle ->> 'vin' end as vin,
+        case when 'policy_number' = any (v_match) then x.policy ->> 'policy_number' end as policy_number, date_part('year', crm.as_date(x.policy -> 'expires_on')) as expiry_year from unnest(lines) x offset 0) l
     left join lateral (
       select x.id from (
         select (select y.id from crm.policies y where y.store_id = v_store and y.id = i.record_id and y.customer_id = l.customer_id and y.removed_at is null) as id, 1 as place
@@ -182,7 +195,7 @@ begin
         select y.*, min(y.place2) over (partition by coalesce(y.vehicle ->> 'plate', y.vehicle ->> 'vin', y.n::text)) as place3
         from (
           select x.*, min(x.place1) over (partition by coalesce(x.customer ->> 'phone' || '/' || lower(replace(x.customer ->> 'name', ' ', '')), x.n::text)) as place2
-          from (select o.*, min(o.n) over (partition by o.key) as place1 from unnest(lines) o where o.errors = '[]') x) y) z) l order by l.n);
+          from (select o.*, min(o.n) over (partition by o.key) as place1 from unnest(lines) o where o.errors = '[]' and not (coalesce(v_skip, false) and o.knows_customer)) x) y) z) l order by l.n);
   good := array(                                      -- a stranger in the file who turns out to be someone the file's other row knows
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
         coalesce(k.customer_id, l.customer_id), l.vehicle_id, l.policy_id, l.deal_id, l.knows_customer or k.customer_id is not null, l.knows_vehicle, l.knows_policy, l.knows_deal, l.errors, l.leader)::crm.import_line
@@ -216,6 +229,7 @@ begin
   wanted as (
     select t, t.id, (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(m.fields) e
         where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end
+          and (not v_join or coalesce(case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end, 'null') = 'null')
           -- a person found by phone or plate keeps name and number: the list may mean the former owner of the car
           and (m.is_ours or e.key not in ('name', 'phone') or to_jsonb(t) -> e.key = 'null'))
       || case when t.renewal_owner_id is null and v_renewal is not null then jsonb_build_object('renewal_owner_id', v_renewal) else '{}' end as patch
@@ -237,7 +251,8 @@ begin
     select l.vehicle_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields from unnest(good) l cross join lateral jsonb_each(l.vehicle) e where l.knows_vehicle group by 1),
   wanted as (
     select t, t.id, (select jsonb_object_agg(e.key, e.value) from jsonb_each(m.fields) e
-        where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end) as patch
+        where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end
+          and (not v_join or coalesce(case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end, 'null') = 'null')) as patch
     from merged m join crm.vehicles t on t.store_id = v_store and t.id = m.id),
   done as (
     update crm.vehicles t set plate = r.plate, vin = r.vin, brand = r.brand, series = r.series, model_year = r.model_year, custom = t.custom || (w.patch - b)
@@ -255,7 +270,8 @@ begin
     select l.policy_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields from unnest(good) l cross join lateral jsonb_each(l.policy) e where l.knows_policy group by 1),
   wanted as (
     select t, t.id, (select jsonb_object_agg(e.key, e.value) from jsonb_each(m.fields) e
-        where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end) as patch
+        where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end
+          and (not v_join or coalesce(case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end, 'null') = 'null')) as patch
     from merged m join crm.policies t on t.store_id = v_store and t.id = m.id),
   done as (
     update crm.policies t set insurer = r.insurer, policy_number = r.policy_number, kind = r.kind, premium_fen = r.premium_fen, starts_on = r.starts_on, expires_on = r.expires_on,
@@ -278,7 +294,8 @@ begin
     with wanted as (
       select distinct on (t.id) t, t.id, s.key as stage, s.type, crm.as_date(l.deal -> 'stage_on')::timestamp at time zone p_caller.time_zone as stage_at,
         (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(l.deal - links) e
-          where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end) as patch
+          where e.value is distinct from case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end
+          and (not v_join or coalesce(case when e.key = any (b) then to_jsonb(t) -> e.key else t.custom -> e.key end, 'null') = 'null')) as patch
       from unnest(good) l join crm.deals t on t.store_id = v_store and t.id = l.deal_id
       join crm.stages s on s.store_id = v_store and s.pipeline = t.pipeline and s.key = l.deal ->> 'stage'
       where l.knows_deal order by t.id, l.n desc),
@@ -326,6 +343,10 @@ begin
   for r in select value from jsonb_each(p_options) where key in ('owner_id', 'renewal_owner_id') and jsonb_typeof(value) <> 'null' loop
     if not exists (select from crm.members m where m.store_id = p_store and m.user_id = crm.as_uuid(r #>> '{}') and m.active) then raise sqlstate 'PT422' using message = 'option', detail = 'owner_id'; end if;
   end loop;
+  if coalesce(p_options ->> 'duplicates', 'update') not in ('update', 'skip', 'join') then raise sqlstate 'PT422' using message = 'option', detail = 'duplicates'; end if;
+  if p_options ? 'match' and not coalesce(p_options -> 'match' <@ '["phone", "plate", "vin", "policy_number"]' and jsonb_typeof(p_options -> 'match') = 'array', false) then
+    raise sqlstate 'PT422' using message = 'option', detail = 'match';
+  end if;
   if not exists (select from crm.levels l where l.store_id = p_store and l.key = p_options ->> 'level' and not l.retired) then raise sqlstate 'PT422' using message = 'option', detail = 'level'; end if;
   if not exists (select from crm.forms f where f.store_id = p_store and f.form = 'customer'
                  and f.fields #> '{source,options}' @> jsonb_build_array(jsonb_build_object('key', p_options -> 'source'))) then
@@ -361,7 +382,10 @@ declare c crm.caller := crm.demand(p_store, 'import_rows'); answers jsonb;
 begin
   if p_import is null or coalesce(p_kind, '') not in ('customers', 'policies', 'deals') or coalesce(p_file, '') = '' then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
   insert into crm.imports (store_id, id, kind, file_name, options, author_id) values (p_store, p_import, p_kind, left(p_file, 200), p_options, c.user_id) on conflict (store_id, id) do nothing;
+  if exists (select from crm.imports i where i.store_id = p_store and i.id = p_import and i.reverted_at is not null) then raise sqlstate 'PT409' using message = 'import_reverted'; end if;
+  perform set_config('crm.op_id', crm.import_mark(p_store, p_import)::text, true);   -- history tells later what this import did
   answers := crm.import_batch(p_store, p_import, p_kind, p_options, p_rows);
+  perform set_config('crm.op_id', '', true);
   update crm.imports i set created = i.created + n.created, updated = i.updated + n.updated, unchanged = i.unchanged + n.unchanged, refused = i.refused + n.refused, updated_at = now()
   from (select count(*) filter (where x ->> 'status' = 'created') as created, count(*) filter (where x ->> 'status' = 'updated') as updated,
           count(*) filter (where x ->> 'status' = 'unchanged') as unchanged, count(*) filter (where x ->> 'status' = 'refused') as refused
@@ -394,7 +418,8 @@ begin
 end $$;
 
 create view api.imports as
-  select i.store_id, i.id, i.kind, i.file_name, i.options, i.author_id, m.name as author_name, i.created, i.updated, i.unchanged, i.refused, i.created_at, i.updated_at
+  select i.store_id, i.id, i.kind, i.file_name, i.options, i.author_id, m.name as author_name, i.created, i.updated, i.unchanged, i.refused, i.created_at, i.updated_at,
+    i.reverted_at, i.kept
   from crm.imports i left join crm.members m on m.store_id = i.store_id and m.user_id = i.author_id where crm.may(i.store_id, 'import_rows');
 create view api.import_mappings as
   select i.store_id, i.kind, i.name, i.mapping, i.updated_at from crm.import_mappings i where crm.may(i.store_id, 'import_rows');
@@ -411,7 +436,7 @@ create function api.import_preview(store_id uuid, kind text, options jsonb, rows
   language sql volatile security invoker set search_path = '' begin atomic select crm.import_preview(store_id, kind, options, rows); end;
 create function api.save_import_mapping(store_id uuid, kind text, name text, mapping jsonb) returns void
   language sql volatile security invoker set search_path = '' begin atomic select crm.save_import_mapping(store_id, kind, name, mapping); end;
-grant execute on function crm.new_id(), crm.same_person(text, text), crm.import_lines(crm.caller, uuid, text, jsonb, jsonb), crm.import_batch(uuid, uuid, text, jsonb, jsonb) to api_owner;
+grant execute on function crm.new_id(), crm.import_mark(uuid, uuid), crm.same_person(text, text), crm.import_lines(crm.caller, uuid, text, jsonb, jsonb), crm.import_batch(uuid, uuid, text, jsonb, jsonb) to api_owner;
 grant execute on function crm.import_commit(uuid, uuid, text, text, jsonb, jsonb), crm.import_preview(uuid, text, jsonb, jsonb), crm.save_import_mapping(uuid, text, text, jsonb),
   api.import_commit(uuid, uuid, text, text, jsonb, jsonb), api.import_preview(uuid, text, jsonb, jsonb), api.save_import_mapping(uuid, text, text, jsonb) to authenticated;
 revoke create on schema crm, api from api_owner;

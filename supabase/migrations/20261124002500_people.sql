@@ -2,6 +2,29 @@
 
 grant create on schema crm, api to api_owner;          -- ownership changes hands below
 
+-- What the panel did beyond records and configuration, for the audit: people, exports, reveals, merges, reverts.
+create table crm.acts (
+  store_id uuid not null references crm.stores on delete cascade,
+  id bigint generated always as identity,
+  kind text not null check (kind in ('member_invited', 'invitation_revoked', 'member_changed', 'member_disabled', 'member_enabled', 'member_signed_out', 'exported', 'revealed', 'merged', 'unmerged', 'import_reverted')),
+  actor_id uuid not null,
+  subject_id uuid,
+  detail jsonb not null default '{}' check (jsonb_typeof(detail) = 'object' and pg_column_size(detail) < 8192),
+  created_at timestamptz not null default now(),
+  primary key (store_id, id));
+comment on table crm.acts is 'Append-only: who did what in the panel. detail holds names of fields and counts, never a field''s value.';
+alter table crm.acts enable row level security;
+create policy select_auditor on crm.acts for select to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]));
+create policy insert_self on crm.acts for insert to api_owner with check (actor_id = (select auth.uid()) and store_id = any ((select crm.my_store_ids(null))::uuid[]));
+grant select on crm.acts to api_owner;
+grant insert (store_id, kind, actor_id, subject_id, detail) on crm.acts to api_owner;
+
+create function crm.note_act(p_caller crm.caller, p_kind text, p_subject uuid, p_detail jsonb) returns void
+  language plpgsql volatile set search_path = '' as $$
+begin
+  insert into crm.acts (store_id, kind, actor_id, subject_id, detail) values (p_caller.store_id, p_kind, p_caller.user_id, p_subject, jsonb_strip_nulls(coalesce(p_detail, '{}')));
+end $$;
+
 -- Rows: only who invites changes a member, and nobody his own membership: no raised rights, no admin who locks himself out.
 create policy update_inviter on crm.members for update to api_owner
   using (store_id = any ((select crm.my_store_ids(null))::uuid[]) and crm.may(store_id, 'invite_member') and user_id <> (select auth.uid()));
@@ -101,6 +124,7 @@ begin
   end if;
   update crm.members x set name = trim(p_name), role = p_role, team = nullif(trim(coalesce(p_team, '')), '') where x.store_id = p_store and x.user_id = p_user;
   perform crm.demand_an_admin(p_store);
+  perform crm.note_act(c, 'member_changed', p_user, jsonb_build_object('role', jsonb_build_array(m.role, p_role), 'team', jsonb_build_array(m.team, nullif(trim(coalesce(p_team, '')), ''))));
   return jsonb_build_object('user_id', p_user);
 end $$;
 comment on function crm.set_member is 'Name, role and team of another member; they count at his next request. Errors: forbidden, own_access, not_found, required, length, option, last_admin.';
@@ -142,6 +166,7 @@ begin
   if left_over.customers + left_over.renewals + left_over.deals + left_over.tasks > 0 then raise sqlstate 'PT403' using message = 'forbidden'; end if;   -- rows the caller does not see
   update crm.members x set active = false, disabled_at = coalesce(x.disabled_at, now()) where x.store_id = p_store and x.user_id = p_user;
   perform crm.demand_an_admin(p_store);
+  perform crm.note_act(c, 'member_disabled', p_user, moved || jsonb_build_object('heir_id', p_heir, 'pool', p_pool));
   return moved;
 end $$;
 comment on function crm.disable_member is 'Ends a member''s access at once and hands over what he holds: answers how much. Again is harmless and moves what came meanwhile. Errors: forbidden, own_access, not_found, option, heir_needed, heir_cannot_see, last_admin.';
@@ -152,6 +177,7 @@ declare c crm.caller := crm.demand(p_store, 'invite_member'); m crm.members := c
 begin
   perform crm.demand_grantable(c, coalesce(p_role, m.role));
   update crm.members x set active = true, disabled_at = null, role = coalesce(p_role, x.role) where x.store_id = p_store and x.user_id = p_user;
+  perform crm.note_act(c, 'member_enabled', p_user, jsonb_build_object('role', coalesce(p_role, m.role)));
   return jsonb_build_object('user_id', p_user);
 end $$;
 comment on function crm.enable_member is 'A former member is back, with empty hands. Errors: forbidden, own_access, not_found, option.';
@@ -163,6 +189,7 @@ begin
   if not exists (select from crm.members x where x.store_id = p_store and x.user_id = p_user) then raise sqlstate 'PT404' using message = 'not_found'; end if;
   if exists (select from crm.members x join crm.roles r on r.store_id = x.store_id and r.key = x.role where x.store_id = p_store and x.user_id = p_user and r.verbs @> array['publish_config'])
     and 'publish_config' <> all (c.verbs) then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  perform crm.note_act(c, 'member_signed_out', p_user, '{}');
   return jsonb_build_object('sessions', crm.end_sessions(p_user));
 end $$;
 comment on function crm.sign_out_member is 'Signs a member out on every device, a lost phone among them. Errors: forbidden, not_found, sessions_unreachable.';
@@ -174,6 +201,7 @@ begin
   delete from crm.invitations i where i.store_id = p_store and i.id = p_id and i.accepted_at is null;
   get diagnostics n = row_count;
   if n = 0 then raise sqlstate 'PT404' using message = 'not_found'; end if;
+  perform crm.note_act(c, 'invitation_revoked', p_id, '{}');
   return jsonb_build_object('id', p_id);
 end $$;
 
@@ -195,7 +223,7 @@ create function api.sign_out_member(store_id uuid, user_id uuid) returns jsonb
   language sql volatile security invoker set search_path = '' begin atomic select crm.sign_out_member(store_id, user_id); end;
 create function api.revoke_invitation(store_id uuid, id uuid) returns jsonb
   language sql volatile security invoker set search_path = '' begin atomic select crm.revoke_invitation(store_id, id); end;
-grant execute on function crm.holdings(uuid), crm.session_facts(uuid[]), crm.end_sessions(uuid), crm.demand_member(crm.caller, uuid), crm.demand_grantable(crm.caller, text),
+grant execute on function crm.note_act(crm.caller, text, uuid, jsonb), crm.holdings(uuid), crm.session_facts(uuid[]), crm.end_sessions(uuid), crm.demand_member(crm.caller, uuid), crm.demand_grantable(crm.caller, text),
   crm.demand_an_admin(uuid) to api_owner;
 grant execute on function crm.people(uuid), crm.set_member(uuid, uuid, text, text, text), crm.disable_member(uuid, uuid, uuid, text), crm.enable_member(uuid, uuid, text),
   crm.sign_out_member(uuid, uuid), crm.revoke_invitation(uuid, uuid), api.people(uuid), api.set_member(uuid, uuid, text, text, text), api.disable_member(uuid, uuid, uuid, text),

@@ -26,6 +26,9 @@ VIEWS = {
     "timeline",
     "vehicles",
     "whoami",
+    "exports",
+    "export_layouts",
+    "merges",
 }
 # Each stands before a function of the same name in crm.
 FUNCTIONS = {
@@ -59,6 +62,15 @@ FUNCTIONS = {
     "sync_pull",
     "sync_push",
     "today",
+    "audit",
+    "duplicate_pairs",
+    "export_rows",
+    "finish_export",
+    "import_revert",
+    "merge_customers",
+    "reveal_field",
+    "save_export_layout",
+    "unmerge_customers",
 }
 # Definer functions of the table owner, each with its reason; every other definer belongs to api_owner.
 OWNER_DEFINERS = {
