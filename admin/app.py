@@ -9,10 +9,12 @@ import flet as ft
 import uuid6
 
 from admin.draft import DraftContext
+from admin.forms.screen import FormsScreen
 from admin.history.screen import HistoryScreen
 from admin.imports.screen import ImportsScreen
 from admin.members.screen import MembersScreen
 from admin.publish.screen import PublishScreen
+from admin.rights.screen import RightsScreen
 from admin.services import Services
 from admin.session import AdminContext, AdminSession
 from admin.sign_in.screen import SignInScreen
@@ -56,6 +58,8 @@ ROUTES = [
     ft.Route(index=True, component=MembersScreen),
     ft.Route(path="stages", component=StagesScreen),
     ft.Route(path="imports", component=ImportsScreen),
+    ft.Route(path="forms", component=FormsScreen),
+    ft.Route(path="rights", component=RightsScreen),
     ft.Route(path="publish", component=PublishScreen),
     ft.Route(path="history", component=HistoryScreen),
 ]

@@ -100,6 +100,10 @@ class Draft:
     def at(self, path: Path) -> Any:
         return part(self.document, path)
 
+    def new_key(self, stem: str) -> str:
+        """A key nobody ever had here, not in an old version and not in another admin's draft: records may still hold values under those."""
+        return f"{stem}_{self.services.new_id().hex[-8:]}"
+
     def move(self, path: Path, old: int, new: int) -> None:
         """One thing of a list to another place; beyond the ends nothing happens."""
         things = part(self.document, path)

@@ -140,14 +140,15 @@ def choice(
     return identified(identifier, ft.Row([box]), label=title, value=names.get(value or "", nothing or ""))
 
 
-def small_chip(identifier: str, label: str, *, selected: bool, on_click: Any, color: str | None = None) -> ft.Control:
+def small_chip(identifier: str, label: str, *, selected: bool, on_click: Any, tick: bool = True) -> ft.Control:
     """A choice among many, 36 px high: the panel has a mouse or a stylus."""
-    ink = ft.Colors.ON_PRIMARY_CONTAINER if selected else color or ft.Colors.ON_SURFACE_VARIANT
+    ink = ft.Colors.ON_PRIMARY_CONTAINER if selected else ft.Colors.ON_SURFACE_VARIANT
+    mark = [ft.Icon(ft.Icons.CHECK, size=16, color=ink)] if selected and tick else []
     return ft.Semantics(
         key=identifier, identifier=identifier, button=True, selected=selected,
         content=ft.Container(
-            ft.Row([*([ft.Icon(ft.Icons.CHECK, size=16, color=ink)] if selected else []), ft.Text(label, color=ink, size=13)], tight=True, spacing=4),
-            height=36, padding=ft.Padding.symmetric(horizontal=12), border_radius=18, ink=True, on_click=on_click,
+            ft.Row([*mark, ft.Text(label, color=ink, size=13, weight=ft.FontWeight.W_600 if selected else None)], tight=True, spacing=4),
+            height=36, padding=ft.Padding.symmetric(horizontal=12 if tick else 9), border_radius=18, ink=True, on_click=on_click,
             bgcolor=ft.Colors.PRIMARY_CONTAINER if selected else ft.Colors.SURFACE, border=ft.Border.all(1, ft.Colors.PRIMARY if selected else ft.Colors.OUTLINE_VARIANT),
         ),
     )  # fmt: skip

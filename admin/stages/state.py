@@ -8,7 +8,7 @@ import flet as ft
 
 from admin.draft import Draft
 from admin.session import AdminSession
-from shared.domain.drafting import GONE, Path, fresh_key, with_part
+from shared.domain.drafting import GONE, Path, with_part
 from shared.domain.problems import Problem
 from shared.gateway import funnel as remote
 
@@ -69,10 +69,8 @@ class Stages:
     # stages -----------------------------------------------------------------------------------------------------------------------
 
     def add(self, name: str, language: str) -> None:
-        """A new open stage after the last open one; its key is ours and never shown, not even a removed stage's."""
-        stages, published = self.stages, self.draft.base.get("pipelines", ())
-        taken = [s["key"] for p in [self.here, *(p for p in published if p["key"] == self.here["key"])] for s in p["stages"]]
-        key = fresh_key("stage", [*taken, *(k.partition(".")[2] for k in self.deals)])
+        """A new open stage after the last open one; its key is ours and never shown."""
+        stages, key = self.stages, self.draft.new_key("stage")
         place = max((i for i, s in enumerate(stages) if s["type"] == "open"), default=-1) + 1
         self.draft.put(self.path, [*stages[:place], {"key": key, "label": {language: name}, "type": "open"}, *stages[place:]])
         self.stage = key
@@ -92,8 +90,7 @@ class Stages:
 
     def add_item(self, name: str, language: str) -> None:
         items = self.chosen.get("checklist", [])
-        key = fresh_key("item", [i["key"] for i in items])
-        self.put(self.chosen["key"], "checklist", [*items, {"key": key, "label": {language: name}}])
+        self.put(self.chosen["key"], "checklist", [*items, {"key": self.draft.new_key("item"), "label": {language: name}}])
 
     def remove_item(self, key: str) -> None:
         self.draft.put((*self.path, self.chosen["key"], "checklist", key), GONE)
@@ -133,7 +130,7 @@ class Stages:
 
     def add_pipeline(self, name: str, first: str, won: str, lost: str, language: str) -> None:
         """A new pipeline that can be used as it is: a beginning and both ends."""
-        key = fresh_key("pipeline", [p["key"] for p in [*self.pipelines, *self.draft.base.get("pipelines", ())]])
+        key = self.draft.new_key("pipeline")
         stages = [
             {"key": "stage_1", "label": {language: first}, "type": "open"}, {"key": "won", "label": {language: won}, "type": "won", "color": "green"},
             {"key": "lost", "label": {language: lost}, "type": "lost", "color": "grey"},

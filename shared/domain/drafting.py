@@ -50,12 +50,6 @@ def moved(things: Sequence[Any], old: int, new: int) -> list[Any]:
     return [*rest[:place], things[old], *rest[place:]]
 
 
-def fresh_key(stem: str, taken: Iterable[str]) -> str:
-    """A key nobody has: never shown, never made of a label (two fields may be called the same)."""
-    known = set(taken)
-    return next(key for n in range(1, len(known) + 2) if (key := f"{stem}_{n}") not in known)
-
-
 @dataclass(frozen=True)
 class Clash:
     """Both touched the same part; `mine` stands in the joined document. GONE = taken out."""

@@ -27,8 +27,13 @@ def _theme(brightness: ft.Brightness) -> ft.Theme:
     )
 
 
+def themes() -> tuple[ft.Theme, ft.Theme]:
+    """Light and dark; also for a part of a page that looks different from the rest."""
+    return _theme(ft.Brightness.LIGHT), _theme(ft.Brightness.DARK)
+
+
 def apply_theme(page: ft.Page, mode: str = "system") -> None:
-    page.theme, page.dark_theme = _theme(ft.Brightness.LIGHT), _theme(ft.Brightness.DARK)
+    page.theme, page.dark_theme = themes()
     page.theme_mode = {"light": ft.ThemeMode.LIGHT, "dark": ft.ThemeMode.DARK}.get(mode, ft.ThemeMode.SYSTEM)
 
 

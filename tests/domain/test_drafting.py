@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain import presets
 from shared.domain.differences import differences
-from shared.domain.drafting import GONE, Clash, fresh_key, moved, part, rebased, with_part
+from shared.domain.drafting import GONE, Clash, moved, part, rebased, with_part
 
 DOCUMENT = presets.load("three_levels").document()
 LEAD = ("pipelines", "new_car", "stages", "lead")
@@ -36,10 +36,6 @@ def test_a_part_goes_and_a_new_one_comes_last():
 @pytest.mark.parametrize(("old", "new", "result"), [(0, 2, "bca"), (2, 0, "cab"), (1, 9, "acb"), (1, 1, "abc")])
 def test_moving(old, new, result):
     assert "".join(moved("abc", old, new)) == result
-
-
-def test_a_key_nobody_has():
-    assert fresh_key("field", ["field_1", "field_3"]) == "field_2"
 
 
 def test_edits_of_different_parts_are_both_kept():

@@ -1,0 +1,1 @@
+"""Forms: fields, sections, conditions, and the phone's own form beside."""

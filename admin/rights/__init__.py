@@ -1,0 +1,1 @@
+"""Roles: what they see, may do, and the proof of it."""
