@@ -1,7 +1,7 @@
 """Fills a database of ours with invented stores, in bulk and as the table owner.
 
 The tables' own triggers rest while the rows go in, and every column they would have written is filled here the same way
-(pinyin, slots, counters, history). Foreign keys and secondary indexes are dropped before and made again after, so the
+(pinyin, searchable values, counters, history). Foreign keys and secondary indexes are dropped before and made again after, so the
 database itself proves that the invented rows hang together.
 """
 
@@ -20,7 +20,7 @@ PRESET = ROOT / "shared" / "presets" / "three_levels.json"
 USERS_PER_STORE = 20
 ADVISORS = 14
 ROLE_OF_PLACE = ["advisor"] * ADVISORS + ["renewal", "renewal", "market", "assistant", "manager", "store_admin"]
-TABLES = ["customers", "vehicles", "policies", "deals", "tasks", "approvals", "conversations", "events", "ops", "funnel_counts"]
+TABLES = ["customers", "searchable_values", "vehicles", "policies", "deals", "tasks", "approvals", "conversations", "events", "ops", "funnel_counts"]
 
 # What hosted Supabase defines; the embedded API makes its own in the database it serves.
 AUTH = """
@@ -90,16 +90,20 @@ order by n
 STEPS = {
     "customers": """
 insert into crm.customers (store_id, id, owner_id, renewal_owner_id, pool, name, phone, wechat, gender, source, level, level_at, next_contact_on, last_contact_at,
-  need, preferred_time, pinyin, initials, custom, f1, t1, created_by, created_at, updated_at)
+  need, preferred_time, pinyin, initials, custom, created_by, created_at, updated_at)
 select p.store_id, p.id, p.owner_id, p.renewal_owner_id, p.pool, m.name, '1' || (30 + bench.draw(p.n, 10, 70)) || lpad(bench.draw(p.n, 11, 100000000)::text, 8, '0'),
   case when p.n % 2 = 0 then 'wx' || p.n end, (array['female', 'male'])[1 + p.n % 2], (array['walk_in', 'phone', 'online'])[1 + p.n % 3], p.level, p.made_at,
   case when p.owner_id is not null then p.next_on end, case when bench.draw(p.n, 12, 5) > 0 then now() - make_interval(days => bench.draw(p.n, 13, 60)) end,
   '想看七座,预算二十万左右,周末带家人来试驾', (array['morning', 'noon', 'afternoon', 'evening'])[1 + p.n % 4], m.pinyin, m.initials,
-  jsonb_build_object('interested_series', v.series, 'budget_fen', v.budget), v.budget, v.series, p.caller_id, p.made_at, p.made_at
+  jsonb_build_object('interested_series', v.series, 'budget_fen', v.budget), p.caller_id, p.made_at, p.made_at
 from bench.people p
 join bench.names m on m.n = bench.draw(p.n, 14, 20000)
 cross join lateral (select (array['汉', '唐', '宋', '秦', '元', '海豹', '海豚'])[1 + bench.draw(p.n, 15, 7)] as series, 10000000 + 100000 * bench.draw(p.n, 16, 300) as budget) v
 order by p.n""",
+    "searchable values": """
+insert into crm.searchable_values (store_id, form, key, subject_id, n, t)
+select c.store_id, 'customer', k.key, c.id, case k.key when 'budget_fen' then (c.custom ->> k.key)::float8 end, case k.key when 'interested_series' then c.custom ->> k.key end
+from crm.customers c cross join (values ('budget_fen'), ('interested_series')) k (key)""",
     "vehicles": """
 insert into crm.vehicles (store_id, id, customer_id, plate, vin, brand, series, model_year, created_at, updated_at)
 select store_id, bench.id(3, n), id, '沪' || chr(65 + bench.draw(n, 20, 24)) || upper(lpad(to_hex(bench.draw(n, 21, 1048576)), 5, '0')),

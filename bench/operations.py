@@ -58,6 +58,35 @@ def _search(subject: Row) -> Call:
     return Call("search_customers", {"store_id": subject["store_id"], "words": subject["words"], "page_size": 50})
 
 
+def _find(subject: Row) -> Call:
+    asked = (
+        [{"key": "budget_fen", "op": "min", "value": subject["low"]}, {"key": "budget_fen", "op": "max", "value": subject["high"]}]
+        if "low" in subject
+        else []
+    )
+    return Call("find_customers", {"store_id": subject["store_id"], "filters": asked, "sort": subject["sort"], "page_size": 50})
+
+
+_FIELDS = (
+    "name",
+    "phone",
+    "wechat",
+    "gender",
+    "source",
+    "level",
+    "next_contact_on",
+    "need",
+    "preferred_time",
+    "do_not_call",
+    "interested_series",
+    "budget_fen",
+)
+
+
+def _new_customer(subject: Row) -> Call:
+    return _push("save_customer", subject, {"id": str(uuid6.uuid7()), "set": {key: subject[key] for key in _FIELDS}})
+
+
 # Subjects: whose hands, and on what. Drawn evenly over stores and people, so cost must follow a person's own rows.
 _CUSTOMER = """select c.store_id, c.owner_id as user_id, c.id as customer_id, c.level, {what} from crm.customers c {join}
   where c.owner_id is not null and c.id = any (%(ids)s) and c.store_id = any (%(stores)s)"""
@@ -97,6 +126,21 @@ cleared as (update crm.tasks set status = 'done', conversation_id = (select id f
 planned as (update crm.customers set next_contact_on = current_date + 7, last_contact_at = now() where store_id = %(store_id)s and id = %(customer_id)s)
 insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on)
 values (%(store_id)s, %(customer_id)s, %(user_id)s, 'next_contact', %(customer_id)s, current_date + 7) returning id"""
+
+_BUDGET = "exists (select from crm.searchable_values v where v.store_id = k.store_id and v.form = 'customer' and v.key = 'budget_fen' and v.subject_id = k.id and v.n between %(low)s and %(high)s)"
+_PAGE = " order by k.created_at desc, k.id limit 50"
+_SORTED = (
+    _FOUND.replace(
+        "from crm.customers k where", "from crm.searchable_values o join crm.customers k on k.store_id = o.store_id and k.id = o.subject_id where"
+    )
+    + "o.store_id = %(store_id)s and o.form = 'customer' and o.key = 'budget_fen' and o.n is not null order by o.n desc, k.id limit 50"
+)
+_NEW_FLOOR = """
+insert into crm.customers (store_id, id, owner_id, name, phone, wechat, gender, source, level, next_contact_on, need, preferred_time, do_not_call, pinyin, initials, custom, created_by)
+values (%(store_id)s, gen_random_uuid(), %(user_id)s, %(name)s, %(phone)s, %(wechat)s, %(gender)s, %(source)s, %(level)s, %(next_contact_on)s::date, %(need)s, %(preferred_time)s,
+  %(do_not_call)s, 'wangwu', 'ww', jsonb_build_object('interested_series', %(interested_series)s::text, 'budget_fen', %(budget_fen)s::bigint), %(user_id)s) returning id"""
+_FORM = """c.name, c.phone, 'wx' as wechat, c.gender, c.source, (current_date + 9)::text as next_contact_on, c.need, c.preferred_time, false as do_not_call,
+  c.custom ->> 'interested_series' as interested_series, (c.custom ->> 'budget_fen')::bigint as budget_fen"""
 
 _MOVE_FLOOR = "update crm.deals set stage = 'visited', stage_at = now() where store_id = %(store_id)s and id = %(deal_id)s returning version"
 
@@ -228,6 +272,60 @@ OPERATIONS = [
         _FOUND + "k.phone_tail = %(words)s limit 50",
         _search,
         8,
+    ),
+    Operation(
+        "h",
+        "list of 50 customers, newest first",
+        _CUSTOMER.format(what="'created_at' as sort", join=""),
+        _FOUND + _SEEN + _PAGE,
+        _find,
+        3,
+    ),
+    Operation(
+        "h.manager",
+        "list of 50 customers, seen by the manager",
+        _CUSTOMER.format(what=f"'created_at' as sort, {_MANAGER} as caller_id", join=""),
+        _FOUND + "true" + _PAGE,
+        _find,
+        3,
+    ),
+    Operation(
+        "h.filter",
+        "filter by a custom field",
+        _CUSTOMER.format(
+            what="'created_at' as sort, (c.custom ->> 'budget_fen')::bigint as low, (c.custom ->> 'budget_fen')::bigint + 500000 as high", join=""
+        ),
+        _FOUND + _SEEN + " and " + _BUDGET + _PAGE,
+        _find,
+        3.3,
+    ),
+    Operation(
+        "h.filter.manager",
+        "filter by a custom field, seen by the manager",
+        _CUSTOMER.format(
+            what=f"'created_at' as sort, (c.custom ->> 'budget_fen')::bigint as low, (c.custom ->> 'budget_fen')::bigint + 500000 as high, {_MANAGER} as caller_id",
+            join="",
+        ),
+        _FOUND + _BUDGET + _PAGE,
+        _find,
+        3.3,
+    ),
+    Operation(
+        "h.sort.manager",
+        "sort by a custom field, seen by the manager",
+        _CUSTOMER.format(what=f"'budget_fen' as sort, {_MANAGER} as caller_id", join=""),
+        _SORTED,
+        _find,
+        3.3,
+    ),
+    Operation(
+        "w",
+        "a new customer with twelve fields",
+        _CUSTOMER.format(what=_FORM, join=""),
+        _NEW_FLOOR,
+        _new_customer,
+        3,
+        bare=_NEW_FLOOR,
     ),
     Operation(
         "e",

@@ -63,6 +63,13 @@ def _section(result: dict[str, Any]) -> str:
             )
             + " (goal 2,000 rows/s and ≤8× of COPY).",
         ]
+    if published := result.get("publishing"):
+        rows += [
+            "",
+            "Publishing in a store of 200 fields and 20 roles: "
+            + "; ".join(f"{name}: " + ", ".join(f"{what} {seconds} s" for what, seconds in p["seconds"].items()) for name, p in published.items())
+            + " (goal 1 s).",
+        ]
     for name, r in result["rules"].items():
         rate = r["first"]["tasks"] / max(r["first"]["seconds"], 0.1)
         rows += [

@@ -23,6 +23,7 @@ from bench.generate import SIZES, fill, make_database
 from bench.measure import Floor, OurHttp, OurSql, Sample, Way, resident_mb, signer
 from bench.operations import OPERATIONS, Operation, subjects
 from bench.report import write_report
+from forecourt.acting import acting_as
 from forecourt.settings import ROOT, home_folder
 from forecourt.stack import Stack
 
@@ -56,6 +57,7 @@ def main() -> None:
             result["big_store"] = measure(stack, {"1m": databases["1m"]}, [o for o in chosen if not o.writes], 60, big_store=True)
         result["first_sync"] = {name: first_sync(stack, database) for name, database in databases.items()}
         result["imports"] = {name: imports(stack, database) for name, database in databases.items()}
+        result["publishing"] = {name: publishing(stack, database) for name, database in databases.items()}
         result["memory_mb"] = {"api (node)": resident_mb(_node(stack))}
         result["rules"] = {name: rules(stack, database) for name, database in list(databases.items())[-1:]}
     if not options.keep:
@@ -207,6 +209,48 @@ def imports(stack: Stack, database: str, rows: int = 10_000) -> dict[str, Any]:
         "again_rows_per_second": round(rows / seconds[1]),
         "copy_rows_per_second": round(rows / copied),
     }
+
+
+def publishing(stack: Stack, database: str) -> dict[str, Any]:
+    """Seconds to publish in a store of 200 fields and 20 roles: all of it new, one label, one role's rights."""
+    with psycopg.connect(make_conninfo(stack.db_url, dbname=database)) as db:
+        store, admin = db.execute("""select s.id, (select user_id from crm.members m where m.store_id = s.id and m.role = 'store_admin')
+            from bench.stores s where s.no = 1""").fetchone()  # type: ignore[misc]
+        version, document = db.execute(
+            "select s.config_version, v.document from crm.stores s join crm.config_versions v on v.store_id = s.id and v.version = s.config_version where s.id = %s",
+            (store,),
+        ).fetchone()  # type: ignore[misc]
+        fields, roles = document["forms"]["customer"]["fields"], document["roles"]
+        kinds = ("text", "number", "date", "select", "money", "bool")
+        for n in range(200 - sum(len(form["fields"]) for form in document["forms"].values())):
+            kind = kinds[n % len(kinds)]
+            fields.append(
+                {
+                    "key": f"x{n}",
+                    "type": kind,
+                    "label": {"zh_CN": f"字段{n}"},
+                    **({"options": [{"key": "a", "label": {"zh_CN": "甲"}}]} if kind == "select" else {}),
+                }
+            )
+        roles += [{**roles[n % 6], "key": f"role{n}"} for n in range(20 - len(roles))]
+        for n, role in enumerate(roles):
+            rights = dict(role["rights"].get("customer", {})) | {
+                f["key"]: ("write", "read", "hidden")[(n + m) % 3] for m, f in enumerate(fields) if f["key"].startswith("x")
+            }
+            role["rights"] = {**role["rights"], "customer": rights}
+        seconds = {}
+        with acting_as(db, admin):
+            for what in ("all new", "one label", "one role"):
+                if what == "one label":
+                    fields[-1]["label"] = {"zh_CN": "另一个名字"}
+                if what == "one role":
+                    roles[0]["rights"]["customer"] |= {"x1": "hidden", "x2": "write"}
+                started = time.perf_counter()
+                version = db.execute("select api.publish_config(%s, %s, %s, '')", (store, Jsonb(document), version)).fetchone()[0]["version"]  # type: ignore[index]
+                seconds[what] = round(time.perf_counter() - started, 2)
+        db.rollback()
+    say(f"publishing: {seconds}")
+    return {"fields": 200, "roles": len(roles), "seconds": seconds}
 
 
 def rules(stack: Stack, database: str) -> dict[str, Any]:
