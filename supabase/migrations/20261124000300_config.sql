@@ -185,7 +185,7 @@ end $$;
 create type crm.caller_access as (
   store_id uuid, user_id uuid, form text, readable text[], masked text[], writable text[], required text[]);
 create function crm.my_access(p_form text) returns setof crm.caller_access
-  language plpgsql stable security definer rows 2 set search_path = '' as $$
+  language plpgsql stable security definer rows 2 set search_path = '' set plan_cache_mode = force_generic_plan as $$
 begin
   if p_form is null then                                -- every form, for the timeline
     return query select p.store_id, p.user_id, a.form, a.readable, a.masked, a.writable, a.required
