@@ -47,6 +47,28 @@ class Option(_Part):
     label: Label
 
 
+class Pool(Option):
+    """Customers without an owner (S-22). Who may claim takes at most `claims_per_day` (0: nobody helps himself), waits `ex_owner_days` for one
+    he had before, and talks to him within `contact_hours`, else the customer goes back (F-24)."""
+
+    claims_per_day: int = Field(default=0, ge=0, le=1000)
+    ex_owner_days: int = Field(default=30, ge=0, le=3650)
+    contact_hours: int = Field(default=24, ge=1, le=720)
+
+
+class Purpose(Option):
+    """What a consent is for (S-67); taken back for calls, one that is `needed_for_calls` stops every call task."""
+
+    needed_for_calls: bool = False
+
+
+class Reception(_Part):
+    """What is asked of someone who walks in: fields of the customer form (S-14: at most six, three of them required)."""
+
+    fields: tuple[Key, ...] = Field(default=("name", "phone", "need", "level", "source"), max_length=12)
+    required: tuple[Key, ...] = Field(default=("name", "source", "level"), max_length=12)
+
+
 class Ask(_Part):
     """When a field that has no value yet is asked for, once: on the way of a conversation or a move (S-14)."""
 
@@ -165,7 +187,8 @@ class Pipeline(_Part):
 
 
 class Level(_Part):
-    """A purchase-intent level (S-19): days of its horizon and cadence, the pool it belongs to."""
+    """A purchase-intent level (S-19): days of its horizon and cadence, the pool it belongs to. Days at it without a deal: past
+    `reassign_after_days` on the manager's list (S-25, S-27), past `demote_after_days` it falls to `demote_to` (S-26)."""
 
     key: Key
     label: Label
@@ -173,6 +196,9 @@ class Level(_Part):
     rank: int
     horizon_days: int | None = None
     cadence_days: int | None = Field(default=None, ge=1, le=365)
+    reassign_after_days: int | None = Field(default=None, ge=1, le=3650)
+    demote_after_days: int | None = Field(default=None, ge=1, le=3650)
+    demote_to: Key | None = None
     pool: str | None = None
 
 
@@ -200,6 +226,7 @@ class Reason(_Part):
     label: Label
     uses: tuple[Literal["cancel", "lost", "contact"], ...]
     parent: str | None = None
+    returns: bool = True  # a renewal lost for it comes back before the next expiry
 
 
 class Phrase(_Part):
@@ -339,7 +366,9 @@ class StoreConfig(_Part):
     schema_: Literal[1] = Field(alias="schema", default=1)
     store: StoreSettings = StoreSettings()
     settings: dict[str, int | str | bool] = {}
-    pools: tuple[Option, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    consents: tuple[Purpose, ...] = ()
+    reception: Reception = Reception()
     roles: tuple[Role | RoleName, ...] = Field(max_length=30)
     forms: dict[str, Form]
     pipelines: tuple[Pipeline, ...]

@@ -204,9 +204,13 @@ comment on function crm.my_access is 'The caller''s field rights on a form (null
 create table crm.pools (
   store_id uuid not null references crm.stores on delete cascade,
   key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),
-  label jsonb not null, position int not null default 0, retired bool not null default false,
+  label jsonb not null,
+  claims_per_day int not null default 0 check (claims_per_day between 0 and 1000),
+  ex_owner_days int not null default 30 check (ex_owner_days between 0 and 3650),
+  contact_hours int not null default 24 check (contact_hours between 1 and 720),
+  position int not null default 0, retired bool not null default false,
   primary key (store_id, key));
-comment on table crm.pools is 'Named pools of customers without an owner, e.g. the market team''s (S-22, S-26).';
+comment on table crm.pools is 'Named pools of customers without an owner, e.g. the market team''s (S-22, S-26). claims_per_day 0 = nobody helps himself; the ex-owner waits ex_owner_days; a claim without a contact in contact_hours goes back (F-24).';
 
 create table crm.pipelines (
   store_id uuid not null references crm.stores on delete cascade,
@@ -237,11 +241,14 @@ create table crm.levels (
   label jsonb not null, definition jsonb not null default '{}',
   rank int not null,
   cadence_days int check (cadence_days between 1 and 365),
+  reassign_after_days int check (reassign_after_days between 1 and 3650),
+  demote_after_days int check (demote_after_days between 1 and 3650),
+  demote_to text check (demote_to <> key),
   pool text,
   position int not null default 0, retired bool not null default false,
   primary key (store_id, key),
   foreign key (store_id, pool) references crm.pools on delete restrict);
-comment on table crm.levels is 'Purchase-intent levels (S-19): cadence in days (S-20), pool a customer of this level belongs to; a higher rank is nearer to buying.';
+comment on table crm.levels is 'Purchase-intent levels (S-19): cadence in days (S-20), pool a customer of this level belongs to; a higher rank is nearer to buying. Days at the level without a deal: after reassign_after_days it is on the manager''s list (S-25, S-27), after demote_after_days it falls to demote_to (S-26).';
 
 create table crm.outcomes (
   store_id uuid not null references crm.stores on delete cascade,
@@ -265,10 +272,11 @@ create table crm.reasons (
   label jsonb not null,
   uses text[] not null,
   parent text,
+  returns bool not null default true,
   position int not null default 0, retired bool not null default false,
   primary key (store_id, key),
   check (uses <@ array['cancel', 'lost', 'contact']));
-comment on table crm.reasons is 'Why a task cannot be done, a deal was lost, or a customer got in touch (S-78, S-81).';
+comment on table crm.reasons is 'Why a task cannot be done, a deal was lost, or a customer got in touch (S-78, S-81). returns: a renewal lost for it comes back before the next expiry (F-35); not when the car was sold.';
 
 create table crm.rules (
   store_id uuid not null references crm.stores on delete cascade,
@@ -365,9 +373,11 @@ begin
   update crm.stores set settings = coalesce(d -> 'settings', '{}') || jsonb_strip_nulls(jsonb_build_object('queue', d -> 'queue', 'day_parts', d -> 'day_parts', 'burst', d -> 'burst')),
     time_zone = coalesce(d #>> '{store,time_zone}', time_zone) where id = p_store;
 
-  insert into crm.pools (store_id, key, label, position)
-  select p_store, x ->> 'key', x -> 'label', n from jsonb_array_elements(coalesce(d -> 'pools', '[]')) with ordinality as t (x, n)
-  on conflict (store_id, key) do update set label = excluded.label, position = excluded.position, retired = false;
+  insert into crm.pools (store_id, key, label, claims_per_day, ex_owner_days, contact_hours, position)
+  select p_store, x ->> 'key', x -> 'label', coalesce((x ->> 'claims_per_day')::int, 0), coalesce((x ->> 'ex_owner_days')::int, 30), coalesce((x ->> 'contact_hours')::int, 24), n
+  from jsonb_array_elements(coalesce(d -> 'pools', '[]')) with ordinality as t (x, n)
+  on conflict (store_id, key) do update set label = excluded.label, claims_per_day = excluded.claims_per_day, ex_owner_days = excluded.ex_owner_days,
+    contact_hours = excluded.contact_hours, position = excluded.position, retired = false;
   update crm.pools set retired = true where store_id = p_store and not exists (
     select from jsonb_array_elements(coalesce(d -> 'pools', '[]')) x where x ->> 'key' = key);
 
@@ -430,11 +440,13 @@ begin
   update crm.stages s set retired = true where s.store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'pipelines') p, jsonb_array_elements(p -> 'stages') x
     where p ->> 'key' = s.pipeline and x ->> 'key' = s.key);
-  insert into crm.levels (store_id, key, label, definition, rank, cadence_days, pool, position)
-  select p_store, x ->> 'key', x -> 'label', coalesce(x -> 'definition', '{}'), (x ->> 'rank')::int, (x ->> 'cadence_days')::int, x ->> 'pool', n
+  insert into crm.levels (store_id, key, label, definition, rank, cadence_days, reassign_after_days, demote_after_days, demote_to, pool, position)
+  select p_store, x ->> 'key', x -> 'label', coalesce(x -> 'definition', '{}'), (x ->> 'rank')::int, (x ->> 'cadence_days')::int,
+    (x ->> 'reassign_after_days')::int, (x ->> 'demote_after_days')::int, x ->> 'demote_to', x ->> 'pool', n
   from jsonb_array_elements(d -> 'levels') with ordinality as t (x, n)
   on conflict (store_id, key) do update set label = excluded.label, definition = excluded.definition, rank = excluded.rank,
-    cadence_days = excluded.cadence_days, pool = excluded.pool, position = excluded.position, retired = false;
+    cadence_days = excluded.cadence_days, reassign_after_days = excluded.reassign_after_days, demote_after_days = excluded.demote_after_days,
+    demote_to = excluded.demote_to, pool = excluded.pool, position = excluded.position, retired = false;
   update crm.levels set retired = true where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'levels') x where x ->> 'key' = key);
 
@@ -449,10 +461,10 @@ begin
   update crm.outcomes set retired = true where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'outcomes') x where x ->> 'key' = key);
 
-  insert into crm.reasons (store_id, key, label, uses, parent, position)
-  select p_store, x ->> 'key', x -> 'label', array(select jsonb_array_elements_text(x -> 'uses')), x ->> 'parent', n
+  insert into crm.reasons (store_id, key, label, uses, parent, returns, position)
+  select p_store, x ->> 'key', x -> 'label', array(select jsonb_array_elements_text(x -> 'uses')), x ->> 'parent', coalesce((x ->> 'returns')::bool, true), n
   from jsonb_array_elements(d -> 'reasons') with ordinality as t (x, n)
-  on conflict (store_id, key) do update set label = excluded.label, uses = excluded.uses, parent = excluded.parent,
+  on conflict (store_id, key) do update set label = excluded.label, uses = excluded.uses, parent = excluded.parent, returns = excluded.returns,
     position = excluded.position, retired = false;
   update crm.reasons set retired = true where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'reasons') x where x ->> 'key' = key);

@@ -19,6 +19,7 @@ create table crm.customers (
   do_not_call bool not null default false,
   complaint_at timestamptz,
   facts jsonb not null default '{}' check (jsonb_typeof(facts) = 'object'),
+  consent_withdrawn_at timestamptz,
   phone_masked text generated always as (crm.mask_text(phone, 'phone')) stored,
   wechat_masked text generated always as (crm.mask_text(wechat, 'all')) stored,
   phone_tail text collate "C" generated always as (right(phone, 4)) stored,
@@ -184,7 +185,7 @@ grant insert (store_id, id, customer_id, name, relation, influence, phone, custo
 
 -- Masked views: the strip takes away what is left after taking away what may be read. No security_barrier (fields.md).
 create view api.customers as
-select c.store_id, c.id, c.owner_id, c.renewal_owner_id, c.pool, c.last_contact_at, c.level_at, c.complaint_at, c.created_at, c.updated_at, c.version, c.change_no,
+select c.store_id, c.id, c.owner_id, c.renewal_owner_id, c.pool, c.last_contact_at, c.level_at, c.complaint_at, c.consent_withdrawn_at, c.created_at, c.updated_at, c.version, c.change_no,
   case when 'name' = any (a.readable) then c.name end as name,
   case when 'phone' = any (a.readable) then c.phone when 'phone' = any (a.masked) then c.phone_masked end as phone,
   case when 'wechat' = any (a.readable) then c.wechat when 'wechat' = any (a.masked) then c.wechat_masked end as wechat,

@@ -37,6 +37,9 @@ create table crm.policies (
   starts_on date,
   expires_on date not null,
   status text not null default 'active' check (status in ('active', 'renewed', 'lost', 'ended')),
+  origin text not null default 'store' check (origin in ('store', 'elsewhere', 'delivery')),
+  renews_id uuid,
+  lost_reason text,
   policy_number_masked text generated always as (crm.mask_text(policy_number, 'tail4')) stored,
   custom jsonb not null default '{}' check (jsonb_typeof(custom) = 'object' and pg_column_size(custom) < 32768),
   custom_masked jsonb not null default '{}',
@@ -47,11 +50,15 @@ create table crm.policies (
   removed_at timestamptz,
   primary key (store_id, id),
   foreign key (store_id, customer_id) references crm.customers on delete cascade,
-  foreign key (store_id, vehicle_id) references crm.vehicles on delete restrict);
-comment on table crm.policies is 'An insurance policy, premium in 分; expires_on is its last day in store-local days.';
+  foreign key (store_id, vehicle_id) references crm.vehicles on delete restrict,
+  foreign key (store_id, renews_id) references crm.policies on delete restrict,
+  foreign key (store_id, lost_reason) references crm.reasons (store_id, key) on delete restrict);
+comment on table crm.policies is 'An insurance policy, premium in 分; expires_on is its last day in store-local days. origin elsewhere: a colleague of the trade holds it, known from the renewal we lost; renews_id: the year before.';
 create index on crm.policies (store_id, customer_id);
 create index on crm.policies (store_id, vehicle_id);
 create index on crm.policies (store_id, expires_on) where status = 'active';
+create unique index on crm.policies (store_id, renews_id) where renews_id is not null and removed_at is null;   -- a year follows once
+create index on crm.policies (store_id, renews_id);
 
 create trigger tg_vehicles__a_stamp before insert or update on crm.vehicles for each row execute function crm.tg_record__stamp();
 create trigger tg_vehicles__b_custom before insert or update on crm.vehicles for each row execute function crm.tg_record__custom('vehicle');
@@ -62,7 +69,7 @@ create trigger tg_policies__a_stamp before insert or update on crm.policies for 
 create trigger tg_policies__b_custom before insert or update on crm.policies for each row execute function crm.tg_record__custom('policy');
 create trigger tg_policies__born after insert on crm.policies referencing new table as after_rows for each statement execute function crm.tg_record__born('policy');
 create trigger tg_policies__values after insert or update of custom, removed_at on crm.policies for each row execute function crm.tg_record__values('policy');
-create trigger tg_policies__history after update on crm.policies for each row execute function crm.tg_record__history('policy', 'status', 'vehicle_id', 'removed_at');
+create trigger tg_policies__history after update on crm.policies for each row execute function crm.tg_record__history('policy', 'status', 'lost_reason', 'vehicle_id', 'removed_at');
 
 alter table crm.vehicles enable row level security;
 alter table crm.policies enable row level security;
@@ -71,8 +78,8 @@ select crm.rows_follow_customer('policies');
 grant select on crm.vehicles, crm.policies to api_owner;
 grant insert (store_id, id, customer_id, plate, vin, brand, series, model_year, custom), update (plate, vin, brand, series, model_year, custom, removed_at)
   on crm.vehicles to api_owner;
-grant insert (store_id, id, customer_id, vehicle_id, insurer, policy_number, kind, premium_fen, starts_on, expires_on, custom),
-  update (insurer, policy_number, kind, premium_fen, starts_on, expires_on, status, custom, removed_at) on crm.policies to api_owner;
+grant insert (store_id, id, customer_id, vehicle_id, insurer, policy_number, kind, premium_fen, starts_on, expires_on, custom, origin, renews_id),
+  update (insurer, policy_number, kind, premium_fen, starts_on, expires_on, status, lost_reason, custom, removed_at) on crm.policies to api_owner;
 
 create view api.vehicles as
 select v.store_id, v.id, v.customer_id, v.created_at, v.updated_at, v.version, v.change_no,
@@ -87,7 +94,7 @@ from crm.vehicles v join crm.my_access('vehicle') a on a.store_id = v.store_id
 where v.removed_at is null;
 
 create view api.policies as
-select p.store_id, p.id, p.customer_id, p.vehicle_id, p.status, p.created_at, p.updated_at, p.version, p.change_no,
+select p.store_id, p.id, p.customer_id, p.vehicle_id, p.status, p.origin, p.renews_id, p.lost_reason, p.created_at, p.updated_at, p.version, p.change_no,
   case when 'insurer' = any (a.readable) then p.insurer end as insurer,
   case when 'policy_number' = any (a.readable) then p.policy_number when 'policy_number' = any (a.masked) then p.policy_number_masked end as policy_number,
   case when 'kind' = any (a.readable) then p.kind end as kind,

@@ -81,7 +81,7 @@ create trigger tg_deals__b_custom before insert or update on crm.deals for each 
 create trigger tg_deals__born after insert on crm.deals referencing new table as after_rows for each statement execute function crm.tg_record__born('deal');
 create trigger tg_deals__values after insert or update of custom, removed_at on crm.deals for each row execute function crm.tg_record__values('deal');
 create trigger tg_deals__history after update on crm.deals for each row
-  execute function crm.tg_record__history('deal', 'owner_id', 'pipeline', 'stage', 'stage_at', 'closed_at', 'checked', 'lost_reason', 'removed_at');
+  execute function crm.tg_record__history('deal', 'owner_id', 'vehicle_id', 'pipeline', 'stage', 'stage_at', 'closed_at', 'checked', 'lost_reason', 'removed_at');
 create trigger tg_deals__count_insert after insert on crm.deals referencing new table as after_rows
   for each statement execute function crm.tg_deals__count_new();
 create trigger tg_deals__count_update after update on crm.deals referencing old table as before_rows new table as after_rows

@@ -43,11 +43,13 @@ create index on crm.tasks (store_id, subject_id) where status in ('open', 'cance
 create table crm.approvals (
   store_id uuid not null,
   id uuid not null,
-  kind text not null default 'task_cancel' check (kind in ('task_cancel')),
-  task_id uuid not null,
+  kind text not null default 'task_cancel' check (kind in ('task_cancel', 'lost', 'reassign', 'level_down')),
+  task_id uuid,
+  deal_id uuid,
   customer_id uuid not null,
   requester_id uuid not null,
-  reason text not null,
+  reason text,
+  asked jsonb not null default '{}' check (jsonb_typeof(asked) = 'object'),
   words text check (length(words) <= 500),
   status text not null default 'pending' check (status in ('pending', 'approved', 'rejected', 'withdrawn')),
   decided_by uuid,
@@ -60,13 +62,17 @@ create table crm.approvals (
   removed_at timestamptz,
   primary key (store_id, id),
   foreign key (store_id, task_id) references crm.tasks on delete cascade,
+  foreign key (store_id, deal_id) references crm.deals on delete cascade,
   foreign key (store_id, customer_id) references crm.customers on delete cascade,
   foreign key (store_id, reason) references crm.reasons (store_id, key) on delete restrict,
   constraint decided_by_another check (decided_by <> requester_id),
-  constraint decided check ((status in ('approved', 'rejected')) = (decided_by is not null)));
-comment on table crm.approvals is 'A request that someone else decides: cannot do this task (S-07…S-09).';
+  constraint decided check ((status in ('approved', 'rejected')) = (decided_by is not null)),
+  constraint about check (case kind when 'task_cancel' then task_id is not null and reason is not null when 'lost' then deal_id is not null and reason is not null else true end));
+comment on table crm.approvals is 'A request that someone else decides: cannot do this task (S-07…S-09), lose this deal, take over this customer, lower this level (F-44, F-45). asked: what is to be done.';
 create unique index on crm.approvals (store_id, task_id) where status = 'pending' and removed_at is null;
+create unique index on crm.approvals (store_id, customer_id, kind, requester_id, deal_id) nulls not distinct where status = 'pending' and removed_at is null and task_id is null;
 create index on crm.approvals (store_id, task_id);
+create index on crm.approvals (store_id, deal_id) where deal_id is not null;
 create index on crm.approvals (store_id, customer_id);
 create index on crm.approvals (store_id, created_at) where status = 'pending';
 create index on crm.approvals (store_id, requester_id, change_no);
@@ -93,16 +99,16 @@ alter table crm.approvals enable row level security;
 select crm.rows_follow_customer('tasks', 'assignee_id');
 select crm.rows_follow_customer('approvals', 'requester_id');
 grant select on crm.tasks, crm.approvals to api_owner;
-grant insert (store_id, id, customer_id, assignee_id, why, rule, subject_form, subject_id, due_on, due_at, expires_on, rank, tries),
+grant insert (store_id, id, customer_id, assignee_id, why, rule, subject_form, subject_id, due_on, due_at, expires_on, rank, tries, remark),
   update (due_on, due_at, rank, status, tries, snoozes, remark, conversation_id, closed_at, removed_at) on crm.tasks to api_owner;
-grant insert (store_id, id, task_id, customer_id, requester_id, reason, words), update (status, decided_by, decided_at, remark, removed_at) on crm.approvals to api_owner;
+grant insert (store_id, id, kind, task_id, deal_id, customer_id, requester_id, reason, words, asked), update (status, decided_by, decided_at, remark, removed_at) on crm.approvals to api_owner;
 
 create view api.tasks as
 select t.store_id, t.id, t.customer_id, t.assignee_id, t.why, t.rule, t.subject_form, t.subject_id, t.due_on, t.due_at, t.expires_on, t.rank, t.status,
   t.tries, t.snoozes, t.remark, t.conversation_id, t.closed_at, t.created_at, t.updated_at, t.version, t.change_no
 from crm.tasks t where t.removed_at is null;
 create view api.approvals as
-select a.store_id, a.id, a.kind, a.task_id, a.customer_id, a.requester_id, a.reason, a.words, a.status, a.decided_by, a.decided_at, a.remark,
+select a.store_id, a.id, a.kind, a.task_id, a.deal_id, a.customer_id, a.requester_id, a.reason, a.words, a.asked, a.status, a.decided_by, a.decided_at, a.remark,
   a.created_at, a.updated_at, a.version, a.change_no
 from crm.approvals a where a.removed_at is null;
 alter view api.tasks owner to api_owner;

@@ -17,6 +17,7 @@ create table crm.conversations (
   away_seconds int check (away_seconds between 0 and 86400),
   reason text,
   companions uuid[] not null default '{}' check (cardinality(companions) <= 20),
+  influences jsonb not null default '{}',
   burst bool not null default false,
   custom jsonb not null default '{}' check (jsonb_typeof(custom) = 'object' and pg_column_size(custom) < 32768),
   custom_masked jsonb not null default '{}',
@@ -31,7 +32,7 @@ create table crm.conversations (
   foreign key (store_id, reason) references crm.reasons (store_id, key) on delete restrict,
   foreign key (store_id, level_after) references crm.levels (store_id, key) on delete restrict,
   constraint reached_has_words check (not reached or length(trim(words)) > 0));                      -- S-04
-comment on table crm.conversations is 'A talk with a customer. dialled_at and away_seconds are evidence of an attempt, never proof of a call. reason: why it ended a deal or renewal (F-37); companions present (S-15); burst: one of many in a few minutes without a dial press (First 1).';
+comment on table crm.conversations is 'A talk with a customer. dialled_at and away_seconds are evidence of an attempt, never proof of a call. reason: why it ended a deal or renewal (F-37); companions present, with the influence each had that day (S-15); burst: one of many in a few minutes without a dial press (First 1).';
 create index on crm.conversations (store_id, customer_id, occurred_at desc);
 create index on crm.conversations (store_id, author_id, occurred_at desc);
 create index on crm.conversations (store_id, reason) where reason is not null;
@@ -44,14 +45,16 @@ create trigger tg_conversations__history after update on crm.conversations for e
   execute function crm.tg_record__history('conversation', 'removed_at');
 
 alter table crm.conversations enable row level security;
-select crm.rows_follow_customer('conversations', 'author_id');
+select crm.rows_follow_customer('conversations');          -- not the author: his access ends with the customer (F-48)
 grant select on crm.conversations to api_owner;
 grant insert (store_id, id, customer_id, author_id, task_id, deal_id, method, outcome, reached, words, level_before, level_after, next_contact_on, occurred_at,
-    dialled_at, away_seconds, reason, companions, custom), update (burst, removed_at) on crm.conversations to api_owner;
+    dialled_at, away_seconds, reason, companions, influences, custom), update (burst, removed_at) on crm.conversations to api_owner;
 
 create view api.conversations as
 select v.store_id, v.id, v.customer_id, v.author_id, v.task_id, v.deal_id, v.method, v.outcome, v.reached, v.level_before, v.level_after, v.next_contact_on,
-  v.occurred_at, v.dialled_at, v.away_seconds, v.reason, v.companions, v.burst, v.created_at, v.updated_at, v.version, v.change_no,
+  v.occurred_at, v.dialled_at, v.away_seconds, v.reason, v.companions, v.burst,
+  case when exists (select from crm.my_access('companion') k where k.store_id = v.store_id and 'influence' = any (k.readable)) then v.influences else '{}' end as influences,
+  v.created_at, v.updated_at, v.version, v.change_no,
   case when 'words' = any (a.readable) then v.words end as words,
   (v.custom - array(select jsonb_object_keys(v.custom - coalesce(a.readable, '{}'))))
     || (v.custom_masked - array(select jsonb_object_keys(v.custom_masked - coalesce(a.masked, '{}')))) as custom

@@ -165,7 +165,15 @@ declare
   c crm.caller := crm.demand_verb(v_store, case when p_op ->> 'base_version' is null then 'add_customer' else 'save_customer' end);
   v_owner uuid; v_pool text := p_op #>> '{payload,pool}'; links jsonb;
 begin
-  if p_op ->> 'base_version' is not null then return crm.save_record('customers', 'customer', p_op, '{}'); end if;
+  if p_op ->> 'base_version' is not null then
+    if crm.must_ask(v_store, 'level_down', c) and exists (
+      select from crm.customers k join crm.levels here on here.store_id = k.store_id and here.key = k.level
+      join crm.levels there on there.store_id = k.store_id and there.key = p_op #>> '{payload,set,level}' and there.rank < here.rank
+      where k.store_id = v_store and k.id = crm.as_uuid(p_op #>> '{payload,id}')) then
+      perform crm.refuse('needs_approval', 'level');  -- a talk asks for it; a form does not
+    end if;
+    return crm.save_record('customers', 'customer', p_op, '{}');
+  end if;
   v_owner := case when v_pool is null then coalesce(crm.as_uuid(p_op #>> '{payload,owner_id}'), c.user_id) end;
   if v_owner is distinct from c.user_id and 'assign_customer' <> all (c.verbs) then perform crm.refuse('forbidden', 'owner_id'); end if;   -- S-13
   if v_owner is not null and not exists (select from crm.members m where m.store_id = v_store and m.user_id = v_owner and m.active) then
@@ -237,7 +245,7 @@ declare
   v_id uuid := crm.as_uuid(p ->> 'id'); v_customer uuid := crm.as_uuid(p ->> 'customer_id'); v_task uuid := crm.as_uuid(p ->> 'task_id');
   a crm.caller_access; ac crm.caller_access; f crm.forms; o crm.outcomes; k crm.customers; t crm.tasks; l crm.levels;
   v_words text := nullif(trim(p ->> 'words'), ''); v_level text; v_next date; v_at timestamptz := coalesce(crm.as_instant(p ->> 'occurred_at'), now());
-  answers jsonb := coalesce(p -> 'set', '{}'); errors jsonb := '[]'; v_due timestamptz; next_task uuid; new_tries int; n int; form_then jsonb; saved jsonb; settings jsonb;
+  answers jsonb := coalesce(p -> 'set', '{}'); errors jsonb := '[]'; v_due timestamptz; next_task uuid; new_tries int; n int; form_then jsonb; saved jsonb; settings jsonb; v_asked text;
   v_companions uuid[] := array(select crm.as_uuid(x) from jsonb_array_elements_text(case jsonb_typeof(p -> 'companions') when 'array' then p -> 'companions' else '[]' end) x);
   v_promises jsonb := case jsonb_typeof(p -> 'promises') when 'array' then p -> 'promises' else '[]' end;
 begin
@@ -258,6 +266,10 @@ begin
     if v_level is null then errors := errors || '{"field": "level", "code": "required"}'::jsonb; end if;
   else v_level := k.level; end if;                    -- who may not grade keeps the level, explicitly
   select * into l from crm.levels x where x.store_id = v_store and x.key = v_level and (not x.retired or x.key = k.level or form_then is not null);
+  if l.rank < (select x.rank from crm.levels x where x.store_id = v_store and x.key = k.level) and crm.must_ask(v_store, 'level_down', c) then
+    v_asked := l.key; v_level := k.level;             -- the talk is kept, the level waits for the manager (F-44)
+    select * into l from crm.levels x where x.store_id = v_store and x.key = v_level;
+  end if;
   if v_level is not null and l.key is null then errors := errors || '{"field": "level", "code": "option"}'::jsonb; end if;
   if p ->> 'next_contact_on' is not null then
     v_next := crm.as_date(p -> 'next_contact_on');
@@ -287,14 +299,17 @@ begin
   end if;
 
   insert into crm.conversations (store_id, id, customer_id, author_id, task_id, deal_id, method, outcome, reached, words, level_before, level_after,
-    next_contact_on, occurred_at, dialled_at, away_seconds, reason, companions, custom)
+    next_contact_on, occurred_at, dialled_at, away_seconds, reason, companions, influences, custom)
   values (v_store, v_id, v_customer, c.user_id, t.id, crm.link_of(p_op, 'deals', 'deal_id', v_customer), coalesce(p ->> 'method', 'call'), o.key, o.reached, v_words, k.level, v_level,
     v_next, v_at, crm.as_instant(p ->> 'dialled_at'), case when p ->> 'away_seconds' ~ '^\d{1,5}$' then least((p ->> 'away_seconds')::int, 86400) end,
-    case when o.effect = 'lost' then p ->> 'reason' end, v_companions, answers - 'words')
+    case when o.effect = 'lost' then p ->> 'reason' end, v_companions,
+    (select coalesce(jsonb_object_agg(m.id, m.influence), '{}') from crm.companions m where m.store_id = v_store and m.id = any (v_companions) and m.influence is not null), answers - 'words')
   on conflict (store_id, id) do nothing;
   get diagnostics n = row_count;
   if n = 0 then perform crm.refuse('id_taken'); end if;
 
+  if t.subject_form = 'policy' and o.effect in ('lost', 'won') then perform crm.renewal_answered(v_store, t.subject_id, o.effect, p ->> 'reason', null, p); end if;   -- First 9
+  if v_asked is not null then perform crm.ask_approval(v_store, p, 'level_down', v_customer, null, null, jsonb_build_object('level', v_asked, 'from', k.level)); end if;
   if t.id is not null then
     if t.status = 'cancel_requested' then
       update crm.approvals set status = 'withdrawn' where store_id = v_store and task_id = t.id and status = 'pending';
@@ -329,13 +344,13 @@ begin
   new_tries := case when t.id is null then 1 else t.tries + 1 end;
   if not o.reached and v_next is null and o.retry_hours is not null and new_tries >= coalesce(o.retry_max, 3) then
     if o.after_last = 'manager' then perform crm.raise_flag(v_store, 'unreachable', c.user_id, v_customer, t.id); end if;
-  elsif not o.reached and v_next is null and o.retry_hours is not null and not k.do_not_call then
+  elsif not o.reached and v_next is null and o.retry_hours is not null and not k.do_not_call and k.consent_withdrawn_at is null then
     select s.settings into settings from crm.stores s where s.id = v_store;
     v_due := crm.next_try(now() + make_interval(hours => o.retry_hours), c.time_zone, settings -> 'day_parts', crm.parts_tried(v_store, v_customer, c.time_zone, settings -> 'day_parts'), k.preferred_time);
     insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_form, subject_id, due_on, due_at, expires_on, tries)
     values (v_store, v_customer, c.user_id, 'retry', coalesce(t.subject_form, 'customer'), coalesce(t.subject_id, v_customer),
       (v_due at time zone c.time_zone)::date, v_due, t.expires_on, new_tries) returning id into next_task;
-  elsif v_next is not null and not k.do_not_call then
+  elsif v_next is not null and not k.do_not_call and k.consent_withdrawn_at is null then
     insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, due_at, expires_on)    -- at the hour he prefers (F-04)
     values (v_store, v_customer, c.user_id, 'next_contact', v_customer, v_next,
       (select (v_next + q.start) at time zone c.time_zone from crm.day_parts((select s.settings -> 'day_parts' from crm.stores s where s.id = v_store)) q where q.key = k.preferred_time),
@@ -383,7 +398,9 @@ begin
   if p ->> 'decision' = 'reject' and v_remark is null then perform crm.refuse('required', 'remark'); end if;
   update crm.approvals set status = case p ->> 'decision' when 'approve' then 'approved' else 'rejected' end, decided_by = c.user_id, decided_at = now(), remark = v_remark
   where store_id = v_store and id = a.id;
-  if p ->> 'decision' = 'approve' then                -- S-08: excused, never counted as a call
+  if a.kind <> 'task_cancel' then
+    perform crm.carry_out(a, p ->> 'decision', v_remark);
+  elsif p ->> 'decision' = 'approve' then             -- S-08: excused, never counted as a call
     update crm.tasks set status = 'excused', closed_at = now(), remark = v_remark where store_id = v_store and id = a.task_id;
   else                                                -- S-09: open again, first in the queue, due today
     update crm.tasks set status = 'open', due_on = c.today, due_at = null, rank = 0, remark = v_remark where store_id = v_store and id = a.task_id;
@@ -421,12 +438,20 @@ begin
   if base is not null and exists (select from crm.events e where e.store_id = v_store and e.customer_id = d.customer_id and e.subject_id = v_id and e.version > base and e.field = 'stage') then
     return jsonb_build_object('status', 'conflict', 'row', shown);
   end if;
+  if p ->> 'vehicle_id' is not null then              -- the car that is handed over
+    update crm.deals x set vehicle_id = crm.link_of(p_op, 'vehicles', 'vehicle_id', d.customer_id) where x.store_id = v_store and x.id = v_id returning x.version into d.version;
+  end if;
   if patch <> '{}' then
     saved := crm.save_record('deals', 'deal', jsonb_build_object('payload', jsonb_build_object('store_id', v_store, 'id', v_id, 'set', patch), 'base_version', d.version), '{}');
+  end if;
+  if s.type = 'lost' and crm.must_ask(v_store, 'lost', c) then          -- F-45: what was filled in is saved, the move waits
+    perform crm.ask_approval(v_store, p, 'lost', d.customer_id, v_id, p ->> 'lost_reason', jsonb_build_object('stage', s.key, 'checked', checks));
+    return jsonb_build_object('status', 'applied', 'version', (select x.version from crm.deals x where x.store_id = v_store and x.id = v_id), 'asked', 'lost');
   end if;
   update crm.deals x set stage = s.key, stage_at = now(), closed_at = case when s.type = 'open' then null else now() end,
     lost_reason = case when s.type = 'lost' then p ->> 'lost_reason' end, checked = array(select distinct unnest(checks))
   where x.store_id = v_store and x.id = v_id returning x.version into base;
+  perform crm.deal_closed(v_store, v_id, p);          -- what a won or lost deal leaves behind (First 9)
   return jsonb_build_object('status', 'applied', 'version', base);
 end $$;
 
@@ -456,12 +481,12 @@ create function crm.undo(p_op jsonb) returns jsonb
 declare
   v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}'); c crm.caller := crm.demand_verb(v_store, 'undo'); v_target uuid := crm.as_uuid(p_op #>> '{payload,op_id}');
   o crm.ops; s record; columns text; v_table text; tables jsonb := '{"customer": "customers", "companion": "companions", "vehicle": "vehicles", "policy": "policies",
-    "deal": "deals", "task": "tasks", "approval": "approvals", "conversation": "conversations", "promise": "promises"}';
+    "deal": "deals", "task": "tasks", "approval": "approvals", "conversation": "conversations", "promise": "promises", "link": "links", "reception": "receptions"}';
 begin
   select * into o from crm.ops x where x.store_id = v_store and x.op_id = v_target for update;
   if o.op_id is null or o.result ->> 'status' is distinct from 'applied' then perform crm.refuse('not_found', 'op_id'); end if;
   if o.undone_by is not null then return jsonb_build_object('status', 'applied', 'version', 1); end if;
-  if o.verb in ('undo', 'decide_approval') then perform crm.refuse('not_undoable', 'op_id'); end if;
+  if o.verb in ('undo', 'decide_approval', 'claim_customer', 'reassign', 'accept_handover', 'claim_policy', 'request_customer', 'save_consent') then perform crm.refuse('not_undoable', 'op_id'); end if;
   if o.applied_at < now() - interval '10 minutes' then perform crm.refuse('too_late', 'op_id'); end if;
   if exists (select from crm.events e join crm.events later on later.store_id = e.store_id and later.customer_id = e.customer_id
                and later.id > e.id and later.op_id is distinct from e.op_id
@@ -552,6 +577,16 @@ begin
         when 'request_cancel' then r := crm.request_cancel(op);
         when 'decide_approval' then r := crm.decide_approval(op);
         when 'move_deal' then r := crm.move_deal(op);
+        when 'claim_customer' then r := crm.claim_customer(op);
+        when 'reassign' then r := crm.reassign(op);
+        when 'accept_handover' then r := crm.accept_handover(op);
+        when 'renew_policy' then r := crm.renew_policy(op);
+        when 'lose_policy' then r := crm.lose_policy(op);
+        when 'claim_policy' then r := crm.claim_policy(op);
+        when 'save_link' then r := crm.save_link(op);
+        when 'save_consent' then r := crm.save_consent(op);
+        when 'receive' then r := crm.receive(op);
+        when 'request_customer' then r := crm.request_customer(op);
         when 'snooze_task' then r := crm.snooze_task(op);
         when 'end_promise' then r := crm.end_promise(op);
         when 'see_flag' then r := crm.see_flag(op);

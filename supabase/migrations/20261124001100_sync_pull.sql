@@ -6,7 +6,7 @@
 create function crm.sync_pull(p_store uuid, p_cursor jsonb, p_page int, p_config_version int) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 declare
-  c crm.caller := crm.me(p_store); since bigint; upto bigint; stamp text; tables text[] := array['customers', 'companions', 'vehicles', 'policies', 'deals', 'tasks', 'conversations', 'approvals', 'attachments', 'promises'];
+  c crm.caller := crm.me(p_store); since bigint; upto bigint; stamp text; tables text[] := array['customers', 'companions', 'vehicles', 'policies', 'deals', 'tasks', 'conversations', 'approvals', 'attachments', 'promises', 'handovers', 'links', 'consents', 'receptions'];
   i int; t text; page jsonb; last jsonb; room int := least(greatest(coalesce(p_page, 200), 1), 500); rows jsonb := '{}'; removed jsonb := '{}'; gone jsonb; is_reset bool := false; book text; after_no bigint; after_id uuid; n int; version int; gained uuid[] := '{}'; fresh text; total int; kept jsonb := '{}';
 begin
   if c.store_id is null then
@@ -48,7 +48,7 @@ begin
       when 'tasks' then 'v.assignee_id = $2'
       when 'approvals' then 'v.requester_id = $2'
       else 'exists (select from crm.customers k where k.store_id = v.store_id and k.id = v.customer_id and (k.owner_id = $2 or k.renewal_owner_id = $2))' end
-      || case t when 'conversations' then ' and v.occurred_at > now() - interval ''400 days''' when 'tasks' then ' and (v.closed_at is null or v.closed_at > now() - interval ''40 days'')' else '' end;
+      || case t when 'conversations' then ' and v.occurred_at > now() - interval ''400 days''' when 'receptions' then ' and v.arrived_at > now() - interval ''400 days''' when 'tasks' then ' and (v.closed_at is null or v.closed_at > now() - interval ''40 days'')' else '' end;
     fresh := case when gained <> '{}' and t not in ('customers', 'tasks', 'approvals') then '(v.change_no >= $3 or v.customer_id = any ($8))' else 'v.change_no >= $3' end;
     execute format('select coalesce(jsonb_agg(to_jsonb(x) order by x.change_no, x.id), ''[]'') from (
         select v.* from api.%I v where v.store_id = $1 and %s and v.change_no < $4 and ($5::bigint is null or (v.change_no, v.id) > ($5, $6)) and %s

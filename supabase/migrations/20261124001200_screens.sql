@@ -56,6 +56,10 @@ begin
     'owner_name', (select m.name from crm.members m where m.store_id = p_store and m.user_id = (k ->> 'owner_id')::uuid),
     'companions', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at), '[]') from api.companions x where x.store_id = p_store and x.customer_id = p_customer),
     'vehicles', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.vehicles x where x.store_id = p_store and x.customer_id = p_customer),
+    'handovers', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.handovers x where x.store_id = p_store and x.customer_id = p_customer),
+    'links', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at), '[]') from api.links x where x.store_id = p_store and x.customer_id = p_customer),
+    'consents', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.consents x where x.store_id = p_store and x.customer_id = p_customer),
+    'receptions', (select coalesce(jsonb_agg(to_jsonb(x) order by x.arrived_at desc), '[]') from api.receptions x where x.store_id = p_store and x.customer_id = p_customer),
     'policies', (select coalesce(jsonb_agg(to_jsonb(x) order by x.expires_on desc), '[]') from api.policies x where x.store_id = p_store and x.customer_id = p_customer),
     'deals', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.deals x where x.store_id = p_store and x.customer_id = p_customer),
     'tasks', (select coalesce(jsonb_agg(to_jsonb(x) order by x.due_on), '[]') from api.tasks x where x.store_id = p_store and x.customer_id = p_customer and x.status in ('open', 'cancel_requested')),
@@ -191,11 +195,12 @@ begin
   return jsonb_build_object('mine', mine, 'elsewhere', case when mine = '[]' then crm.known_elsewhere(p_store, v_phone, v_plate) end);
 end $$;
 
--- Belongs to the table owner, since a colleague's row is invisible to the caller; answers only a number of days.
+-- Belongs to the table owner, since a colleague's row is invisible to the caller; answers a number of days, whether a pool has him, and the colleague's name where the store says so.
 create function crm.known_elsewhere(p_store uuid, p_phone text, p_plate text) returns jsonb
   language sql stable security definer set search_path = '' as $$
-  select jsonb_build_object('days', min((now()::date - coalesce(k.last_contact_at, k.created_at)::date)))
-  from crm.customers k
+  select jsonb_strip_nulls(jsonb_build_object('days', min((now()::date - coalesce(k.last_contact_at, k.created_at)::date)), 'pooled', bool_and(k.owner_id is null),
+    'who', case when (select s.settings ->> 'duplicate_shows' from crm.stores s where s.id = p_store) = 'owner' then min(m.name) end))   -- how much may be known is the store's
+  from crm.customers k left join crm.members m on m.store_id = k.store_id and m.user_id = k.owner_id
   where k.store_id = p_store and p_store = any (crm.my_store_ids(null)) and k.removed_at is null
     and ((k.phone_tail = right(p_phone, 4) and k.phone = p_phone)
       or k.id in (select v.customer_id from crm.vehicles v where v.store_id = p_store and v.plate = p_plate and v.removed_at is null))
@@ -224,13 +229,15 @@ create function crm.pending_approvals(p_store uuid) returns jsonb
 declare c crm.caller := crm.demand(p_store, 'decide_approval');
 begin
   return (select coalesce(jsonb_agg(to_jsonb(q) order by q.created_at), '[]') from (
-    select a.id, a.kind, a.task_id, a.customer_id, a.requester_id, m.name as requester_name, a.reason, a.words, a.created_at, a.version, k.name, k.level,
-      t.why, t.due_on, t.expires_on, t.tries, t.snoozes, a.requester_id = c.user_id as is_own,
+    select a.id, a.kind, a.task_id, a.deal_id, a.asked, a.customer_id, a.requester_id, m.name as requester_name, a.reason, a.words, a.created_at, a.version, k.name, k.level,
+      t.why, t.due_on, t.expires_on, coalesce(t.tries, 0) as tries, coalesce(t.snoozes, 0) as snoozes, o.name as owner_name, d.title as deal_title, d.amount_fen, d.stage, d.pipeline, a.requester_id = c.user_id as is_own,
       (select coalesce(jsonb_agg(to_jsonb(x) order by x.occurred_at desc), '[]') from (
         select v.occurred_at, v.outcome, v.method, v.words, v.dialled_at, v.away_seconds from api.conversations v
         where v.store_id = p_store and v.customer_id = a.customer_id order by v.occurred_at desc limit 5) x) as conversations
     from api.approvals a
-    join crm.tasks t on t.store_id = p_store and t.id = a.task_id
+    left join crm.tasks t on t.store_id = p_store and t.id = a.task_id
+    left join crm.members o on o.store_id = p_store and o.user_id = (select x.owner_id from crm.customers x where x.store_id = p_store and x.id = a.customer_id)
+    left join api.deals d on d.store_id = p_store and d.id = a.deal_id
     join api.customers k on k.store_id = p_store and k.id = a.customer_id
     left join crm.members m on m.store_id = p_store and m.user_id = a.requester_id
     where a.store_id = p_store and a.status = 'pending' order by a.created_at limit 200) q);

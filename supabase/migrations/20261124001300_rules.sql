@@ -2,27 +2,20 @@
 
 create function crm.run_rules(p_store uuid, p_day date) returns jsonb
   language plpgsql volatile set search_path = '' as $$
-declare made_cadence int := 0; made_windows int := 0; moved int := 0; more jsonb := '{}'; r crm.rules;
+declare made_cadence int := 0; made_windows int := 0; levels jsonb; renewals jsonb; more jsonb := '{}'; r crm.rules;
 begin
   perform pg_advisory_xact_lock(hashtextextended('crm.run_rules:' || p_store, 0));   -- two schedulers at once: one after the other
 
-  -- S-20, S-26: a level that names a pool belongs there (潜在 → the market team)
-  with gone as (
-    update crm.customers k set owner_id = null, pool = l.pool, next_contact_on = null
-    from crm.levels l
-    where k.store_id = p_store and l.store_id = p_store and l.key = k.level and l.pool is not null and k.owner_id is not null and k.removed_at is null
-    returning k.id),
-  dropped as (                                        -- the former owner's follow-ups; what the pool's own team has planned with others stays
-    update crm.tasks t set removed_at = now() from gone
-    where t.store_id = p_store and t.customer_id = gone.id and t.status = 'open' and t.removed_at is null and t.subject_form = 'customer')
-  select count(*) into moved from gone;
+  levels := crm.run_levels(p_store, p_day);           -- claims that go back, levels that fall, levels that belong to a pool (F-24, S-20, S-26)
+
+  renewals := crm.run_renewals(p_store, p_day);       -- a policy nobody renewed is remembered for next year (F-35)
 
   for r in select * from crm.rules x where x.store_id = p_store and x.active order by x.position loop
     if r.kind = 'cadence' then
       insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_id, due_on)
       select p_store, k.id, k.owner_id, case when k.last_contact_at is null then 'first_contact' else 'cadence' end, r.key, k.id, k.next_contact_on
       from crm.customers k
-      where k.store_id = p_store and k.next_contact_on <= p_day and k.owner_id is not null and not k.do_not_call and k.removed_at is null
+      where k.store_id = p_store and k.next_contact_on <= p_day and k.owner_id is not null and not k.do_not_call and k.consent_withdrawn_at is null and k.removed_at is null
         and not exists (select from crm.tasks t where t.store_id = p_store and t.subject_id = k.id and t.why <> 'escalation' and t.status in ('open', 'cancel_requested') and t.removed_at is null)
       on conflict do nothing;
       get diagnostics made_cadence = row_count;
@@ -31,7 +24,7 @@ begin
       insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_form, subject_id, due_on, expires_on)
       select p_store, p.customer_id, coalesce(k.renewal_owner_id, k.owner_id), 'policy_window', r.key, 'policy', p.id, p.expires_on - w.days, p.expires_on
       from crm.policies p
-      join crm.customers k on k.store_id = p_store and k.id = p.customer_id and k.removed_at is null and not k.do_not_call
+      join crm.customers k on k.store_id = p_store and k.id = p.customer_id and k.removed_at is null and not k.do_not_call and k.consent_withdrawn_at is null
       cross join lateral (select min(d) as days from unnest(r.days) d where p.expires_on - d <= p_day) w
       where p.store_id = p_store and p.status = 'active' and p.removed_at is null and w.days is not null
         and p.expires_on >= p_day and p.expires_on <= p_day + (select max(d) from unnest(r.days) d)
@@ -43,7 +36,7 @@ begin
       more := more || crm.run_care_and_ladders(p_store, p_day, r);
     end if;
   end loop;
-  return jsonb_build_object('store_id', p_store, 'day', p_day, 'cadence', made_cadence, 'policy_window', made_windows, 'moved_to_pool', moved) || more;
+  return jsonb_build_object('store_id', p_store, 'day', p_day, 'cadence', made_cadence, 'policy_window', made_windows) || levels || renewals || more;
 end $$;
 comment on function crm.run_rules is 'Makes the tasks the rules imply for a store-local day; running it twice adds none (S-03). For the scheduler only.';
 

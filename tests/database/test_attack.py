@@ -40,7 +40,7 @@ def functions(db) -> dict[str, list[tuple[str, str]]]:
 def odd(dice: random.Random, kind: str, world) -> object:
     if kind == "uuid":
         return dice.choice([None, new_id(), *world.stores.values(), world.users["lin"]])
-    if kind == "integer":
+    if kind in ("integer", "bigint"):
         return dice.choice(ODD_INT)
     if kind == "jsonb":
         return Jsonb(dice.choice(ODD_JSON))
@@ -84,10 +84,21 @@ VERBS = [
     "move_deal",
     "snooze_task",
     "undo",
+    "claim_customer",
+    "reassign",
+    "accept_handover",
+    "request_customer",
+    "receive",
+    "save_link",
+    "save_consent",
+    "renew_policy",
+    "lose_policy",
+    "claim_policy",
     "nonsense",
 ]
 KEYS = ["id", "customer_id", "task_id", "deal_id", "vehicle_id", "policy_id", "owner_id", "pool", "pipeline", "stage", "set", "outcome", "method", "words", "level", "next_contact_on",
-        "occurred_at", "dialled_at", "away_seconds", "reason", "decision", "remark", "checked", "lost_reason", "until", "op_id"]  # fmt: skip
+        "occurred_at", "dialled_at", "away_seconds", "reason", "decision", "remark", "checked", "lost_reason", "until", "op_id",
+        "customer_ids", "other_id", "relation", "phone", "plate", "companions", "party", "arrived_at", "purpose", "channel", "given", "insurer", "price_fen", "expires_on", "next_id", "nameless"]  # fmt: skip
 
 
 def test_any_operation_is_refused_by_a_code_and_never_by_accident(world):

@@ -271,5 +271,5 @@ def test_the_duplicate_check_names_no_colleague(world):
     mine = world.ask("lin", "select api.find_duplicates(%s, '13800138000')", world.stores["east"])[0][0]
     theirs = world.ask("chen", "select api.find_duplicates(%s, '13800138000')", world.stores["east"])[0][0]
     assert [m["name"] for m in mine["mine"]] == ["张三丰"]
-    assert theirs == {"mine": [], "elsewhere": {"days": 0}}
+    assert theirs == {"mine": [], "elsewhere": {"days": 0, "pooled": False}}
     assert world.ask("chen", "select api.find_duplicates(%s, '13800138001')", world.stores["east"])[0][0] == {"mine": [], "elsewhere": None}
