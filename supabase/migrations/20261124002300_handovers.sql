@@ -102,8 +102,10 @@ begin
   select * into k from crm.customers x where x.store_id = p_store and x.id = p_customer and x.removed_at is null for update;
   select * into o from crm.pools x where x.store_id = p_store and x.key = k.pool;
   if k.id is null then perform crm.refuse('not_found', 'customer_id'); end if;
-  if k.owner_id is not null then perform crm.refuse('claim_gone', 'customer_id'); end if;       -- a colleague was quicker
-  if o.claims_per_day = 0 or o.retired then perform crm.refuse('not_found', 'customer_id'); end if;
+  if k.owner_id is not null and exists (select from crm.handovers h where h.store_id = p_store and h.customer_id = p_customer and h.why = 'claim' and h.created_at > now() - interval '1 day') then
+    perform crm.refuse('claim_gone', 'customer_id');  -- a colleague was quicker; of anyone else's customer nothing is said
+  end if;
+  if k.owner_id is not null or o.claims_per_day = 0 or o.retired then perform crm.refuse('not_found', 'customer_id'); end if;
   select count(*) into n from crm.handovers h
   where h.store_id = p_store and h.to_id = c.user_id and h.why = 'claim' and h.created_at >= c.today::timestamp at time zone c.time_zone;
   if n >= o.claims_per_day then perform crm.refuse('claim_limit', 'customer_id'); end if;

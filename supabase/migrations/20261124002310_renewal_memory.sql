@@ -150,7 +150,7 @@ begin
     perform crm.refuse('not_found', 'customer_id');
   end if;
   if exists (select from crm.members m where m.store_id = p_store and m.user_id = coalesce(k.renewal_owner_id, k.owner_id) and m.active) then
-    perform crm.refuse('claim_gone', 'customer_id');
+    perform crm.refuse('not_found', 'customer_id');   -- a colleague's, or a colleague was quicker
   end if;
   update crm.customers set renewal_owner_id = v_who where store_id = p_store and id = p_customer;
 end $$;

@@ -74,7 +74,7 @@ def test_a_handover_loses_nothing(world):
         assert world.ask("chen", f"select count(*) > 0 from api.{view} where {where} = %s", customer) == [(True,)], view
     card = world.ask("chen", "select id::text, from_name, words, accepted_at from api.handovers where customer_id = %s", customer)
     assert card == [(answer["moved"][0], "lin", "试驾后很满意,尽快约", None)]
-    assert world.talk("lin", customer, words="离线写的")["code"] == "not_found"  # adjudicated on his phone, never lost
+    assert world.talk("lin", customer, words="离线写的")["code"] == "handed_over"  # kept for the heir, never lost
     assert world.push("lin", "accept_handover", {"id": card[0][0]})["code"] == "not_found"
     world.done("chen", "accept_handover", {"id": card[0][0]})
     assert world.ask("chen", "select accepted_at is not null from api.handovers where id = %s", card[0][0]) == [(True,)]

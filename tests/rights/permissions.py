@@ -87,6 +87,7 @@ VIEWS: dict[str, View] = {
     "approvals": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "attachments": View("store_id = {store} and customer_id = {customer}", HEARERS),
     "held_operations": View("store_id = {store} and op_id = {held}", only("cp", *LEADERS, team_lead="c", two_stores="s")),  # never one's own
+    **{name: View("store_id = {store} and customer_id = {customer}", RECORDS) for name in ("handovers", "links", "consents", "receptions")},
     "timeline": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "whoami": View("store_id = {store} and user_id = {owner}", SELF),
     "stores": View("id = {store}", STORE),
@@ -118,6 +119,13 @@ SELLERS = only("ocp", *LEADERS, advisor="o", renewal="o", other_lead="o", team_l
 TALKERS = {**SELLERS, "market": "op"}
 
 FUNCTIONS: dict[str, Door] = {
+    "customer_timeline": Door("{store}, {customer}", RECORDS),
+    "heirs": Door("{store}", only("ocp", *LEADERS, two_stores="s")),
+    "reassign_list": Door("{store}", only("ocp", *LEADERS, two_stores="s")),
+    "pool_list": Door("{store}", only("ocp", "advisor", "team_lead", "other_lead", *LEADERS, two_stores="ocps")),
+    "orphan_policies": Door("{store}", only("ocp", "renewal", *LEADERS, two_stores="s")),
+    "renewal_report": Door("{store}", STORE),
+    "visit_report": Door("{store}", STORE),
     "accept_invitation": Door("{code}", EVERYONE, writes_elsewhere=True),  # the code is the right
     "check_config": Door("{store}, {document}", PUBLISHERS),
     "customer_brief": Door("{store}, {customer}", RECORDS),
@@ -187,6 +195,22 @@ ACTS: dict[str, Act] = {
     "ask to cancel": Act("request_cancel", {"id": "{fresh}", "task_id": "{task}", "reason": "unreachable"}, CALLERS),
     "approve": Act("decide_approval", {"id": "{approval}", "decision": "approve"}, DECIDES),
     "reject": Act("decide_approval", {"id": "{approval}", "decision": "reject", "remark": "再打"}, DECIDES),
+    "claim a customer": Act("claim_customer", {"customer_id": "{customer}"}, NOBODY),  # the pool of these files is not for taking
+    "claim a policy": Act("claim_policy", {"customer_id": "{customer}"}, only("p", "renewal")),
+    "reassign": Act("reassign", {"customer_id": "{customer}", "owner_id": "{owner}"}, only("ocp", *LEADERS, two_stores="s")),
+    "accept a handover": Act("accept_handover", {"id": "{handover}"}, {**SELF, "renewal": ""}),  # the specialist's file went to a pool
+    "ask for a customer": Act(
+        "request_customer",
+        {"id": "{fresh}", "phone": "{phone}"},
+        only("cp", "advisor", "market", "assistant", "team_lead", "other_lead", *LEADERS, renewal="ocp", two_stores="cps"),
+    ),
+    "receive": Act("receive", {"id": "{fresh}", "customer_id": "{fresh}", "owner_id": "{owner}", "set": NEW}, ADDERS),
+    "link two": Act("save_link", {"customer_id": "{customer}", "other_id": "{relative}", "relation": "friend"}, {**CHANGERS, "market": ""}),
+    "note a consent": Act(
+        "save_consent", {"id": "{fresh}", "customer_id": "{customer}", "purpose": "follow_up", "channel": "call", "given": False}, CHANGERS
+    ),
+    "renew a policy": Act("renew_policy", {"id": "{fresh}", "policy_id": "{policy}", "set": {"expires_on": "2032-05-01"}}, INSURERS),
+    "lose a policy": Act("lose_policy", {"id": "{policy}", "reason": "price"}, INSURERS),
     "snooze": Act("snooze_task", {"task_id": "{task}", "until": "{tomorrow}"}, CALLERS),
     "undo": Act("undo", {"op_id": "{op}"}, only("o", "advisor", "renewal", "assistant", "market", "other_lead", "team_lead", "two_stores", *LEADERS)),
 }
@@ -220,6 +244,9 @@ TABLES: dict[str, Table] = {
     ),
     **dict.fromkeys(("companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals"), OF_CUSTOMER),
     **dict.fromkeys(("base_fields", "form_tables", "pinyin"), Table("true", EVERYBODY)),  # the same for all stores
+    "handovers": Table(HANGS, RECORDS, updates=RECORDS),
+    "consents": Table(HANGS, RECORDS, RECORDS),
+    **dict.fromkeys(("links", "receptions"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
     "events": Table(HANGS, RECORDS, STORE, mine="actor_id"),
     "losses": Table("store_id = {store} and subject_id = {customer}", ONESELF, STORE),
