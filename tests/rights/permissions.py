@@ -103,11 +103,13 @@ VIEWS: dict[str, View] = {
 
 @dataclass(frozen=True)
 class Door:
-    """call: the arguments; who: served; writes_elsewhere: may change a store the caller does not belong to, which only an invitation may."""
+    """call: the arguments; who: served; writes_elsewhere: may change a store the caller does not belong to, which only an invitation may.
+    offers: shows what nobody has yet, to be taken: names and cars of his own store, never a number."""
 
     call: str
     who: dict[str, str]
     writes_elsewhere: bool = False
+    offers: bool = False
 
 
 IMPORT_OPTIONS = """'{{"pool": "market", "level": "near", "source": "walk_in"}}'"""
@@ -122,8 +124,8 @@ FUNCTIONS: dict[str, Door] = {
     "customer_timeline": Door("{store}, {customer}", RECORDS),
     "heirs": Door("{store}", only("ocp", *LEADERS, two_stores="s")),
     "reassign_list": Door("{store}", only("ocp", *LEADERS, two_stores="s")),
-    "pool_list": Door("{store}", only("ocp", "advisor", "team_lead", "other_lead", *LEADERS, two_stores="ocps")),
-    "orphan_policies": Door("{store}", only("ocp", "renewal", *LEADERS, two_stores="s")),
+    "pool_list": Door("{store}", only("ocp", "advisor", "team_lead", "other_lead", *LEADERS, two_stores="ocps"), offers=True),
+    "orphan_policies": Door("{store}", only("ocp", "renewal", *LEADERS, two_stores="s"), offers=True),
     "renewal_report": Door("{store}", STORE),
     "visit_report": Door("{store}", STORE),
     "accept_invitation": Door("{code}", EVERYONE, writes_elsewhere=True),  # the code is the right
@@ -197,14 +199,18 @@ ACTS: dict[str, Act] = {
     "reject": Act("decide_approval", {"id": "{approval}", "decision": "reject", "remark": "再打"}, DECIDES),
     "claim a customer": Act("claim_customer", {"customer_id": "{customer}"}, NOBODY),  # the pool of these files is not for taking
     "claim a policy": Act("claim_policy", {"customer_id": "{customer}"}, only("p", "renewal")),
-    "reassign": Act("reassign", {"customer_id": "{customer}", "owner_id": "{owner}"}, only("ocp", *LEADERS, two_stores="s")),
+    "reassign": Act("reassign", {"customer_id": "{customer}", "owner_id": "{owner}", "pool": "{pool}"}, only("ocp", *LEADERS, two_stores="s")),
     "accept a handover": Act("accept_handover", {"id": "{handover}"}, {**SELF, "renewal": ""}),  # the specialist's file went to a pool
     "ask for a customer": Act(
         "request_customer",
         {"id": "{fresh}", "phone": "{phone}"},
         only("cp", "advisor", "market", "assistant", "team_lead", "other_lead", *LEADERS, renewal="ocp", two_stores="cps"),
     ),
-    "receive": Act("receive", {"id": "{fresh}", "customer_id": "{fresh}", "owner_id": "{owner}", "set": NEW}, ADDERS),
+    "receive": Act(
+        "receive",
+        {"id": "{fresh}", "customer_id": "{fresh}", "owner_id": "{owner}", "set": NEW},
+        ADDERS | dict.fromkeys(("advisor", "other_lead", "team_lead"), "op") | {"two_stores": "ops"},
+    ),
     "link two": Act("save_link", {"customer_id": "{customer}", "other_id": "{relative}", "relation": "friend"}, {**CHANGERS, "market": ""}),
     "note a consent": Act(
         "save_consent", {"id": "{fresh}", "customer_id": "{customer}", "purpose": "follow_up", "channel": "call", "given": False}, CHANGERS

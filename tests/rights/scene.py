@@ -323,10 +323,25 @@ class Scene(World):
             "customers", store_id=s, id=new_id(), owner_id=None if pool or renews else who, renewal_owner_id=who if renews else None,
             pool=pool or ("retained" if renews else None), name=f"{mark}亲戚", source="walk_in", level="near", next_contact_on="2031-03-04",
         )  # fmt: skip
-        handover = self._insert("handovers", **on, id=new_id(), why="reassign", words=f"{mark}handed", **({"to_pool": pool or "retained"} if pool or renews else {"to_id": who}))
+        handover = self._insert(
+            "handovers",
+            **on,
+            id=new_id(),
+            why="reassign",
+            words=f"{mark}handed",
+            **({"to_pool": pool or "retained"} if pool or renews else {"to_id": who}),
+        )
         self._insert("links", **on, id=new_id(), other_id=relative, relation="friend")
         self._insert("consents", **on, id=new_id(), purpose="marketing", channel="sms", given=True, source=f"{mark}said", noted_by=author)
-        self._insert("receptions", **on, id=new_id(), received_by=author, words=f"{mark}came", arrived_at="2026-11-01 10:00+08", recorded_at="2026-11-01 10:04+08")
+        self._insert(
+            "receptions",
+            **on,
+            id=new_id(),
+            received_by=author,
+            words=f"{mark}came",
+            arrived_at="2026-11-01 10:00+08",
+            recorded_at="2026-11-01 10:04+08",
+        )
         self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, attachment, held, pool, f"{mark}客户", mark, paper,
             f"13{n:02d}7{n:02d}45{n:02d}", f"沪A{n:02d}{n:02d}Q", code, handover=handover, relative=relative)  # fmt: skip
 

@@ -191,7 +191,16 @@ def test_functions(scene):
                     questions.append(f"select string_agg(to_jsonb(x)::text, '') from api.{name}({call}) x")
         for (name, letter, way), answer in zip(asked, scene.ask_many(identity, questions), strict=True):
             door, what = FUNCTIONS[name], f"{identity}: api.{name} ({way}) on {WORDS[letter]}"
-            tally.read(identity, answer, what)
+            if door.offers:
+                found = {
+                    f.key
+                    for f in scene.files.values()
+                    if f.mark in answer.everything and (f.store != scene.home(identity) and identity != "two_stores" or f.phone in answer.everything)
+                }
+                if found - {f.key for f in scene.files.values() if f.mark in seen_by(scene, identity)}:
+                    tally.leaks.append(f"{what}: offers {sorted(found)}")
+            else:
+                tally.read(identity, answer, what)
             tally.stays_inside(identity, answer, what, beyond=door.writes_elsewhere and way == "straight")
             if answer.state != "ok" and (answer.written or not (answer.state.startswith("PT") or answer.state == "42501")):
                 tally.leaks.append(f"{what}: {answer.state} {answer.told[:120]}")
