@@ -1,12 +1,13 @@
 """The renewal engine with memory (First 9): a year follows a year, a lost one returns at T-90, an orphan is seen the same day."""
 
+import json
 import random
 from datetime import date, timedelta
 
 import psycopg
 import pytest
 
-from tests.support.people import World, new_id
+from tests.support.people import World, new_id, preset
 
 WINDOWS = (90, 60, 30, 15, 7)
 
@@ -164,6 +165,18 @@ def test_a_renewal_deal_writes_the_year_or_remembers_the_loss(world):
         assert world.row("select origin, premium_fen, insurer from crm.policies where renews_id = %s", old) == (
             (origin, 410000, "人保财险") if stage == "renewed" else (origin, 380000, "平安产险")
         )
+
+
+def test_a_call_that_says_lost_remembers_too(world):
+    customer = holder(world)
+    old = policy(world, customer, today(world) + timedelta(days=20))
+    run(world, today(world))
+    task = world.row("select id::text from crm.tasks where subject_id = %s", old)
+    outcome = next(o["key"] for o in json.loads(preset())["outcomes"] if o.get("effect") == "lost")
+    answer = world.talk("zhou", customer, outcome, level="potential", task_id=task, reason="insured_elsewhere", insurer="平安产险", price_fen=388000)
+    assert answer["status"] == "applied", answer
+    assert world.row("select status, lost_reason from crm.policies where id = %s", old) == ("lost", "insured_elsewhere")
+    assert world.row("select origin, insurer, premium_fen from crm.policies where renews_id = %s", old) == ("elsewhere", "平安产险", 388000)
 
 
 def test_an_orphan_is_seen_the_same_day_and_taken_once(world):
