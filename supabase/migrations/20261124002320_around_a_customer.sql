@@ -248,4 +248,7 @@ create function api.customer_timeline(store_id uuid, customer_id uuid, before_id
 grant execute on function crm.save_link(jsonb), crm.save_consent(jsonb), crm.receive(jsonb), crm.tg_customers__silence() to api_owner;
 grant execute on function crm.visit_report(uuid), crm.customer_timeline(uuid, uuid, bigint, int), api.visit_report(uuid), api.customer_timeline(uuid, uuid, bigint, int) to authenticated;
 
+insert into crm.exits (name, function, call) values
+  ('customer_timeline', 'customer_timeline', 'customer_timeline({store}, {customer})'), ('visit_report', 'visit_report', 'visit_report({store})');
+
 revoke create on schema crm, api from api_owner;

@@ -158,7 +158,8 @@ class Life:
         deals = world.db.execute(
             "select id::text, owner_id from crm.deals where store_id = %s and stage <> 'delivered' and removed_at is null order by id", (self.store,)
         ).fetchall()
-        for deal, owner in dice.sample(deals, min(1, len(deals))):
+        owned = [d for d in deals if d[1] is not None]  # deals of a pooled customer rest
+        for deal, owner in dice.sample(owned, min(1, len(owned))):
             world.push(
                 names[owner],
                 "move_deal",
