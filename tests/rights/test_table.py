@@ -195,7 +195,8 @@ def test_functions(scene):
                 found = {
                     f.key
                     for f in scene.files.values()
-                    if f.mark in answer.everything and ((f.store != scene.home(identity) and identity != "two_stores") or f.phone in answer.everything)
+                    if f.mark in answer.everything
+                    and ((f.store != scene.home(identity) and identity != "two_stores") or f.phone in answer.everything)
                 }
                 if found - {f.key for f in scene.files.values() if f.mark in seen_by(scene, identity)}:
                     tally.leaks.append(f"{what}: offers {sorted(found)}")
