@@ -2,6 +2,7 @@
 
 import flet as ft
 
+from mobile_app.approvals.flags import FlagLines
 from mobile_app.approvals.state import Approvals
 from mobile_app.session import use_session
 from mobile_app.shell import tab_view
@@ -19,7 +20,7 @@ def ApprovalsScreen() -> ft.View:
     state, _set = ft.use_state(lambda: Approvals(session, _))
     ft.use_effect(act(state.load), [session.revision])
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(state.load))
-    blocks: list[ft.Control] = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
+    blocks: list[ft.Control] = [*([ProblemBanner(state.problem, act(state.load))] if state.problem else []), FlagLines()]
     if not state.loaded:
         blocks.append(Skeleton(3))
     elif not state.rows and not state.problem:

@@ -177,6 +177,11 @@ class LogConversation:
             self._uses = json.loads(await self.session.book.replica.recall("phrases") or "{}")
         self.phrases = conversations.phrases_for(config, key, self._uses)
 
+    def clear_outcome(self) -> None:
+        """Back to the card; the words stay."""
+        self.outcome, self.problems = None, {}
+        self._look()
+
     def choose_level(self, level: str) -> None:
         self.level, self._chosen_level = level, True
         self._propose()

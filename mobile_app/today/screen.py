@@ -96,7 +96,14 @@ def OpenCard(state: Today) -> ft.Control:
         ]
     )  # fmt: skip
     pills = ft.Row(why_pills(_, task, session.today, standing, missed), wrap=True, spacing=6, run_spacing=6)
-    body: list[ft.Control] = [card(head, pills, ft.Divider(height=1), BriefLines(state.card, task), OpenPromises(state), Helps(state))]
+    inside: list[ft.Control] = [head, pills]
+    if state.log.chosen is None or state.cancelling:  # once there is an outcome, the words need the room
+        inside += [ft.Divider(height=1), BriefLines(state.card, task)]
+    if state.card.promises:
+        inside.append(OpenPromises(state))
+    if state.scripts or state.quote:
+        inside.append(Helps(state))
+    body: list[ft.Control] = [card(*inside)]
     if state.cancelling:
         reasons = [(r.key, _.label(r.label)) for r in session.config.reasons_for("cancel")] if session.config else []
         body.append(
@@ -167,7 +174,7 @@ def Helps(state: Today) -> ft.Control:
                 identifier=f"script-{script.key}".replace("_", "-"),
                 content=ft.Column([ft.Text(_.label(script.label), weight=ft.FontWeight.W_600), ft.Text(text, selectable=True)], spacing=4),
             )
-            for script, text in scripts[:2]
+            for script, text in scripts[:1]
         ]
     return ft.Column(parts, spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
@@ -209,7 +216,10 @@ def CardActions(state: Today, log: LogConversation | None) -> ft.Control:
             text_button("stop-cancel", _("Back"), act(state.stop_cancel)),
         )
     if log.chosen is not None:
-        return docked(primary_button("save-conversation", _("Save and next"), act(log.save), icon=ft.Icons.CHECK))
+        return docked(
+            primary_button("save-conversation", _("Save and next"), act(log.save), icon=ft.Icons.CHECK),
+            text_button("clear-outcome", _("Back"), act(log.clear_outcome)),
+        )
     may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.do_not_call
     dial = ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None
     label = _("Dial") if may_dial else _("Asked not to be called") if customer.do_not_call else _("No number to call")

@@ -66,3 +66,24 @@ async def today(gateway: Gateway, store_id: UUID, *, member_id: UUID | None = No
 
 async def pending_approvals(gateway: Gateway, store_id: UUID) -> list[PendingApproval]:
     return parsed(TypeAdapter(list[PendingApproval]), await gateway.call("pending_approvals", {"store_id": str(store_id)}))
+
+
+class Flag(BaseModel):
+    """Something a decider should look at: kind burst, unreachable or complaint; `times` how often."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: UUID
+    kind: str
+    member_id: UUID
+    member_name: str
+    customer_id: UUID | None = None
+    name: str | None = None
+    times: int
+    last_at: Instant
+    seen_at: Instant | None = None
+
+
+async def open_flags(gateway: Gateway, store_id: UUID) -> list[Flag]:
+    """What nobody has looked at yet, newest first. Empty for who may not decide. Raises Offline, SignedOut, Refused."""
+    found = await gateway.rows("flags", Flag, store_id=str(store_id), order="-last_at")
+    return [f for f in found if f.seen_at is None]

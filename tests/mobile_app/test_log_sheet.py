@@ -1,0 +1,293 @@
+"""What the log sheet and Today do beyond the tap budgets, played on the whole app without a network."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared.domain import presets
+from shared.domain.config import StoreConfig
+from tests.support.phone_screen import Book, ident, phone
+
+ZONE = ZoneInfo("Asia/Shanghai")
+TODAY = datetime.now(UTC).astimezone(ZONE).date()
+
+
+def three_levels(**changes) -> StoreConfig:
+    return StoreConfig.model_validate(presets.load("three_levels").document() | changes)
+
+
+def day(n: int) -> str:
+    return (TODAY + timedelta(days=n)).isoformat()
+
+
+@pytest.fixture
+async def advisor(tmp_path):
+    book = Book(TODAY)
+    one = book.customer(
+        "王先生", level="intent", preferred_time="evening", facts={"budget_fen": {"on": day(-3), "by": "陈静"}}, custom={"budget_fen": 20_000_000}
+    )
+    book.task(one, "王先生", due=-1)
+    book.talk(one, "王先生")
+    book.put("deals", "deal", customer_id=one, pipeline="new_car", stage="lead", owner_id=ident("me"))
+    two = book.customer("李女士", level="near")
+    book.task(two, "李女士")
+    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        yield p
+
+
+async def test_the_date_is_chosen_by_the_cadence_and_says_why(advisor):
+    s = advisor.screen
+    await s.tap("outcome-interested")
+    assert s.find("next-plus-30").selected and "意向:每 30 天" in " ".join(s.texts("next-why")) and "晚上" in " ".join(s.texts("next-why"))
+    await s.tap("level-near")  # up: every week
+    assert s.find("next-plus-7").selected and "准购买:每 7 天" in " ".join(s.texts("next-why"))
+    await s.tap("next-plus-1")
+    await s.tap("level-intent")
+    assert s.find("next-plus-1").selected  # what a person chose stays
+    assert "半年内购买" in s.texts("level-intent")
+    await s.tap("phrase-0")
+    await s.tap("save-conversation")
+    [op] = await advisor.sent()
+    assert op["payload"]["next_contact_on"] == day(1) and op["payload"]["level"] == "intent"
+    task = next(t for t in await advisor.shown("tasks") if t["why"] == "next_contact")
+    assert task["due_on"] == day(1) and datetime.fromisoformat(task["due_at"]).astimezone(ZONE).hour == 18  # the evening he prefers
+
+
+async def test_a_phrase_never_overwrites_typed_words_and_the_one_used_most_comes_first(advisor):
+    s = advisor.screen
+    await s.tap("outcome-interested")
+    await s.type("words", "要七座")
+    second = s.texts("phrase-1")[-1]
+    await s.tap("phrase-1")
+    await s.tap("save-conversation")
+    assert (await advisor.sent())[0]["payload"]["words"] == f"要七座,{second}"
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("outcome-interested")
+    assert s.texts("phrase-0")[-1] == second
+
+
+async def test_a_promise_by_phrase_and_by_hand_becomes_an_open_item_that_is_kept(advisor):
+    s = advisor.screen
+    await s.tap("outcome-interested")
+    await s.tap("phrase-2")  # 答应发配置单, within a day
+    assert s.find("next-plus-1").selected and "承诺" in " ".join(s.texts("next-why"))
+    await s.tap("start-promise")
+    await s.type("promise-words", "送脚垫", leave=False)
+    await s.tap("promise-in-7")
+    await s.tap("save-conversation")
+    promises = (await advisor.sent())[0]["payload"]["promises"]
+    assert [(p["words"], p["due_on"]) for p in promises] == [("答应发配置单", day(1)), ("送脚垫", day(7))]
+    assert {p["status"] for p in await advisor.shown("promises")} == {"open"}
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("undo")
+    await s.settle(until=lambda: "王先生" in s.texts("card-name"))
+    assert await advisor.shown("promises") == []  # taken back with the talk
+
+
+async def test_facts_are_asked_once_and_known_ones_say_who_was_told(advisor):
+    s = advisor.screen
+    assert any("20万" in t and "陈静" in t for t in s.texts())  # in the brief, before the call
+    await s.tap("outcome-interested")
+    assert not s.has("budget-fen") and not s.has("preferred-time-evening")  # known: never asked again
+    await s.type("interested-series", "问界 M7")
+    await s.tap("phrase-0")
+    await s.tap("save-conversation")
+    assert (await advisor.sent())[0]["payload"]["facts"] == {"interested_series": "问界 M7"}
+    assert next(c for c in await advisor.shown("customers") if c["name"] == "王先生")["custom"]["interested_series"] == "问界 M7"
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("outcome-interested")
+    asked = [i for i in ("interested-series", "budget-fen", "preferred-time-morning") if s.has(i)]
+    assert len(asked) == 2  # at most two, in the form's order
+
+
+async def test_an_outcome_moves_the_deal_with_the_talk_and_one_undo_takes_both_back(advisor):
+    s = advisor.screen
+    await s.go(f"/customers/{ident('王先生')}/log")
+    await s.settle(until=lambda: s.has("method-visit"))
+    await s.tap("method-visit")
+    await s.tap("outcome-received")
+    assert s.find("move-deal").selected
+    await s.tap("phrase-0")
+    await s.tap("new-companion")
+    await s.type("name", "王太太")
+    await s.tap("relation-spouse")
+    await s.tap("add-companion")
+    await s.tap("save-conversation")
+    ops = await advisor.sent()
+    assert [op["verb"] for op in ops] == ["save_companion", "log_conversation", "move_deal"]
+    assert ops[1]["payload"]["companions"] == [ops[0]["payload"]["id"]] and ops[2]["payload"]["stage"] == "visited"
+    assert (await advisor.shown("deals"))[0]["stage"] == "visited"
+    await s.settle(until=lambda: s.has("undo"))
+    await s.tap("undo")
+    assert (await advisor.shown("deals"))[0]["stage"] == "lead"
+    assert [c["outcome"] for c in await advisor.shown("conversations")] == ["interested"]
+
+
+async def test_do_not_call_plans_nothing_and_empties_the_queue_of_him(advisor):
+    s = advisor.screen
+    await s.tap("outcome-do-not-call")
+    assert not s.all("next-plus") and s.sees("不再安排致电")
+    await s.tap("phrase-0")
+    await s.tap("save-conversation")
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    tasks = [t for t in await advisor.shown("tasks") if t["customer_id"] == ident("王先生")]
+    assert {t["status"] for t in tasks} == {"done"}
+
+
+async def test_a_complaint_comes_back_first(advisor):
+    s = advisor.screen
+    await s.tap("outcome-complaint")
+    assert s.find("next-plus-1").selected
+    await s.tap("phrase-0")
+    await s.tap("save-conversation")
+    assert next(c for c in await advisor.shown("customers") if c["name"] == "王先生")["complaint_at"]
+
+
+async def test_what_was_done_in_the_last_ten_minutes_can_be_taken_back_one_by_one(advisor):
+    s = advisor.screen
+    await s.tap("outcome-no-answer")
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("outcome-no-answer")
+    await s.settle(until=lambda: not s.has("card-name"))
+    await s.tap("toggle-list")
+    assert [i for i in s.all("undo-")] == ["undo-0", "undo-1"] and s.sees("王先生")
+    await s.tap("undo-1")
+    await s.settle(until=lambda: s.all("undo-") == ["undo-0"])
+    assert len([t for t in await advisor.shown("tasks") if t["status"] == "open" and t["why"] == "cadence"]) == 1
+    assert [op["verb"] for op in await advisor.sent()] == ["log_conversation", "log_conversation", "undo"]
+
+
+async def test_a_retry_is_planned_on_the_phone_too_at_another_hour(advisor):
+    await advisor.screen.tap("outcome-no-answer")
+    retry = next(t for t in await advisor.shown("tasks") if t["why"] == "retry")
+    assert retry["tries"] == 1 and datetime.fromisoformat(retry["due_at"]) > datetime.now(UTC) + timedelta(hours=3)
+
+
+async def test_snoozing_has_a_limit_that_is_said(tmp_path):
+    book = Book(TODAY)
+    book.task(book.customer("甲"), "甲", snoozes=2)
+    book.task(book.customer("乙"), "乙", snoozes=3, due=1)
+    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        await p.screen.tap("snooze")
+        assert p.screen.sees("还可推迟 1 次")
+        await p.screen.tap("snooze-3")
+        [op] = await p.sent()
+        assert op["verb"] == "snooze_task" and op["payload"]["until"] == day(3)
+        assert p.screen.sees("已推迟")
+
+
+async def test_sent_back_is_first_with_the_remark_cannot_be_put_off_and_says_when_it_was_missed(tmp_path):
+    book = Book(TODAY)
+    book.task(book.customer("急"), "急", due=-30)
+    book.task(book.customer("驳"), "驳", due=-1, rank=0, remark="今天一定要打")
+    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        assert "驳" in p.screen.texts("card-name") and p.screen.sees("今天一定要打") and p.screen.sees("超时未完成")
+        assert not p.screen.has("snooze") and "1 个超时未完成" in p.screen.find("progress").label
+
+
+async def test_the_sheet_is_open_again_after_the_app_was_ended_while_dialling(tmp_path):
+    book = Book(TODAY)
+    for name in ("甲", "乙", "丙"):
+        book.task(book.customer(name), name)
+    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        await p.screen.tap("toggle-list")
+        await p.screen.tap(p.screen.all("task-")[1])  # not the one that would be first anyway
+        name = p.screen.texts("card-name")[0]
+        await p.screen.tap("dial")
+        await p.session.went_away()
+    async with phone(tmp_path, three_levels(), "advisor", book) as again:  # the phone ended the app; it starts anew
+        assert again.screen.texts("card-name") == [name]
+        await again.screen.tap("outcome-no-answer")
+        [op] = await again.sent()
+        assert op["payload"]["dialled_at"] and op["payload"]["away_seconds"] >= 0
+        await again.screen.settle(until=lambda: again.screen.texts("card-name") != [name])
+
+
+async def test_a_device_that_never_left_the_app_says_nothing_about_time_away(advisor):
+    await advisor.screen.tap("dial")
+    await advisor.screen.tap("outcome-no-answer")
+    payload = (await advisor.sent())[0]["payload"]
+    assert payload["dialled_at"] and "away_seconds" not in payload
+
+
+@pytest.fixture
+async def specialist(tmp_path):
+    book = Book(TODAY)
+    for name, left, premium in (("近", 5, 300_000), ("贵", 40, 9_000_000), ("远", 80, 100_000)):
+        customer = book.customer(name, renewal_owner_id=ident("me"))
+        car = book.put("vehicles", f"car {name}", customer_id=customer, plate="沪A12345", brand="大众", series="朗逸")
+        policy = book.put(
+            "policies",
+            f"policy {name}",
+            customer_id=customer,
+            vehicle_id=car,
+            insurer="人保财险",
+            expires_on=TODAY + timedelta(days=left),
+            premium_fen=premium,
+        )
+        book.task(customer, name, why="policy_window", subject_form="policy", subject_id=policy, expires_on=TODAY + timedelta(days=left), tries=2)
+    async with phone(tmp_path, three_levels(), "renewal", book) as p:
+        yield p
+
+
+async def test_the_queue_is_ordered_by_the_stores_points_and_each_row_says_why(specialist):
+    await specialist.screen.tap("toggle-list")
+    rows = [specialist.screen.texts(i) for i in specialist.screen.all("task-")]
+    assert [r[0] for r in rows] == ["贵", "近", "远"]  # 111 + 100 · 188 + 6 · 22 + 2
+    assert "保单还有 5 天到期" in rows[1]
+
+
+async def test_the_script_and_the_quote_are_there_and_hold_only_what_the_role_may_see(tmp_path):
+    import flet as ft
+
+    document = presets.load("three_levels").document()
+    role = next(r for r in document["roles"] if r["key"] == "renewal")
+    book = Book(TODAY)
+    customer = book.customer("赵先生")
+    car = book.put("vehicles", "car", customer_id=customer, plate="沪A12345")
+    policy = book.put(
+        "policies", "policy", customer_id=customer, vehicle_id=car, insurer="人保财险", expires_on=TODAY + timedelta(days=5), premium_fen=320_000
+    )
+    book.task(customer, "赵", why="policy_window", subject_form="policy", subject_id=policy, expires_on=TODAY + timedelta(days=5))
+    async with phone(tmp_path / "sees", StoreConfig.model_validate(document), "renewal", book) as p:
+        text = p.screen.inside("copy-quote", ft.Container).action.args["data"]
+        assert "赵先生您好" in text and "沪A12345" in text and "¥3,200" in text and "林晓" in text
+        await p.screen.tap("script")
+        assert p.screen.sees("脱保一天都有风险")
+    del role["rights"]["policy"]["premium_fen"]
+    role["rights"]["vehicle"]["plate"] = "masked"
+    for row in (*book.rows["policies"], *book.rows["vehicles"]):  # as the server sends it to this role
+        row.pop("premium_fen", None)
+        if "plate" in row:
+            row["plate"] = "沪A****5"
+    async with phone(tmp_path / "blind", StoreConfig.model_validate(document), "renewal", book) as p:
+        text = p.screen.inside("copy-quote", ft.Container).action.args["data"]
+        assert "人保财险" in text and "¥" not in text and "去年保费" not in text and "****" not in text and "{" not in text
+
+
+async def test_a_lost_renewal_asks_for_the_closer_reason_and_who_has_it(specialist):
+    s = specialist.screen
+    await s.tap("outcome-renewal-lost")
+    await s.tap("phrase-0")
+    await s.tap("save-conversation")
+    assert "请填写。" in s.texts()  # the reason is missing; nothing was lost
+    await s.tap("reason-insured-elsewhere")
+    await s.tap("reason-insured-agent")
+    await s.type("lost-insurer", "平安")
+    await s.type("lost-price", "2980")
+    await s.tap("save-conversation")
+    ops = await specialist.sent()
+    assert [op["verb"] for op in ops] == ["log_conversation", "lose_policy"]
+    assert ops[0]["payload"]["reason"] == "insured_agent" and ops[1]["payload"]["insurer"] == "平安" and ops[1]["payload"]["price_fen"] == 298_000
+
+
+async def test_after_the_last_try_a_message_is_offered(specialist):
+    s = specialist.screen
+    name = s.texts("card-name")[0]
+    await s.tap("outcome-no-answer")  # the third
+    await s.settle(until=lambda: s.has("copy-message"))
+    assert s.sees(f"{name} 3 次未接通") and s.sees("给您打过几次电话没有接通")
+    assert not [t for t in await specialist.shown("tasks") if t["why"] == "retry"]
+    await s.tap("copy-message")
+    assert not s.has("copy-message")
