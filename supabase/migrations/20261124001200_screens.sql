@@ -172,9 +172,13 @@ begin
       union all select p.id from crm.customers p where p.store_id = p_store and p.pool = any (c.pools) and p.renewal_owner_id is distinct from c.user_id and p.removed_at is null);
     conditions := conditions || ' and c.id = any ($2)';
   end if;
-  execute format('select array(select c.id from %s where c.store_id = $1 and c.removed_at is null%s order by %s %s, c.id limit %s offset %s)',
-      case when ordered like 'o.%' then format('crm.searchable_values o join crm.customers c on c.store_id = o.store_id and c.id = o.subject_id and o.store_id = $1 and o.form = ''customer'' and o.key = %L and %s is not null', p_sort, ordered) else 'crm.customers c' end,
-      conditions, ordered, case when p_descending then 'desc nulls last' else 'asc nulls last' end, least(greatest(coalesce(p_limit, 50), 1), 200), least(greatest(coalesce(p_offset, 0), 0), 10000))
+  -- the order of the index, ties too, else the whole store is sorted for a page
+  ordered := case when ordered like 'o.%' then format(case when p_descending then '%1$s desc, o.subject_id desc' else '%1$s, o.subject_id' end, ordered)
+    when ordered = 'c.created_at' then case when p_descending then 'c.created_at desc, c.id' else 'c.created_at, c.id desc' end
+    else format('%s %s nulls last, c.id', ordered, case when p_descending then 'desc' else 'asc' end) end;
+  execute format('select array(select c.id from %s where c.store_id = $1 and c.removed_at is null%s order by %s limit %s offset %s)',
+      case when ordered like 'o.%' then format('crm.searchable_values o join crm.customers c on c.store_id = o.store_id and c.id = o.subject_id and o.store_id = $1 and o.form = ''customer'' and o.key = %L and %s is not null', p_sort, rtrim(split_part(ordered, ' ', 1), ',')) else 'crm.customers c' end,
+      conditions, ordered, least(greatest(coalesce(p_limit, 50), 1), 200), least(greatest(coalesce(p_offset, 0), 0), 10000))
     into ids using p_store, ids;
   return query select r.* from unnest(ids) with ordinality i (id, place) join api.customers r on r.store_id = p_store and r.id = i.id order by i.place;
 end $$;
@@ -248,6 +252,7 @@ end $$;
 alter function crm.today(uuid, uuid, int) set plan_cache_mode = force_generic_plan;
 alter function crm.customer_brief(uuid, uuid) set plan_cache_mode = force_generic_plan;
 alter function crm.search_customers(uuid, text, int) set plan_cache_mode = force_generic_plan;
+alter function crm.find_customers(uuid, jsonb, text, bool, int, int) set plan_cache_mode = force_generic_plan;
 alter function crm.find_duplicates(uuid, text, text) set plan_cache_mode = force_generic_plan;
 alter function crm.funnel_report(uuid, text, uuid) set plan_cache_mode = force_generic_plan;
 alter function crm.pending_approvals(uuid) set plan_cache_mode = force_generic_plan;
