@@ -293,7 +293,7 @@ class LogConversation:
     async def save(self) -> None:
         """On disk, then the next card. Problems stay by their fields; nothing typed is lost."""
         config = self.session.config
-        if self._saving or config is None:
+        if self._saving or self.saved or config is None:
             return
         found = conversations.log_problems(config, method=self.method, outcome=self.outcome, level=self.level, words=self.words, reason=self.reason)
         self.problems = {p.field: p.code for p in found}

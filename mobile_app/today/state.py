@@ -75,29 +75,31 @@ class Today:
             self._wanted = str(session.dialled.task_id)  # dialled, and the app was ended meanwhile: this card is open again
         if self._wanted:
             due.sort(key=lambda t: str(t.id) != self._wanted)
+        undoable = await session.book.outbox.undoable(now=session.now())
+        card = await replica.card(due[0].customer_id) if due else None
+        # from here on nothing is awaited: a card shown with the sheet of the one before would take the next tap for the wrong customer
         self.due = [rows[t.id] for t in due]
+        self._open(card)
         self.pending = [r for r in rows.values() if r[0].status == "cancel_requested" and r[0].due_on <= session.today]
         self.done = sum(
             1 for t, _c in everything if t.status in ("done", "excused") and t.closed_at and self._local(t.closed_at).date() == session.today
         )
         clock = self._local(session.now()).time()
         self.missed = sum(1 for t, _c in everything if queue.is_missed(t, session.today, clock, session.config))
-        self.undoable = await session.book.outbox.undoable(now=session.now())
-        await self._open_first()
+        self.undoable = undoable
         self.loaded = True
 
     def _local(self, instant: datetime) -> datetime:
         return instant.astimezone(ZoneInfo(self.session.me.time_zone)) if self.session.me else instant
 
-    async def _open_first(self) -> None:
-        first = self.current
-        if first is None:
-            self.card, self.log = None, None
+    def _open(self, card: Card | None) -> None:
+        self.card = card
+        if self.current is None or card is None:
+            self.log = None
             return
-        task, customer, _standing = first
-        self.card = await self.session.book.replica.card(customer.id)
+        task, customer, _standing = self.current
         if self.log is None or self.log.task is None or self.log.task.id != task.id:
-            self.log = LogConversation(self.session, customer, self.texts, task=task, card=self.card, done=self._next)
+            self.log = LogConversation(self.session, customer, self.texts, task=task, card=card, done=self._next)
             self.cancelling, self.snoozing, self.reason, self.cancel_words, self.show_script = False, False, None, "", False
 
     def _next(self, logged: LogConversation) -> None:

@@ -166,3 +166,18 @@ async def phone(
         await session.close()
         found.screen.close()
         await http.aclose()
+
+
+@asynccontextmanager
+async def real_phone(folder: Path, gateway: Gateway, *, now=None) -> AsyncIterator[Phone]:
+    """The same app over the real stack: `gateway` is signed in already; its transport can be a broken network (tests/support/faults.py)."""
+    session = Session(Services(gateway, folder, MemoryPreferences({}), now or (lambda: datetime.now(UTC)), uuid6.uuid7))
+    found = Phone(session, NoNetwork(), folder)
+    found.screen = await Screen.open(App, session, Connection())
+    await session.start()
+    await found.screen.settle(until=lambda: session.sync.complete and not session.sync.running, seconds=30)
+    try:
+        yield found
+    finally:
+        await session.close()
+        found.screen.close()
