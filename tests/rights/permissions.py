@@ -40,7 +40,7 @@ IDENTITIES: dict[str, tuple[str, str | None] | None] = {
     "far_admin": ("far", "store_admin"),
     "former": ("east", "manager"),  # deactivated
     "two_stores": ("east", "advisor"),  # and manager in west: rights per store, never the union
-    "inspector": ("east", "inspector"),  # invented by the store: sees the whole store, masked; has no verb
+    "inspector": ("east", "inspector"),  # invented by the store: sees the whole store, masked; may import and nothing else
     "team_lead": ("east", "team_lead"),  # invented: scope team; the colleague is of his team
     "other_lead": ("east", "team_lead"),  # of another team
 }
@@ -65,7 +65,7 @@ STORE = only("ocp", "advisor", "renewal", "assistant", "market", "inspector", "t
     two_stores="ocps", group_admin="ocps")  # fmt: skip
 SELF = only("o", *[n for n, at in IDENTITIES.items() if at and at[1] and n != "former"])
 PUBLISHERS = only("ocp", *ADMINS, group_admin="ocps")
-IMPORTERS = only("ocp", *LEADERS, two_stores="s")
+IMPORTERS = only("ocp", "inspector", *LEADERS, two_stores="s")
 INVITERS = only("ocp", *ADMINS)
 EVERYONE = only("ocpsg", *[n for n in IDENTITIES if n != "anon"])  # whoever is signed in, wherever he points
 

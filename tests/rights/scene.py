@@ -39,7 +39,7 @@ def document() -> dict[str, Any]:
     d = json.loads(preset())
     roles = {r["key"]: r for r in d["roles"]}
     inspector = json.loads(json.dumps(roles["manager"]))
-    inspector |= {"key": "inspector", "label": {"zh_CN": "巡店员"}, "verbs": [], "pools": []}
+    inspector |= {"key": "inspector", "label": {"zh_CN": "巡店员"}, "verbs": ["import_rows"], "pools": []}
     inspector["rights"] = {
         form: {k: "masked" if k in ("phone", "wechat", "plate", "vin", "policy_number") else "read" for k in rights}
         for form, rights in inspector["rights"].items()
@@ -149,6 +149,11 @@ class Answer:
         return json.loads(self.text) if self.text else None
 
     @property
+    def heard(self) -> tuple[str, str, str]:
+        """What the caller can compare with another answer."""
+        return self.state, self.text, self.told
+
+    @property
     def everything(self) -> str:
         """All that reached the caller."""
         return f"{self.text} {self.told}"
@@ -157,17 +162,20 @@ class Answer:
 class Scene(World):
     """People, files and the probe. `ask_many` is the only way the batteries ask."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, *, each: int = 1) -> None:
+        """`each`: how many files everyone has of his own; one without a second has nothing to sort."""
         super().__init__(connection)
         self.attempts = 0
         self._rows: dict[tuple[str, str], Any] = {}
         self.document = document()
+        self._document = literal(self.document)
         self._add_stores()
         self._add_people()
         self.files: dict[str, File] = {}
         for identity in IDENTITIES:
             if identity not in ("anon", "stranger"):
-                self._add_file(identity, self.home(identity), identity)
+                for n in range(each):
+                    self._add_file(identity if n == 0 else f"{identity}_{n + 1}", self.home(identity), identity)
         for store in STORES:
             self._add_file(COLLEAGUES[store], store, COLLEAGUES[store])
             self._add_file(f"pool_{store}", store, COLLEAGUES[store], pool="market")
@@ -220,12 +228,12 @@ class Scene(World):
     def _add_file(self, key: str, store: str, owner: str, pool: str | None = None) -> None:
         """Records as the operator writes them, every field of every form filled with words and numbers that occur nowhere else."""
         n, s, who = len(self.files) + 1, self.stores[store], self.users[owner]
-        mark, paper, renews = f"zq{n:02d}x", f"paper{n:02d}x", key == "renewal"
+        mark, paper, renews = f"zq{n:02d}x", f"paper{n:02d}x", owner == "renewal"
         custom = {"secret_text": f"{mark}secret", "secret_number": 7_300_000 + n * 101, "card": f"6222{mark}{n:02d}88{n:02d}"}
         on = {"store_id": s, "customer_id": new_id()}
         customer = self._insert(
             "customers", store_id=s, id=on["customer_id"], owner_id=None if pool or renews else who, renewal_owner_id=who if renews else None,
-            pool=pool or ("retained" if renews else None), name=f"{mark}客户", phone=f"13{n:02d}7{n:02d}45{n:02d}", wechat=f"{mark}wechat", gender="male", source="walk_in", level="near",
+            pool=pool or ("retained" if renews else None), name=f"{mark}客户", phone=f"13{n:02d}7{n:02d}45{n:02d}", wechat=f"{mark}wechat", gender=("male", "female")[n % 2], source="walk_in", level="near",
             need=f"{mark}need", preferred_time="noon", next_contact_on="2031-03-04", custom={**custom, "interested_series": f"{mark}series", "budget_fen": 8_800_000 + n * 103, "bottom_fen": 9_100_000 + n * 107},
         )  # fmt: skip
         companion = self._insert(
@@ -275,7 +283,8 @@ class Scene(World):
         )
         version = 10 + n
         self._insert("config_versions", store_id=s, version=version, document={}, author_id=who, note=paper)
-        self._insert("config_drafts", store_id=s, author_id=author, document={"note": paper}, base_version=1)
+        if not key.endswith(("_2", "_3")):
+            self._insert("config_drafts", store_id=s, author_id=author, document={"note": paper}, base_version=1)
         self._insert("imports", store_id=s, id=new_id(), kind="customers", file_name=paper, author_id=who)
         self._insert("import_keys", store_id=s, kind="customers", form="customer", key=paper, record_id=customer, import_id=new_id(), made=True)
         self._insert("import_mappings", store_id=s, kind="customers", name=paper, mapping={}, author_id=who)
@@ -381,12 +390,11 @@ class Scene(World):
     def values(self, file: File) -> dict[str, str]:
         """A file's ids and words as SQL literals, and what calls need beside."""
         found = {k: "null" if v is None else f"'{v}'" for k, v in asdict(file).items() if k != "version"}
-        d = json.dumps(self.document, ensure_ascii=False).replace("'", "''").replace("%", "%%")
         return {
             **found,
             "store": f"'{self.stores[file.store]}'",
             "group": f"'{self.groups[STORES[file.store]]}'",
-            "document": f"'{d}'::jsonb",
+            "document": self._document,
             "version": "2",
             "fresh": "gen_random_uuid()",
         }
@@ -402,9 +410,9 @@ class Scene(World):
             return None
         return known[payload[1:-1]]
 
-    def operation(self, verb: str, payload: dict[str, Any], store: str, base: int | None = None) -> str:
+    def operation(self, verb: str, payload: dict[str, Any], store: str, base: int | None = None, *, op_id: str | None = None) -> str:
         """One operation as a question."""
-        op = {"op_id": new_id(), "seq": 1, "verb": verb, "base_version": base, "payload": {**payload, "store_id": str(self.stores[store])}}
+        op = {"op_id": op_id or new_id(), "seq": 1, "verb": verb, "base_version": base, "payload": {**payload, "store_id": str(self.stores[store])}}
         return "select api.sync_push('00000000-0000-0000-0000-000000000007', " + literal([op]) + ")"
 
     @contextmanager
