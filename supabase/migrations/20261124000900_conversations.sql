@@ -51,14 +51,17 @@ grant insert (store_id, id, customer_id, author_id, task_id, deal_id, method, ou
     dialled_at, away_seconds, reason, companions, influences, custom), update (burst, removed_at) on crm.conversations to api_owner;
 
 create view api.conversations as
-select v.store_id, v.id, v.customer_id, v.author_id, v.task_id, v.deal_id, v.method, v.outcome, v.reached, v.level_before, v.level_after, v.next_contact_on,
+select v.store_id, v.id, v.customer_id, v.author_id, v.task_id, v.deal_id, v.method, v.outcome, v.reached,
+  case when 'level' = any (ac.readable) then v.level_before end as level_before,       -- copies of the customer's fields, under the customer's rights
+  case when 'level' = any (ac.readable) then v.level_after end as level_after,
+  case when 'next_contact_on' = any (ac.readable) then v.next_contact_on end as next_contact_on,
   v.occurred_at, v.dialled_at, v.away_seconds, v.reason, v.companions, v.burst,
   case when exists (select from crm.my_access('companion') k where k.store_id = v.store_id and 'influence' = any (k.readable)) then v.influences else '{}' end as influences,
   v.created_at, v.updated_at, v.version, v.change_no,
   case when 'words' = any (a.readable) then v.words end as words,
   (v.custom - array(select jsonb_object_keys(v.custom - coalesce(a.readable, '{}'))))
     || (v.custom_masked - array(select jsonb_object_keys(v.custom_masked - coalesce(a.masked, '{}')))) as custom
-from crm.conversations v join crm.my_access('conversation') a on a.store_id = v.store_id
+from crm.conversations v join crm.my_access('conversation') a on a.store_id = v.store_id join crm.my_access('customer') ac on ac.store_id = v.store_id
 where v.removed_at is null;
 alter view api.conversations owner to api_owner;
 grant select on api.conversations to authenticated;

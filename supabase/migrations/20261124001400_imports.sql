@@ -91,6 +91,9 @@ declare
   v_match text[] := case jsonb_typeof(p_options -> 'match') when 'array' then array(select jsonb_array_elements_text(p_options -> 'match')) else array['phone', 'plate', 'vin', 'policy_number'] end;
 begin
   rights := array(select a from crm.my_access(null) a where a.store_id = v_store);
+  -- a record is recognised by what the importer may read: else any list would be a way to ask whether a hidden number is there
+  v_match := array(select k from unnest(v_match) k where exists (select from unnest(rights) a
+    where a.form = case k when 'phone' then 'customer' when 'policy_number' then 'policy' else 'vehicle' end and a.readable @> case k when 'phone' then array[k, 'name'] else array[k] end));
   select jsonb_object_agg(x.form, x.keys) into v_base from (select f.form, jsonb_agg(f.key) as keys from crm.base_fields f group by f.form) x;
 
   -- What each row is called by. A car is known by plate or VIN, a policy by its number or by car and year (F-40), else by the row's own key.

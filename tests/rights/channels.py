@@ -12,7 +12,14 @@ from typing import Any
 
 from tests.rights.scene import File, Scene, literal
 
-RELATIONS = {"customer": "customers", "companion": "companions", "vehicle": "vehicles", "policy": "policies", "deal": "deals", "conversation": "conversations"}
+RELATIONS = {
+    "customer": "customers",
+    "companion": "companions",
+    "vehicle": "vehicles",
+    "policy": "policies",
+    "deal": "deals",
+    "conversation": "conversations",
+}
 SAVES = {"customer": "save_customer", "companion": "save_companion", "vehicle": "save_vehicle", "policy": "save_policy", "deal": "save_deal"}
 OP, FRESH = "01900000-0000-7000-8000-0000000000aa", "01900000-0000-7000-8000-0000000000bb"
 
@@ -66,12 +73,23 @@ def channel(name: str) -> Callable[[Ask], Ask]:
 
 def of_view(name: str, sql: str) -> None:
     """A question to the form's view: {v} the view, {c} the value as text, {q} the value to confirm, {i} its inner part, {k} the key."""
-    CHANNELS[name] = lambda scene, f, file: sql.format(v=f.view, c=f.column, q=f.quoted, i=f.inner.replace("'", "''"), k=f.key, json=json.dumps(f.value, ensure_ascii=False, default=str).replace("'", "''"))
+    CHANNELS[name] = lambda scene, f, file: sql.format(
+        id=getattr(file, f.form),
+        v=f.view,
+        c=f.column,
+        q=f.quoted,
+        i=f.inner.replace("'", "''"),
+        k=f.key,
+        json=json.dumps(f.value, ensure_ascii=False, default=str).replace("'", "''"),
+    )
 
 
 of_view("select", "select jsonb_agg({c} order by v.id) from {v} v")
 of_view("select *", "select jsonb_agg(to_jsonb(v) order by v.id) from {v} v")
-of_view("embed", "select jsonb_agg(jsonb_build_object('task', t.id, 'rows', (select jsonb_agg(to_jsonb(v)) from {v} v where to_jsonb(v) ->> 'customer_id' = t.customer_id::text or v.id = t.customer_id)) order by t.id) from api.tasks t")
+of_view(
+    "embed",
+    "select jsonb_agg(jsonb_build_object('task', t.id, 'rows', (select jsonb_agg(to_jsonb(v)) from {v} v where to_jsonb(v) ->> 'customer_id' = t.customer_id::text or v.id = t.customer_id)) order by t.id) from api.tasks t",
+)
 of_view("eq", "select count(*) from {v} v where {c} = {q}")
 of_view("neq", "select count(*) from {v} v where {c} <> {q}")
 of_view("like", "select count(*) from {v} v where {c} ilike '%{i}%'")
@@ -88,18 +106,27 @@ of_view("aggregate", "select jsonb_build_array(min({c}), max({c}), count(distinc
 of_view("count", "select count({c}) from {v} v")
 of_view("or, and", "select count(*) from {v} v where ({c} = {q} and v.store_id is not null) or v.id is null or not ({c} <> {q})")
 of_view("->>", "select jsonb_agg(jsonb_build_array(to_jsonb(v) ->> '{k}', v.custom -> '{k}', v.custom #>> '{{{k}}}') order by v.id) from {v} v")
-of_view("contains", "select jsonb_build_array(count(*) filter (where v.custom @> '{{\"{k}\": {json}}}'), count(*) filter (where v.custom ? '{k}')) from {v} v")
+of_view(
+    "contains",
+    "select jsonb_build_array(count(*) filter (where v.custom @> '{{\"{k}\": {json}}}'), count(*) filter (where v.custom ? '{k}')) from {v} v",
+)
 of_view("jsonpath", "select count(*) from {v} v where to_jsonb(v) @? '$.** ? (@ == {json})' or to_jsonb(v) @@ '$.custom.{k} > 0'")
 of_view("join", "select count(*) from {v} v join {v} w on {c} = {q} and w.id = v.id")
-of_view("error text", "select sum(('#' || {c})::int) from {v} v")
-of_view("error by whether", "select sum(1 / (case when {c} = {q} then 0 else 1 end)) from {v} v")
+of_view("error text", "select ('#' || {c})::int from {v} v where v.id = '{id}'")
+of_view("error by whether", "select 1 / (case when {c} = {q} then 0 else 1 end) from {v} v where v.id = '{id}'")
 of_view("returning", "update {v} v set store_id = store_id where {c} = {q} returning to_jsonb(v)")
 
 
 @channel("search words")
 def _search(scene: Scene, f: Field, file: File) -> str:
     store = scene.values(file)["store"]
-    return "select jsonb_build_array(" + ", ".join(f"(select jsonb_agg(to_jsonb(x)) from api.search_customers({store}, '{w}') x)" for w in dict.fromkeys((f.text, f.inner, f.text[-5:]))) + ")"
+    return (
+        "select jsonb_build_array("
+        + ", ".join(
+            f"(select jsonb_agg(to_jsonb(x)) from api.search_customers({store}, '{w}') x)" for w in dict.fromkeys((f.text, f.inner, f.text[-5:]))
+        )
+        + ")"
+    )
 
 
 @channel("search sort")
@@ -164,7 +191,12 @@ def _import(scene: Scene, f: Field, file: File, call: str) -> str | None:
     if f.form not in ("customer", "vehicle", "policy"):
         return None
     row = {"row": 2, "key": file.paper, "customer": {}, f.form: {f.key: f.value}}
-    by_plate = {"row": 3, "key": "another", "customer": {"name": file.name, "phone": f.text if f.type == "phone" else file.phone}, "vehicle": {"plate": f.text if f.type == "plate" else file.plate}}
+    by_plate = {
+        "row": 3,
+        "key": "another",
+        "customer": {"name": file.name, "phone": f.text if f.type == "phone" else file.phone},
+        "vehicle": {"plate": f.text if f.type == "plate" else file.plate},
+    }
     return f"select api.{call} {literal({'pool': 'market', 'level': 'near', 'source': 'walk_in'})}, {literal([row, by_plate])})"
 
 
@@ -194,14 +226,21 @@ def _conflict(scene: Scene, f: Field, file: File) -> str | None:
     """A change made on an old version is answered with the row."""
     if f.form not in ("customer", "deal"):
         return None
-    return _push(scene, file, SAVES[f.form], {"id": getattr(file, f.form), "set": {"need" if f.form == "customer" else "title": "另一个", f.key: f.value}}, 0)
+    return _push(
+        scene, file, SAVES[f.form], {"id": getattr(file, f.form), "set": {"need" if f.form == "customer" else "title": "另一个", f.key: f.value}}, 0
+    )
 
 
 @channel("new record")
 def _new_record(scene: Scene, f: Field, file: File) -> str | None:
     if f.form not in SAVES or f.key in ("name", "source", "level"):
         return None
-    payload = {"id": FRESH, "customer_id": file.customer, "pipeline": "new_car", "set": {"name": "新", "source": "walk_in", "level": "near"} if f.form == "customer" else {}}
+    payload = {
+        "id": FRESH,
+        "customer_id": file.customer,
+        "pipeline": "new_car",
+        "set": {"name": "新", "source": "walk_in", "level": "near"} if f.form == "customer" else {},
+    }
     payload["set"] = {**payload["set"], f.key: f.value}
     return _push(scene, file, SAVES[f.form], payload, None)
 
@@ -220,4 +259,10 @@ def _move(scene: Scene, f: Field, file: File) -> str | None:
 def _log(scene: Scene, f: Field, file: File) -> str | None:
     if f.form != "conversation":
         return None
-    return _push(scene, file, "log_conversation", {"id": FRESH, "customer_id": file.customer, "outcome": "interested", "words": "聊", "level": "near", "set": {f.key: f.value}}, None)
+    return _push(
+        scene,
+        file,
+        "log_conversation",
+        {"id": FRESH, "customer_id": file.customer, "outcome": "interested", "words": "聊", "level": "near", "set": {f.key: f.value}},
+        None,
+    )
