@@ -3,6 +3,10 @@
 import psycopg
 import pytest
 
+from tests.rights.permissions import ACTS, TABLES
+from tests.rights.permissions import FUNCTIONS as DOORS
+from tests.rights.permissions import VIEWS as RULED_VIEWS
+
 VIEWS = {
     "approvals",
     "attachments",
@@ -292,3 +296,21 @@ def test_foreign_keys_between_records_are_indexed(db):
 )
 def test_crm_cannot_be_reached_by_name(world, role, statement):
     assert world.refused("lin" if role == "authenticated" else None, statement).startswith("42501")
+
+
+@pytest.mark.parametrize(
+    ("what", "row", "sql", "table"),
+    [
+        ("api view", "VIEWS", "select relname from pg_class where relnamespace = 'api'::regnamespace and relkind in ('v', 'r', 'm', 'f', 'p')", RULED_VIEWS),
+        ("api function", "FUNCTIONS", "select proname from pg_proc where pronamespace = 'api'::regnamespace", DOORS),
+        ("verb of sync_push", "ACTS", r"select (regexp_matches(pg_get_functiondef('crm.sync_push'::regproc), '\mwhen ''(\w+)'' then', 'g'))[1]", {a.verb for a in ACTS.values()}),
+        ("crm table", "TABLES", "select relname from pg_class where relnamespace = 'crm'::regnamespace and relkind in ('r', 'p')", TABLES),
+    ],
+)  # fmt: skip
+def test_everything_stands_in_the_table(db, what, row, sql, table):
+    there = names(db, sql)
+    missing, gone = sorted(there - {*table}), sorted({*table} - there)
+    assert not missing, (
+        f"{what} without a decision who may use it: {missing}. Add a row each to {row} in tests/rights/permissions.py; its first lines say how."
+    )
+    assert not gone, f"no such {what} any more: {gone}. Take the rows out of {row} in tests/rights/permissions.py."

@@ -88,6 +88,8 @@ VIEWS: dict[str, View] = {
     "attachments": View("store_id = {store} and customer_id = {customer}", HEARERS),
     "held_operations": View("store_id = {store} and op_id = {held}", only("cp", *LEADERS, team_lead="c", two_stores="s")),  # never one's own
     **{name: View("store_id = {store} and customer_id = {customer}", RECORDS) for name in ("handovers", "links", "consents", "receptions")},
+    "promises": View("store_id = {store} and customer_id = {customer}", RECORDS),
+    "flags": View("store_id = {store} and id = {flag}", only("ocp", *LEADERS, two_stores="s")),
     "timeline": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "whoami": View("store_id = {store} and user_id = {owner}", SELF),
     "stores": View("id = {store}", STORE),
@@ -132,7 +134,9 @@ FUNCTIONS: dict[str, Door] = {
     "check_config": Door("{store}, {document}", PUBLISHERS),
     "customer_brief": Door("{store}, {customer}", RECORDS),
     "decide_held": Door("{store}, {held}, 'dismiss'", only("cp", *LEADERS, team_lead="c", two_stores="s")),
+    "disable_member": Door("{store}, {owner}, {heir}", only("cp", *ADMINS)),  # never oneself
     "effective_access": Door("{store}, {owner}", {**PUBLISHERS, **{k: v for k, v in SELF.items() if v and not PUBLISHERS[k]}}),
+    "enable_member": Door("{store}, {owner}", only("cp", *ADMINS)),
     "find_duplicates": Door("{store}, {phone}", SEARCHERS),
     "funnel_report": Door("{store}", STORE),
     "get_attachment": Door("{store}, {attachment}", HEARERS),
@@ -140,6 +144,9 @@ FUNCTIONS: dict[str, Door] = {
     "import_preview": Door("{store}, 'customers', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS, IMPORTERS),
     "invite_member": Door("{store}, 'someone', 'someone@example.cn', 'advisor'", INVITERS),
     "pending_approvals": Door("{store}", DECIDERS),
+    "people": Door("{store}", INVITERS),
+    "preview_rules": Door("{store}, null, 3", PUBLISHERS),
+    "prove_access": Door("{store}, array['group_admin']", PUBLISHERS),
     "publish_config": Door("{store}, {document}, {version}, 'again'", PUBLISHERS),
     "put_attachment": Door(
         "{store}, jsonb_build_object('id', {fresh}, 'form', 'customer', 'record_id', {customer}, 'kind', 'photo', 'mime', 'image/png', 'bytes', 4,"
@@ -147,9 +154,12 @@ FUNCTIONS: dict[str, Door] = {
         TALKERS,
     ),
     "restore_config": Door("{store}, {version}, {version}, 'again'", PUBLISHERS),
+    "revoke_invitation": Door("{store}, {invitation}", INVITERS),
     "save_config_draft": Door("{store}, {document}, {version}", PUBLISHERS),
     "save_import_mapping": Door("{store}, 'customers', 'mine', '{{}}'", IMPORTERS),
     "search_customers": Door("{store}, {name}", STORE),
+    "set_member": Door("{store}, {owner}, '新名', 'advisor'", only("cp", *ADMINS)),
+    "sign_out_member": Door("{store}, {owner}", INVITERS),
     "sync_pull": Door("{store}", {**STORE, "former": "ocp"}),  # who was disabled hears that, and no row
     "sync_push": Door("{fresh}, '[]'", EVERYONE),  # what an operation may is in ACTS
     "today": Door("{store}, {owner}", STORE),
@@ -217,6 +227,8 @@ ACTS: dict[str, Act] = {
     ),
     "renew a policy": Act("renew_policy", {"id": "{fresh}", "policy_id": "{policy}", "set": {"expires_on": "2032-05-01"}}, INSURERS),
     "lose a policy": Act("lose_policy", {"id": "{policy}", "reason": "price"}, INSURERS),
+    "keep a promise": Act("end_promise", {"id": "{promise}", "status": "kept"}, TALKERS),
+    "see a flag": Act("see_flag", {"id": "{flag}"}, only("cp", *LEADERS, two_stores="s")),  # never what is about himself
     "snooze": Act("snooze_task", {"task_id": "{task}", "until": "{tomorrow}"}, CALLERS),
     "undo": Act("undo", {"op_id": "{op}"}, only("o", "advisor", "renewal", "assistant", "market", "other_lead", "team_lead", "two_stores", *LEADERS)),
 }
@@ -244,16 +256,21 @@ OF_CUSTOMER = Table(HANGS, RECORDS, RECORDS, RECORDS)
 EVERYBODY = dict.fromkeys(IDENTITIES, TARGETS)
 ONESELF = {**SELF, "former": "o"}  # one's own rows and no store's; the doors ask for membership
 
+SEERS = only("ocp", "assistant", "inspector", *LEADERS, two_stores="s", group_admin="ocps")  # scope store and wider
+
 TABLES: dict[str, Table] = {
     **dict.fromkeys(
-        ("access", "field_rights", "fields", "forms", "levels", "outcomes", "pipelines", "pools", "reasons", "roles", "rules", "stages"), OF_STORE
+        ("access", "field_rights", "fields", "forms", "levels", "outcomes", "pipelines", "pools", "proofs", "reasons", "roles", "rules", "stages"),
+        OF_STORE,
     ),
-    **dict.fromkeys(("companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals"), OF_CUSTOMER),
-    **dict.fromkeys(("base_fields", "form_tables", "pinyin"), Table("true", EVERYBODY)),  # the same for all stores
+    **dict.fromkeys(("companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals", "promises"), OF_CUSTOMER),
+    **dict.fromkeys(("base_fields", "exits", "form_tables", "pinyin"), Table("true", EVERYBODY)),  # the same for all stores
     "handovers": Table(HANGS, RECORDS, updates=RECORDS),
     "consents": Table(HANGS, RECORDS, RECORDS),
     **dict.fromkeys(("links", "receptions"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
+    **dict.fromkeys(("moved_records", "reason_columns"), Table("true", NOBODY)),
+    "flags": Table("store_id = {store} and id = {flag}", SEERS, updates=SEERS),
     "events": Table(HANGS, RECORDS, STORE, mine="actor_id"),
     "losses": Table("store_id = {store} and subject_id = {customer}", ONESELF, STORE),
     "ops": Table("store_id = {store} and op_id = {op}", ONESELF, {**STORE, "former": "ocp"}, ONESELF, mine="user_id"),
@@ -268,8 +285,8 @@ TABLES: dict[str, Table] = {
     ),
     "groups": Table("id = {group}", {who: letters and "ocps" for who, letters in STORE.items()}),  # its name; a sister store is of the same group
     "stores": Table("id = {store}", STORE),
-    "members": Table("store_id = {store} and user_id = {owner}", STORE),
-    "invitations": Table("store_id = {store} and name = {paper}", STORE, SELF),
+    "members": Table("store_id = {store} and user_id = {owner}", STORE, updates=only("cp", *ADMINS)),
+    "invitations": Table("store_id = {store} and name = {paper}", STORE, SELF, deletes=INVITERS),
     "config_versions": Table("store_id = {store} and note = {paper}", STORE),
     "config_drafts": Table("store_id = {store} and document ->> 'note' = {paper}", ONESELF),
     "unique_values": Table("store_id = {store} and value = {mark}", STORE),

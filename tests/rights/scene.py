@@ -22,6 +22,7 @@ from tests.support.people import World, new_id, preset
 
 STORES = {"east": "east", "west": "east", "far": "far", "away": "far"}  # store → group
 COLLEAGUES = {"east": "chen", "west": "ma", "far": "fang", "away": "an"}
+HEIRS = {"east": "gao", "west": "qin", "far": "yan", "away": "an"}
 SISTER = {"east": "west", "west": "east", "far": "away", "away": "far"}
 ABROAD = {"east": "far", "west": "far", "far": "east", "away": "east"}
 
@@ -79,6 +80,10 @@ class File:
     op: str
     attachment: str
     held: str
+    promise: str
+    flag: str
+    invitation: str
+    heir: str
     pool: str | None
     name: str
     mark: str
@@ -202,6 +207,9 @@ class Scene(World):
                 "insert into crm.config_versions (store_id, version, document) values (%s, 2, %s)", (self.stores[store], Jsonb(self.document))
             )
             self.db.execute("update crm.stores set config_version = 2 where id = %s", (self.stores[store],))
+            self.db.execute(
+                "insert into crm.proofs (store_id, role, fingerprint) values (%s, 'advisor', 'x') on conflict do nothing", (self.stores[store],)
+            )
 
     def _add_people(self) -> None:
         for name, at in IDENTITIES.items():
@@ -273,7 +281,7 @@ class Scene(World):
             )
             self.db.execute(f"update crm.{table} set version = 1 where store_id = %s and id in (%s, %s)", (s, customer, deal))
         author = who if not pool else UUID(new_id())
-        self._insert(
+        invitation = self._insert(
             "invitations", store_id=s, id=new_id(), code_hash=b"hash" + mark.encode(), name=paper, contact="someone", role="advisor", invited_by=who
         )
         code = f"CODE{n:02d}ABCDEFGH"
@@ -304,6 +312,10 @@ class Scene(World):
             or ""
         )
         op = str(self.row("select op_id from crm.ops where store_id = %s and user_id = %s and seq = %s", s, author, n))
+        promise = self._insert(
+            "promises", **on, id=new_id(), author_id=who, conversation_id=conversation, words=f"{mark}promise", due_on="2031-01-01"
+        )
+        flag = self._insert("flags", **on, id=new_id(), kind="complaint", member_id=who)
         attachment = self._insert(
             "attachments",
             **on,
@@ -351,7 +363,7 @@ class Scene(World):
             arrived_at="2026-11-01 10:00+08",
             recorded_at="2026-11-01 10:04+08",
         )
-        self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, attachment, held, pool, f"{mark}客户", mark, paper,
+        self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, attachment, held, promise, flag, invitation, str(self.users[HEIRS[store]]), pool, f"{mark}客户", mark, paper,
             f"13{n:02d}7{n:02d}45{n:02d}", f"沪A{n:02d}{n:02d}Q", code, handover=handover, relative=relative)  # fmt: skip
 
     def _age(self) -> None:
@@ -423,13 +435,16 @@ class Scene(World):
             yield
 
     def ask_many(self, identity: str, questions: Iterable[str], role: str | None = None) -> list[Answer]:
-        """Ask them all as that person; nothing stays."""
+        """Ask them all as that person, each once; nothing stays."""
         questions = list(questions)
-        self.attempts += len(questions)
+        once = list(dict.fromkeys(questions))
+        self.attempts += len(once)
         with self.as_(identity, role):
-            row = self.db.execute("select probe.ask(%s)", (questions,)).fetchone()
+            row = self.db.execute("select probe.ask(%s)", (once,)).fetchone()
         assert row is not None
-        return [Answer(state, text or "", told, frozenset((t, s) for t, s in written)) for state, text, told, written in row[0] or []]
+        answers = [Answer(state, text or "", told, frozenset((t, s) for t, s in written)) for state, text, told, written in row[0] or []]
+        found = dict(zip(once, answers, strict=True))
+        return [found[q] for q in questions]
 
     def row_of(self, table: str, at: str) -> dict[str, Any] | None:
         """A target's row as the operator sees it."""
