@@ -71,8 +71,12 @@ def channel(name: str) -> Callable[[Ask], Ask]:
     return add
 
 
+CLAUSES: set[str] = set()  # the channels that are clauses of one view
+
+
 def of_view(name: str, sql: str) -> None:
     """A question to the form's view: {v} the view, {c} the value as text, {q} the value to confirm, {i} its inner part, {k} the key."""
+    CLAUSES.add(name)
     CHANNELS[name] = lambda scene, f, file: sql.format(
         id=getattr(file, f.form),
         v=f.view,
@@ -266,3 +270,64 @@ def _log(scene: Scene, f: Field, file: File) -> str | None:
         {"id": FRESH, "customer_id": file.customer, "outcome": "interested", "words": "聊", "level": "near", "set": {f.key: f.value}},
         None,
     )
+
+
+@channel("find by value")
+def _find(scene: Scene, f: Field, file: File) -> str | None:
+    if f.form != "customer":
+        return None
+    asked = [{"key": f.key, "op": op, "value": f.value} for op in ("eq", "min", "max", "contains", "starts")]
+    return (
+        "select jsonb_build_array("
+        + ", ".join(f"(select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, {literal([a])}) x)" for a in asked)
+        + ")"
+    )
+
+
+@channel("find, at least")
+def _find_min(scene: Scene, f: Field, file: File) -> str | None:
+    return (
+        f"select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, {literal([{'key': f.key, 'op': 'min', 'value': f.value}])}) x"
+        if f.form == "customer"
+        else None
+    )
+
+
+@channel("find sort")
+def _find_sort(scene: Scene, f: Field, file: File) -> str | None:
+    return f"select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, '[]', '{f.key}') x" if f.form == "customer" else None
+
+
+@channel("export")
+def _export(scene: Scene, f: Field, file: File) -> str:
+    return f"select api.export_rows({scene.values(file)['store']}, '{FRESH}', '{f.form}', '[\"id\", \"{f.key}\"]', 'because')"
+
+
+@channel("export beside")
+def _export_beside(scene: Scene, f: Field, file: File) -> str | None:
+    """A customer's field as a column of his deals."""
+    return (
+        f"select api.export_rows({scene.values(file)['store']}, '{FRESH}', 'deal', '[\"id\", \"customer.{f.key}\"]', 'because')"
+        if f.form == "customer"
+        else None
+    )
+
+
+@channel("audit")
+def _audit(scene: Scene, f: Field, file: File) -> str:
+    return f'select api.audit({scene.values(file)["store"]}, \'{{"form": "{f.form}", "field": "{f.key}"}}\', null, 200)'
+
+
+@channel("duplicate pairs")
+def _pairs(scene: Scene, f: Field, file: File) -> str:
+    return f"select api.duplicate_pairs({scene.values(file)['store']})"
+
+
+@channel("merges")
+def _merges(scene: Scene, f: Field, file: File) -> str:
+    return "select jsonb_agg(to_jsonb(m) order by m.id) from api.merges m"
+
+
+@channel("flags and held operations")
+def _flags(scene: Scene, f: Field, file: File) -> str:
+    return "select jsonb_build_array((select jsonb_agg(to_jsonb(m) order by m.id) from api.flags m), (select jsonb_agg(to_jsonb(m) order by m.op_id) from api.held_operations m))"

@@ -40,7 +40,7 @@ IDENTITIES: dict[str, tuple[str, str | None] | None] = {
     "far_admin": ("far", "store_admin"),
     "former": ("east", "manager"),  # deactivated
     "two_stores": ("east", "advisor"),  # and manager in west: rights per store, never the union
-    "inspector": ("east", "inspector"),  # invented by the store: sees the whole store, masked; may import and nothing else
+    "inspector": ("east", "inspector"),  # invented by the store: sees the whole store, masked; imports, exports, merges, audits, works on no record
     "team_lead": ("east", "team_lead"),  # invented: scope team; the colleague is of his team
     "other_lead": ("east", "team_lead"),  # of another team
 }
@@ -67,6 +67,8 @@ SELF = only("o", *[n for n, at in IDENTITIES.items() if at and at[1] and n != "f
 PUBLISHERS = only("ocp", *ADMINS, group_admin="ocps")
 IMPORTERS = only("ocp", "inspector", *LEADERS, two_stores="s")
 INVITERS = only("ocp", *ADMINS)
+MERGERS = IMPORTERS
+EXPORTERS = AUDITORS = only("ocp", "inspector", *ADMINS)
 EVERYONE = only("ocpsg", *[n for n in IDENTITIES if n != "anon"])  # whoever is signed in, wherever he points
 
 
@@ -90,6 +92,9 @@ VIEWS: dict[str, View] = {
     **{name: View("store_id = {store} and customer_id = {customer}", RECORDS) for name in ("handovers", "links", "consents", "receptions")},
     "promises": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "flags": View("store_id = {store} and id = {flag}", only("ocp", *LEADERS, two_stores="s")),
+    "merges": View("store_id = {store} and id = {merge}", MERGERS),
+    "exports": View("store_id = {store} and reason = {paper}", EXPORTERS),
+    "export_layouts": View("store_id = {store} and name = {paper}", EXPORTERS),
     "timeline": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "whoami": View("store_id = {store} and user_id = {owner}", SELF),
     "stores": View("id = {store}", STORE),
@@ -131,18 +136,25 @@ FUNCTIONS: dict[str, Door] = {
     "renewal_report": Door("{store}", STORE),
     "visit_report": Door("{store}", STORE),
     "accept_invitation": Door("{code}", EVERYONE, writes_elsewhere=True),  # the code is the right
+    "audit": Door("{store}, '{{}}'", AUDITORS),
     "check_config": Door("{store}, {document}", PUBLISHERS),
     "customer_brief": Door("{store}, {customer}", RECORDS),
     "decide_held": Door("{store}, {held}, 'dismiss'", only("cp", *LEADERS, team_lead="c", two_stores="s")),
     "disable_member": Door("{store}, {owner}, {heir}", only("cp", *ADMINS)),  # never oneself
+    "duplicate_pairs": Door("{store}", MERGERS),
     "effective_access": Door("{store}, {owner}", {**PUBLISHERS, **{k: v for k, v in SELF.items() if v and not PUBLISHERS[k]}}),
     "enable_member": Door("{store}, {owner}", only("cp", *ADMINS)),
+    "export_rows": Door("{store}, {fresh}, 'customer', '[\"id\", \"owner_id\"]', 'because'", EXPORTERS),
+    "find_customers": Door("{store}", STORE),
     "find_duplicates": Door("{store}, {phone}", SEARCHERS),
+    "finish_export": Door("{store}, {export}, 'list.csv', repeat('0', 64)", {k: "o" if v else "" for k, v in EXPORTERS.items()}),  # of his own
     "funnel_report": Door("{store}", STORE),
     "get_attachment": Door("{store}, {attachment}", HEARERS),
     "import_commit": Door("{store}, {fresh}, 'customers', 'list.csv', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS, IMPORTERS),
     "import_preview": Door("{store}, 'customers', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS, IMPORTERS),
+    "import_revert": Door("{store}, {list}", IMPORTERS),
     "invite_member": Door("{store}, 'someone', 'someone@example.cn', 'advisor'", INVITERS),
+    "merge_customers": Door("{store}, {fresh}, {customer}, {twin}", MERGERS),
     "pending_approvals": Door("{store}", DECIDERS),
     "people": Door("{store}", INVITERS),
     "preview_rules": Door("{store}, null, 3", PUBLISHERS),
@@ -153,9 +165,11 @@ FUNCTIONS: dict[str, Door] = {
         " 'sha256', repeat('0', 64)), 0, 'eHh4eA=='",
         TALKERS,
     ),
+    "reveal_field": Door("{store}, 'customer', {customer}, 'phone', 'because'", only("ocp", "inspector")),  # who has it masked and the verb
     "restore_config": Door("{store}, {version}, {version}, 'again'", PUBLISHERS),
     "revoke_invitation": Door("{store}, {invitation}", INVITERS),
     "save_config_draft": Door("{store}, {document}, {version}", PUBLISHERS),
+    "save_export_layout": Door("{store}, 'customer', 'mine', '[]'", EXPORTERS),
     "save_import_mapping": Door("{store}, 'customers', 'mine', '{{}}'", IMPORTERS),
     "search_customers": Door("{store}, {name}", STORE),
     "set_member": Door("{store}, {owner}, '新名', 'advisor'", only("cp", *ADMINS)),
@@ -163,6 +177,7 @@ FUNCTIONS: dict[str, Door] = {
     "sync_pull": Door("{store}", {**STORE, "former": "ocp"}),  # who was disabled hears that, and no row
     "sync_push": Door("{fresh}, '[]'", EVERYONE),  # what an operation may is in ACTS
     "today": Door("{store}, {owner}", STORE),
+    "unmerge_customers": Door("{store}, {merge}", MERGERS),
 }
 
 
@@ -260,7 +275,22 @@ SEERS = only("ocp", "assistant", "inspector", *LEADERS, two_stores="s", group_ad
 
 TABLES: dict[str, Table] = {
     **dict.fromkeys(
-        ("access", "field_rights", "fields", "forms", "levels", "outcomes", "pipelines", "pools", "proofs", "reasons", "roles", "rules", "stages"),
+        (
+            "access",
+            "field_rights",
+            "fields",
+            "forms",
+            "levels",
+            "outcomes",
+            "pipelines",
+            "pools",
+            "proofs",
+            "reasons",
+            "roles",
+            "rules",
+            "searchable_values",
+            "stages",
+        ),
         OF_STORE,
     ),
     **dict.fromkeys(("companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals", "promises"), OF_CUSTOMER),
@@ -271,7 +301,11 @@ TABLES: dict[str, Table] = {
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
     **dict.fromkeys(("moved_records", "reason_columns"), Table("true", NOBODY)),
     "flags": Table("store_id = {store} and id = {flag}", SEERS, updates=SEERS),
-    "events": Table(HANGS, RECORDS, STORE, mine="actor_id"),
+    "events": Table(HANGS, RECORDS, STORE, RECORDS, mine="actor_id"),
+    "acts": Table("store_id = {store} and subject_id = {customer}", STORE, STORE, mine="actor_id"),
+    "merges": Table("store_id = {store} and id = {merge}", RECORDS, STORE, RECORDS, mine="author_id"),
+    "exports": Table("store_id = {store} and reason = {paper}", STORE, STORE, SELF, mine="author_id"),
+    "export_layouts": Table("store_id = {store} and name = {paper}", STORE, STORE, STORE),
     "losses": Table("store_id = {store} and subject_id = {customer}", ONESELF, STORE),
     "ops": Table("store_id = {store} and op_id = {op}", ONESELF, {**STORE, "former": "ocp"}, ONESELF, mine="user_id"),
     "attachments": OF_CUSTOMER,
@@ -292,6 +326,6 @@ TABLES: dict[str, Table] = {
     "unique_values": Table("store_id = {store} and value = {mark}", STORE),
     "funnel_counts": Table("store_id = {store} and owner_id = {owner}", {**RECORDS, "market": "o", "team_lead": "ocp"}),
     "imports": Table("store_id = {store} and file_name = {paper}", STORE, STORE, STORE),
-    "import_keys": Table("store_id = {store} and key = {paper}", STORE, STORE, STORE),
+    "import_keys": Table("store_id = {store} and key = {paper}", STORE, STORE, STORE, STORE),
     "import_mappings": Table("store_id = {store} and name = {paper}", STORE, STORE, STORE),
 }

@@ -28,9 +28,9 @@ ABROAD = {"east": "far", "west": "far", "far": "east", "away": "east"}
 
 # Fields a store added to its forms: on each one that nobody but the leaders sees, and one that others see masked.
 EXTRA = [
-    {"key": "secret_text", "type": "text", "label": {"zh_CN": "内部备注"}},
-    {"key": "secret_number", "type": "number", "label": {"zh_CN": "底价"}},
-    {"key": "card", "type": "text", "mask": "tail4", "label": {"zh_CN": "卡号"}},
+    {"key": "secret_text", "type": "text", "searchable": True, "label": {"zh_CN": "内部备注"}},
+    {"key": "secret_number", "type": "number", "searchable": True, "label": {"zh_CN": "底价"}},
+    {"key": "card", "type": "text", "mask": "tail4", "searchable": True, "label": {"zh_CN": "卡号"}},
 ]
 LEADING = {"manager", "store_admin"}
 
@@ -40,7 +40,12 @@ def document() -> dict[str, Any]:
     d = json.loads(preset())
     roles = {r["key"]: r for r in d["roles"]}
     inspector = json.loads(json.dumps(roles["manager"]))
-    inspector |= {"key": "inspector", "label": {"zh_CN": "巡店员"}, "verbs": ["import_rows"], "pools": []}
+    inspector |= {
+        "key": "inspector",
+        "label": {"zh_CN": "巡店员"},
+        "verbs": ["import_rows", "export_rows", "merge_customers", "read_audit", "reveal_field"],
+        "pools": [],
+    }
     inspector["rights"] = {
         form: {k: "masked" if k in ("phone", "wechat", "plate", "vin", "policy_number") else "read" for k in rights}
         for form, rights in inspector["rights"].items()
@@ -84,6 +89,10 @@ class File:
     flag: str
     invitation: str
     heir: str
+    twin: str
+    merge: str
+    export: str
+    list: str
     pool: str | None
     name: str
     mark: str
@@ -240,7 +249,7 @@ class Scene(World):
         custom = {"secret_text": f"{mark}secret", "secret_number": 7_300_000 + n * 101, "card": f"6222{mark}{n:02d}88{n:02d}"}
         on = {"store_id": s, "customer_id": new_id()}
         customer = self._insert(
-            "customers", store_id=s, id=on["customer_id"], owner_id=None if pool or renews else who, renewal_owner_id=who if renews else None,
+            "customers", store_id=s, id=on["customer_id"], created_at=datetime.now(UTC) - timedelta(days=2 * n), owner_id=None if pool or renews else who, renewal_owner_id=who if renews else None,
             pool=pool or ("retained" if renews else None), name=f"{mark}客户", phone=f"13{n:02d}7{n:02d}45{n:02d}", wechat=f"{mark}wechat", gender=("male", "female")[n % 2], source="walk_in", level="near",
             need=f"{mark}need", preferred_time="noon", next_contact_on="2031-03-04", custom={**custom, "interested_series": f"{mark}series", "budget_fen": 8_800_000 + n * 103, "bottom_fen": 9_100_000 + n * 107},
         )  # fmt: skip
@@ -293,7 +302,7 @@ class Scene(World):
         self._insert("config_versions", store_id=s, version=version, document={}, author_id=who, note=paper)
         if not key.endswith(("_2", "_3")):
             self._insert("config_drafts", store_id=s, author_id=author, document={"note": paper}, base_version=1)
-        self._insert("imports", store_id=s, id=new_id(), kind="customers", file_name=paper, author_id=who)
+        list_ = self._insert("imports", store_id=s, id=new_id(), kind="customers", file_name=paper, author_id=who)
         self._insert("import_keys", store_id=s, kind="customers", form="customer", key=paper, record_id=customer, import_id=new_id(), made=True)
         self._insert("import_mappings", store_id=s, kind="customers", name=paper, mapping={}, author_id=who)
         self._insert("losses", store_id=s, user_id=author, form="customer", subject_id=customer)
@@ -312,6 +321,12 @@ class Scene(World):
             or ""
         )
         op = str(self.row("select op_id from crm.ops where store_id = %s and user_id = %s and seq = %s", s, author, n))
+        twin = self._insert("customers", store_id=s, id=new_id(), owner_id=None if pool or renews else who, renewal_owner_id=who if renews else None,
+            pool=pool or ("retained" if renews else None), name=f"{mark}双", phone=f"13{n:02d}7{n:02d}45{n:02d}", source="walk_in", level="near", created_at=datetime.now(UTC) - timedelta(days=2 * n + 1))  # fmt: skip
+        merge = self._insert("merges", store_id=s, id=new_id(), winner_id=customer, loser_id=twin, moved={}, author_id=who)
+        export = self._insert("exports", store_id=s, id=new_id(), form="customer", columns=["id"], reason=paper, author_id=who)
+        self._insert("export_layouts", store_id=s, form="customer", name=paper, columns=Jsonb([]), author_id=who)
+        self._insert("acts", store_id=s, kind="merged", actor_id=who, subject_id=customer)
         promise = self._insert(
             "promises", **on, id=new_id(), author_id=who, conversation_id=conversation, words=f"{mark}promise", due_on="2031-01-01"
         )
@@ -342,7 +357,7 @@ class Scene(World):
         )
         relative = self._insert(
             "customers", store_id=s, id=new_id(), owner_id=None if pool or renews else who, renewal_owner_id=who if renews else None,
-            pool=pool or ("retained" if renews else None), name=f"{mark}亲戚", source="walk_in", level="near", next_contact_on="2031-03-04",
+            pool=pool or ("retained" if renews else None), name=f"{mark}亲戚", source="walk_in", level="near", next_contact_on="2031-03-04", created_at=datetime.now(UTC) - timedelta(days=200 + n),
         )  # fmt: skip
         handover = self._insert(
             "handovers",
@@ -363,7 +378,7 @@ class Scene(World):
             arrived_at="2026-11-01 10:00+08",
             recorded_at="2026-11-01 10:04+08",
         )
-        self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, attachment, held, promise, flag, invitation, str(self.users[HEIRS[store]]), pool, f"{mark}客户", mark, paper,
+        self.files[key] = File(key, store, str(who), customer, companion, vehicle, policy, deal, conversation, task, asked, approval, op, attachment, held, promise, flag, invitation, str(self.users[HEIRS[store]]), twin, merge, export, list_, pool, f"{mark}客户", mark, paper,
             f"13{n:02d}7{n:02d}45{n:02d}", f"沪A{n:02d}{n:02d}Q", code, handover=handover, relative=relative)  # fmt: skip
 
     def _age(self) -> None:
@@ -449,7 +464,7 @@ class Scene(World):
     def row_of(self, table: str, at: str) -> dict[str, Any] | None:
         """A target's row as the operator sees it."""
         if (table, at) not in self._rows:
-            self._rows[table, at] = self.row(f"select to_jsonb(t) from crm.{table} t where {at.replace('%', '%%')} limit 1")
+            self._rows[table, at] = self.row(f"select to_jsonb(whole) from crm.{table} whole where {at.replace('%', '%%')} limit 1")
         return self._rows[table, at]
 
     @cached_property

@@ -7,7 +7,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from tests.rights.channels import CHANNELS, RELATIONS, Field
+from tests.rights.channels import CHANNELS, CLAUSES, RELATIONS, Ask, Field
 from tests.rights.permissions import IDENTITIES
 from tests.rights.scene import EXTRA, File, Scene
 from tests.support.people import new_id
@@ -74,6 +74,14 @@ def sample(scene: Scene, identity: str, some: list[Field], whole: bool) -> list[
     return [f for f in some if whole or f.form in forms or f.key not in {e["key"] for e in EXTRA}]
 
 
+def roads(identity: str, field: Field, whole: bool) -> list[tuple[str, Ask]]:
+    """By default the clauses of a view are drawn, two of five for each field and person; a road of its own is always gone."""
+    dice = random.Random(f"{identity} {field.form} {field.key}")
+    return [
+        (name, ask) for name, ask in CHANNELS.items() if name not in CLAUSES or (dice.random() < 0.4) or whole or name in ("select *", "order", "eq")
+    ]
+
+
 def right(scene: Scene, identity: str, field: Field) -> str:
     """What the document gives: write, read, masked or hidden."""
     role = next(r for r in scene.document["roles"] if r["key"] == IDENTITIES[identity][1])
@@ -99,7 +107,7 @@ def change(scene: Scene, field: Field, mask: str | None) -> None:
     scene.db.execute(
         f"update crm.{relation} t set {field.key} = {new}"
         if field.base
-        else f"update crm.{relation} t set custom = jsonb_set(t.custom, '{{{field.key}}}', to_jsonb({new}))"
+        else f"update crm.{relation} t set custom = jsonb_set(t.custom, '{{{field.key}}}', to_jsonb({new})) where t.custom ? '{field.key}'"
     )
     for side in ("old", "new"):
         e = f"(t.{side} #>> '{{}}')"
@@ -145,8 +153,17 @@ def test_no_channel_tells_what_a_role_may_not_see(scene, people, whole):
         file = scene.files[identity]
         known = fields(scene, file)
         some = known if identity == READER else [f for f in known if right(scene, identity, f) in ("hidden", "masked")]
-        asked_of = sample(scene, identity, some, whole)
-        asked = [(name, field, q) for field in asked_of for name, ask in CHANNELS.items() if (q := ask(scene, field, file)) is not None]
+        asked_of = (
+            sample(scene, identity, some, whole)
+            if identity != READER
+            else [f for f in some if f.form in ("customer", "vehicle", "deal", "conversation")]
+        )
+        asked = [
+            (name, field, q)
+            for field in asked_of
+            for name, ask in roads(identity, field, whole or identity == READER)
+            if (q := ask(scene, field, file)) is not None
+        ]
         questions = list(dict.fromkeys(q for *_, q in asked))  # some roads do not depend on the field asked about
         before = dict(zip(questions, scene.ask_many(identity, questions), strict=True))
         with scene.db.transaction(force_rollback=True):
@@ -179,7 +196,7 @@ def test_hidden_is_answered_as_unknown(scene, whole):
             nothing = replace(field, key="no_such_field")
             asked += [
                 (name, field, a, b)
-                for name, ask in CHANNELS.items()
+                for name, ask in roads(identity, field, whole)
                 if (a := ask(scene, field, file)) is not None and (b := ask(scene, nothing, file)) is not None and a != b
             ]
         answers = scene.ask_many(identity, [q for *_, a, b in asked for q in (a, b)])
@@ -189,7 +206,7 @@ def test_hidden_is_answered_as_unknown(scene, whole):
                 told.append(f"{identity}, {name}, {field.form}.{field.key}: {there.everything[:200]} | {not_there.everything[:200]}")
     print(f"\nT2 hidden as unknown: {cells:,} cells, {scene.attempts - start:,} attempts, {len(told)} differ")
     assert not told, "\n".join(told[:20])
-    assert cells > 500
+    assert cells > 400
 
 
 @pytest.mark.parametrize(
