@@ -46,6 +46,12 @@ def App(session: Session, connection: Connection) -> Any:
 
     ft.use_effect(look, [session.theme, session.language, session.text_scale])
 
+    def begin_again() -> None:
+        if connection.epoch and session.phase == "starting":  # a drop while it started: what was asked before is never answered
+            page.run_task(session.start)
+
+    ft.use_effect(begin_again, [connection.epoch])
+
     def inside() -> Any:
         if session.phase == "starting":
             return [StartingScreen()]

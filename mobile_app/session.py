@@ -74,6 +74,7 @@ class Session:
     _today: date | None = None
     _refreshing: asyncio.Task | None = None
     _leaving: asyncio.Task | None = None
+    _starts: int = 0
     notice: Notice | None = None
     dialled: Dialled | None = None
 
@@ -100,20 +101,28 @@ class Session:
     # coming and going -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """The state of last time, without waiting for any server."""
+        """The state of last time, without waiting for any server. Called again when the connection to the screen came back meanwhile: what
+        the device was asked before then is never answered."""
+        self._starts += 1
+        mine = self._starts
         stored = json.loads(await self.services.preferences.get("settings") or "{}")
         self.language, self.theme, self.text_scale = (
             stored.get("language", self.language),
             stored.get("theme", self.theme),
             stored.get("text_scale", 1.0),
         )
-        if await self.services.gateway.keeper.restore() is None:
+        restored = await self.services.gateway.keeper.restore()
+        if mine != self._starts:
+            return
+        if restored is None:
             self.phase = "signed_out"
             return
         try:
             known = MEMBERSHIPS.validate_json(await self.services.preferences.get("memberships") or "[]")
         except ValidationError:
             known = []
+        if mine != self._starts:
+            return
         if known:
             await self._enter(known, stored.get("store_id"))
         else:

@@ -20,16 +20,16 @@ SIZES = [pytest.param(3, 1, 1, id="ci"), pytest.param(20, 5, 3, id="whole", mark
 
 
 @pytest.fixture
-def airplane(stack, people, tmp_path: Path):
+def airplane(stack, people, tmp_path: Path, monkeypatch):
     """A web server of its own, as the phone's process, that reaches the API only through the proxy: (server, proxy)."""
-    (tmp_path / "logs").mkdir()
+    monkeypatch.setenv("FORECOURT_DEVICES", str(tmp_path))
     with ThreadedProxy(stack.supabase_url) as proxy:
-        there = SimpleNamespace(supabase_url=proxy.url, publishable_key=stack.publishable_key, home=tmp_path)
+        there = SimpleNamespace(supabase_url=proxy.url, publishable_key=stack.publishable_key, home=stack.home)
         server = Server(there, _free_port(0, set()))  # type: ignore[arg-type]
         server.start()
         yield server, proxy
         server.stop()
-        print((tmp_path / "logs" / "web.log").read_text()[-3000:])
+        print((stack.home / "logs" / "web.log").read_text()[-3000:])
 
 
 def kill(server: Server) -> None:
@@ -79,6 +79,7 @@ def test_a_day_in_airplane_mode_arrives_exactly_once(airplane, chromium, people,
             app.see_id("customer-name")
         total = talks + newcomers + cancels
         assert operator.execute("select count(*) from crm.ops where user_id = %s and applied_at >= %s", (lin.user_id, since)).fetchone() == (0,)
+        app.page.goto("about:blank")  # the screen goes with the app
         kill(server)
         [file] = tmp_path.rglob(f"{lin.user_id}/*.sqlite")
         with sqlite3.connect(file) as device:
@@ -99,7 +100,8 @@ def test_a_day_in_airplane_mode_arrives_exactly_once(airplane, chromium, people,
         app.errors.clear()  # the browser's own words while the app was dead
         app.close()
     ops = operator.execute(
-        "select op_id::text, seq, verb, result ->> 'status', applied_at from crm.ops where user_id = %s and applied_at >= %s order by seq", (lin.user_id, since)
+        "select op_id::text, seq, verb, result ->> 'status', applied_at from crm.ops where user_id = %s and applied_at >= %s order by seq",
+        (lin.user_id, since),
     ).fetchall()
     assert [(op, seq, verb) for op, seq, verb, *_ in ops] == waiting  # exactly those, ids and numbers unchanged
     assert {status for *_, status, _ in ops} == {"applied"}
@@ -108,7 +110,9 @@ def test_a_day_in_airplane_mode_arrives_exactly_once(airplane, chromium, people,
         "select words from crm.conversations where author_id = %s and created_at >= %s order by occurred_at", (lin.user_id, since)
     ).fetchall()
     assert [w for (w,) in told] == words
-    assert operator.execute("select count(*) from crm.customers where name like '离线新客%%' and owner_id = %s and created_at >= %s", (lin.user_id, since)).fetchone() == (newcomers,)
+    assert operator.execute(
+        "select count(*) from crm.customers where name like '离线新客%%' and owner_id = %s and created_at >= %s", (lin.user_id, since)
+    ).fetchone() == (newcomers,)
     asked = operator.execute("select count(*) from crm.approvals where requester_id = %s and created_at >= %s", (lin.user_id, since)).fetchone()
     assert asked == (cancels,)
     assert operator.execute("select count(*) from crm.conversations where customer_id = any(%s::uuid[])", (customers,)).fetchone() == (talks,)
