@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from shared.domain.problems import Problem
+
 Result = TypeVar("Result")
 
 SCHEMA_VERSION = 4
@@ -45,6 +47,15 @@ UPGRADES = {
 }
 
 
+UNWRITABLE = ("disk is full", "readonly", "disk I/O error")  # SQLite's words
+
+
+class NotSaved(Problem):
+    """The device's storage is full or cannot be written: nothing of this act is there, everything before it is."""
+
+    code = "not_saved"
+
+
 class DeviceTooOld(RuntimeError):
     """The file was written by a newer version of the app: nothing in it may be touched by this one."""
 
@@ -73,17 +84,20 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._worker, lambda: query(self._open()))
 
     async def write(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run `change` in one transaction; it is on disk when this returns."""
+        """Run `change` in one transaction; it is on disk when this returns. Raises NotSaved when the device takes nothing."""
 
         def work() -> Result:
             connection = self._open()
-            connection.execute("begin immediate")
             try:
+                connection.execute("begin immediate")
                 result = change(connection)
-            except BaseException:
-                connection.execute("rollback")
+                connection.execute("commit")
+            except BaseException as error:
+                if connection.in_transaction:  # a full disk has rolled back by itself
+                    connection.execute("rollback")
+                if isinstance(error, sqlite3.OperationalError) and any(word in str(error) for word in UNWRITABLE):
+                    raise NotSaved(str(error)) from error
                 raise
-            connection.execute("commit")
             return result
 
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)

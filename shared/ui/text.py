@@ -75,6 +75,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "user_exists": _("This account exists already. Sign in with its password."),
         "weak_password": _("Choose a longer password: at least 8 characters."),
         "not_invited": _("This account belongs to no store yet. Ask your manager for an invitation code."),
+        "not_saved": _("This could not be saved: the device's storage is full or cannot be written. Everything saved before is safe."),
         "disabled": _("You are no longer a member of this store. What you had not sent was given to your manager."),
         "file_missing": _("The file is not on this device any more."),
         "invitation_unknown": _("This code is unknown or has expired. Ask for a new one."),

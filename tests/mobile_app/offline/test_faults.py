@@ -1,6 +1,7 @@
 """T6: every fault at every call, by seeds: 0 lost, 0 doubled, 0 wrong "saved", 0 stuck; and the queue drains by itself once the network heals."""
 
 import asyncio
+import os
 import random
 import ssl
 import time
@@ -176,8 +177,9 @@ async def test_every_fault_at_every_call(phone, proxy, town):
 
 @pytest.mark.long
 async def test_every_fault_at_every_call_by_25_seeds(phone, proxy, town):
-    battery = await battery_of(phone, proxy, town, range(1, 26))
-    assert battery.rows[-1]["runs"] >= 2800
+    seeds = int(os.environ.get("FORECOURT_SEEDS", "25"))  # fewer for a quick look
+    battery = await battery_of(phone, proxy, town, range(1, seeds + 1))
+    assert battery.rows[-1]["runs"] >= 14 * 8 * seeds
 
 
 async def partitions(phone, town, count: int, devices: int, seed: int) -> Battery:
