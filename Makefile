@@ -6,7 +6,7 @@ STAMPS := .forecourt/stamps
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 
-.PHONY: help env demo up down status tick test test-long check format text screenshots bench advisors lock reset clean
+.PHONY: help env demo up down status tick test test-long check format text screenshots bench bench-client advisors lock reset clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -68,6 +68,9 @@ screenshots: env $(STAMPS)/browser ## the pictures of docs/, from a throw-away d
 
 advisors: env ## Supabase's own linter on the running demo database; expected: 0010 on the masking views of api, nothing else
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npx --yes supabase@3.1.0 db advisors --level warn --remote="$$($(BIN)/python -c 'from forecourt.settings import home_folder, read_settings; print(read_settings(home_folder()).db_url("supabase_admin"))')"
+
+bench-client: env ## measure the phone app itself: taps, first page, search, bytes, memory
+	@$(BIN)/python -m bench.client
 
 bench: env ## measure; results in bench/results and docs/performance.md
 	@$(BIN)/python -m bench.run

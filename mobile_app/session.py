@@ -3,10 +3,10 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from shared.domain.problems import Offline, Problem, Refused, SignedOut
 from shared.gateway import members as remote_members
 
 logger = logging.getLogger(__name__)
+Kept = TypeVar("Kept")
 MEMBERSHIPS = TypeAdapter(list[Membership])
 
 
@@ -77,6 +78,13 @@ class Session:
     _starts: int = 0
     notice: Notice | None = None
     dialled: Dialled | None = None
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    def kept(self, name: str, make: Callable[[], Kept]) -> Kept:
+        """What a tab was doing: Flet forgets a tab's own state when it is left, and half a sentence with it."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     @property
     def book(self) -> Book:
@@ -228,6 +236,7 @@ class Session:
         if self._loop is not None:
             self._loop.cancel()
             self._loop = None
+        self._kept = {}
         if self._book is not None:
             book, self._book = self._book, None
             await book.database.close()

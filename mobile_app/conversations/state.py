@@ -1,5 +1,6 @@
 """Logging a conversation: what the sheet holds, and what happens when it is saved (S-04, S-20, S-21, F-01…F-13)."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from shared.ui.form import FormState
 from shared.ui.text import Texts
 
 FACE_TO_FACE = ("visit", "test_drive", "quote", "order", "delivery")  # methods, not labels: who came along is asked there
+DRAFT_PAUSE = 0.5  # seconds
 PHOTO_QUALITY = 60  # of the picker's own compression: 4 MB of a phone's camera become about 0.4
 
 
@@ -70,6 +72,7 @@ class LogConversation:
     _chosen_level: bool = False
     _saving: bool = False
     _uses: dict[str, int] = field(default_factory=dict)
+    _drafting: asyncio.Task | None = None
 
     def __post_init__(self) -> None:
         self.level = self.customer.level
@@ -192,6 +195,7 @@ class LogConversation:
 
     def set_words(self, text: str) -> None:
         self.words = text
+        self._keep_draft()
         if "words" in self.problems and text.strip():
             self.problems = {k: v for k, v in self.problems.items() if k != "words"}
 
@@ -205,6 +209,32 @@ class LogConversation:
         key = phrase.text.get("zh_CN") or text
         self._uses = {**self._uses, key: self._uses.get(key, 0) + 1}
         await self.session.book.replica.remember("phrases", json.dumps(self._uses, ensure_ascii=False))
+
+    def _keep_draft(self) -> None:
+        """What is being typed is on disk a moment later: a phone that ends the app takes no words with it."""
+        if self._drafting is None or self._drafting.done():
+            self._drafting = asyncio.create_task(self._write_draft())
+
+    async def _write_draft(self) -> None:
+        await asyncio.sleep(DRAFT_PAUSE)
+        await self.session.book.replica.remember("draft", self._draft())
+
+    def _draft(self) -> str | None:
+        if self.saved or not self.words.strip():
+            return None
+        return json.dumps(
+            [str(self.customer.id), str(self.task.id) if self.task else None, self.method, self.outcome, self.words], ensure_ascii=False
+        )
+
+    async def take_up_draft(self) -> None:
+        """Words that were being typed about this customer when the app was ended."""
+        text = await self.session.book.replica.recall("draft")
+        if text and not self.is_worked_on:
+            customer, task, method, outcome, words = json.loads(text)
+            if customer == str(self.customer.id) and task == (str(self.task.id) if self.task else None):
+                self.method, self.words = method, words
+                if outcome is not None and self.session.config and self.session.config.outcome(outcome):
+                    await self.choose_outcome(outcome)
 
     def start_promise(self) -> None:
         self.promise_words = ""
@@ -307,6 +337,7 @@ class LogConversation:
             done += await self._what_follows(name)
             self.saved = tuple(done)
             await self.session.forget_dial()
+            await self.session.book.replica.remember("draft", None)
         finally:
             self._saving = False
         _ = self.texts

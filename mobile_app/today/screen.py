@@ -19,7 +19,7 @@ from shared.ui.view import component, screen
 @screen
 def TodayScreen() -> ft.View:
     session, _ = use_session(), use_text()
-    state, _set = ft.use_state(lambda: Today(session, _))
+    state, _set = ft.use_state(lambda: session.kept(f"today {_.language}", lambda: Today(session, _)))
     ft.use_effect(act(state.load), [session.revision, session.me, session.dialled is not None])
     name = _("Show the card") if state.show_list else _("Show the list")
     toggle = icon_button("toggle-list", ft.Icons.VIEW_AGENDA_OUTLINED if state.show_list else ft.Icons.LIST, name, act(state.toggle_list))

@@ -1,5 +1,6 @@
 """The queue of today: which card is open, what is done, what waits for the manager (F-26, S-03)."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -73,13 +74,15 @@ class Today:
             self._wanted = str(self.log.task.id)
         elif session.dialled is not None and session.dialled.task_id is not None:
             self._wanted = str(session.dialled.task_id)  # dialled, and the app was ended meanwhile: this card is open again
+        elif not self.loaded and (draft := await replica.recall("draft")):
+            self._wanted = json.loads(draft)[1]  # the same with half a sentence
         if self._wanted:
             due.sort(key=lambda t: str(t.id) != self._wanted)
         undoable = await session.book.outbox.undoable(now=session.now())
         card = await replica.card(due[0].customer_id) if due else None
         # from here on nothing is awaited: a card shown with the sheet of the one before would take the next tap for the wrong customer
         self.due = [rows[t.id] for t in due]
-        self._open(card)
+        fresh = self._open(card)
         self.pending = [r for r in rows.values() if r[0].status == "cancel_requested" and r[0].due_on <= session.today]
         self.done = sum(
             1 for t, _c in everything if t.status in ("done", "excused") and t.closed_at and self._local(t.closed_at).date() == session.today
@@ -87,20 +90,24 @@ class Today:
         clock = self._local(session.now()).time()
         self.missed = sum(1 for t, _c in everything if queue.is_missed(t, session.today, clock, session.config))
         self.undoable = undoable
-        self.loaded = True
+        first, self.loaded = not self.loaded, True
+        if first and fresh is not None:
+            await fresh.take_up_draft()
 
     def _local(self, instant: datetime) -> datetime:
         return instant.astimezone(ZoneInfo(self.session.me.time_zone)) if self.session.me else instant
 
-    def _open(self, card: Card | None) -> None:
+    def _open(self, card: Card | None) -> LogConversation | None:
+        """The sheet of the first card; the same one while it stays first."""
         self.card = card
         if self.current is None or card is None:
             self.log = None
-            return
+            return None
         task, customer, _standing = self.current
         if self.log is None or self.log.task is None or self.log.task.id != task.id:
             self.log = LogConversation(self.session, customer, self.texts, task=task, card=card, done=self._next)
             self.cancelling, self.snoozing, self.reason, self.cancel_words, self.show_script = False, False, None, "", False
+        return self.log
 
     def _next(self, logged: LogConversation) -> None:
         """The next card opens by itself; session.revision brings the fresh queue. After the last try a text is offered."""

@@ -12,9 +12,30 @@ STAGE_COLORS = {
 }  # fmt: skip
 
 
+# Every pair of ink and ground a screen uses, as a scheme of our own: a seed's colours are computed in Flutter, where no test can
+# measure them. tests/ui/test_theme.py holds each pair to 4.5:1.
+LIGHT = {
+    "primary": "#2F5D9B", "on_primary": "#FFFFFF", "primary_container": "#D6E3FF", "on_primary_container": "#11305C",
+    "secondary_container": "#DAE2F9", "on_secondary_container": "#131C2B", "tertiary": "#6E4B86", "on_tertiary": "#FFFFFF",
+    "tertiary_container": "#F4DAFF", "on_tertiary_container": "#4A2A60", "error": "#B3261E", "on_error": "#FFFFFF", "error_container": "#FFDAD6",
+    "on_error_container": "#8C0009", "surface": "#F9F9FF", "on_surface": "#191C20", "on_surface_variant": "#44474E", "surface_container_lowest": "#FFFFFF",
+    "surface_container_low": "#F3F3FA", "surface_container": "#EDEDF4", "surface_container_high": "#E7E8EE", "surface_container_highest": "#E2E2E9",
+    "outline": "#6C6F77", "outline_variant": "#C4C6CF", "inverse_surface": "#2E3036", "on_inverse_surface": "#F0F0F7", "inverse_primary": "#A9C7FF",
+}  # fmt: skip
+DARK = {
+    "primary": "#A9C7FF", "on_primary": "#08305F", "primary_container": "#274777", "on_primary_container": "#D6E3FF",
+    "secondary_container": "#3E4759", "on_secondary_container": "#DAE2F9", "tertiary": "#DEBCF3", "on_tertiary": "#3F2155",
+    "tertiary_container": "#563A6C", "on_tertiary_container": "#F4DAFF", "error": "#FFB4AB", "on_error": "#690005", "error_container": "#93000A",
+    "on_error_container": "#FFDAD6", "surface": "#111318", "on_surface": "#E2E2E9", "on_surface_variant": "#C4C6CF", "surface_container_lowest": "#0C0E13",
+    "surface_container_low": "#191C20", "surface_container": "#1D2024", "surface_container_high": "#282A2F", "surface_container_highest": "#33353A",
+    "outline": "#8E9099", "outline_variant": "#44474E", "inverse_surface": "#E2E2E9", "on_inverse_surface": "#2E3036", "inverse_primary": "#2F5D9B",
+}  # fmt: skip
+
+
 def _theme(brightness: ft.Brightness) -> ft.Theme:
     return ft.Theme(
         color_scheme_seed=SEED,
+        color_scheme=ft.ColorScheme(**(DARK if brightness == ft.Brightness.DARK else LIGHT)),
         use_material3=True,
         page_transitions=ft.PageTransitionsTheme(
             android=ft.PageTransitionTheme.NONE,

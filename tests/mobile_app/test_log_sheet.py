@@ -1,5 +1,6 @@
 """What the log sheet and Today do beyond the tap budgets, played on the whole app without a network."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -291,3 +292,26 @@ async def test_after_the_last_try_a_message_is_offered(specialist):
     assert not [t for t in await specialist.shown("tasks") if t["why"] == "retry"]
     await s.tap("copy-message")
     assert not s.has("copy-message")
+
+
+async def test_half_a_sentence_outlives_the_app(tmp_path):
+    book = Book(TODAY)
+    for name in ("甲", "乙"):
+        book.task(book.customer(name), name)
+    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        await p.screen.tap("toggle-list")
+        await p.screen.tap(p.screen.all("task-")[1])
+        name = p.screen.texts("card-name")
+        await p.screen.tap("outcome-interested")
+        await p.screen.type("words", "客户说下周", leave=False)
+        async with asyncio.timeout(5):
+            await p.session.kept("today zh_CN", lambda: None).log._drafting  # written half a second after the last letter
+    async with phone(tmp_path, three_levels(), "advisor", book) as again:
+        import flet as ft
+
+        await again.screen.settle(until=lambda: again.screen.has("words"))
+        assert again.screen.texts("card-name") == name
+        assert again.screen.inside("words", ft.TextField).value == "客户说下周"
+        await again.screen.tap("save-conversation")
+        assert (await again.sent())[0]["payload"]["words"] == "客户说下周"
+        assert await again.session.book.replica.recall("draft") is None

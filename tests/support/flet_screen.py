@@ -6,6 +6,7 @@ found by the identifier of the ft.Semantics round them, as in the browser. Pixel
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -34,7 +35,7 @@ class FakeClient(Connection):
         self.pubsubhub = PubSubHub(loop=self.loop, executor=self.executor)
         self.page_url, self.page_name = "http://localhost/", ""
         self.session: FletSession | None = None
-        self.sent, self.messages, self.crashes = 0, 0, []
+        self.sent, self.messages, self.last_at, self.crashes = 0, 0, 0.0, []
         self.invoked: list[tuple[str, Any]] = []
         self.replies: dict[str, Any] = {}
         self.preferences: dict[str, Any] = {}
@@ -42,6 +43,7 @@ class FakeClient(Connection):
     def send_message(self, message: Message) -> None:
         self.sent += len(msgpack.packb([message.action, message.body], default=configure_encode_object_for_msgpack(BaseControl)))
         self.messages += 1
+        self.last_at = time.perf_counter()
         if message.action == MessageAction.SESSION_CRASHED:
             self.crashes.append(message.body.message)
         elif message.action == MessageAction.INVOKE_METHOD:
@@ -71,11 +73,6 @@ class FakeClient(Connection):
         self.executor.shutdown(wait=False)
 
 
-@ft.component
-def Root(app: Callable[..., Any], arguments: tuple) -> Any:
-    return [app(*arguments)]
-
-
 class Screen:
     """A page session of `app(*arguments)`; `await Screen.open(...)`."""
 
@@ -99,7 +96,7 @@ class Screen:
                 "platform_brightness": ft.Brightness.LIGHT,
             }
         )
-        page.render_views(Root, app, arguments)
+        page.render_views(app, *arguments)
         client.sent += len(
             msgpack.packb(session.get_page_patch(), default=configure_encode_object_for_msgpack(BaseControl))
         )  # not packed, nothing is mounted
@@ -176,8 +173,8 @@ class Screen:
 
     async def back(self) -> None:
         """The system's back button."""
-        view = self.session.page.views[-1]
-        await self.session.dispatch_event(self.session.page._i, "view_pop", {"route": ft.unwrap_component(view).route})
+        view = [c for c in self.controls() if isinstance(c, ft.View)][-1]
+        await self.session.dispatch_event(self.session.page._i, "view_pop", {"route": view.route})
         await self.settle()
 
     async def settle(self, until: Callable[[], bool] | None = None, seconds: float = 10.0) -> None:

@@ -1,0 +1,112 @@
+"""What makes the phone a tool: every control has a name, words being composed are left alone, back and deep links lead where they say."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import flet as ft
+import pytest
+
+from shared.domain import presets
+from tests.support.flet_screen import Screen, _walk
+from tests.support.phone_screen import Book, ident, phone
+
+TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
+
+
+@pytest.fixture
+async def p(tmp_path):
+    book = Book(TODAY)
+    for n in range(3):
+        customer = book.customer(f"客户{n}", level="intent")
+        policy = book.put("policies", f"p{n}", customer_id=customer, insurer="人保", expires_on=TODAY + timedelta(days=9), premium_fen=300_000)
+        book.task(customer, f"客户{n}", why="policy_window", subject_form="policy", subject_id=policy, expires_on=TODAY + timedelta(days=9), due=-n)
+        book.talk(customer, f"客户{n}")
+        book.put("promises", f"promise{n}", customer_id=customer, words="送脚垫", due_on=TODAY, status="open")
+    async with phone(tmp_path, presets.load("three_levels"), "advisor", book) as found:
+        yield found
+
+
+def nameless(screen: Screen) -> list[str]:
+    """Controls a thumb can use that have no identifier round them, or nothing a screen reader could say."""
+    found = []
+
+    def look(control, identifier, name) -> None:
+        control = ft.unwrap_component(control)
+        if isinstance(control, list | tuple):
+            for x in control:
+                look(x, identifier, name)
+            return
+        if not isinstance(control, ft.BaseControl) or getattr(control, "visible", True) is False:
+            return
+        if isinstance(control, ft.Semantics):
+            identifier, name = control.identifier or identifier, control.label or name
+        tappable = getattr(control, "on_click", None) is not None and not isinstance(control, ft.TextField)
+        if tappable or isinstance(control, ft.TextField):
+            words = [
+                w
+                for c in _walk([control])
+                for w in (getattr(c, "value", None), getattr(c, "content", None), getattr(c, "label", None), getattr(c, "tooltip", None))
+                if isinstance(w, str) and w
+            ]
+            if not identifier or not (name or words):
+                found.append(f"{type(control).__name__} in {identifier}: {words}")
+        for f in control.__dataclass_fields__.values():
+            if not f.name.startswith("_") and not f.metadata.get("skip") and f.name not in ("data", "key", "parent"):
+                inner = getattr(control, f.name, None)
+                if isinstance(inner, ft.BaseControl | list):
+                    look(inner, identifier, name)
+
+    look(screen.session.page.views, None, None)
+    return found
+
+
+@pytest.mark.parametrize("route", ["/", "/log", "/customers", "/customers/new", "/funnel", "/me", "/me/waiting", "card", "sheet", "cancel"])
+async def test_every_control_has_a_name(p, route):
+    s = p.screen
+    if route == "card":
+        await s.go(f"/customers/{ident('客户0')}")
+    elif route == "sheet":
+        await s.tap("outcome-interested")
+    elif route == "cancel":
+        await s.tap("start-cancel")
+    else:
+        await s.go(route)
+    await s.settle()
+    assert nameless(s) == []
+
+
+async def test_words_being_composed_are_left_alone_when_the_book_changes(p):
+    s = p.screen
+    await s.tap("outcome-interested")
+    await s.type("words", "周末带家", leave=False)
+    field = s.inside("words", ft.TextField)._i
+    for _ in range(3):
+        p.session.revision += 1  # a pull came in
+        await s.settle()
+    assert (
+        s.inside("words", ft.TextField).value == "周末带家" and s.inside("words", ft.TextField)._i == field
+    )  # the same control: focus and composition stay
+    await s.type("words", "周末带家人", leave=False)
+    assert s.inside("words", ft.TextField).value == "周末带家人"
+
+
+async def test_a_deep_link_opens_its_customer_and_back_leads_to_the_list(tmp_path):
+    book = Book(TODAY)
+    customer = book.customer("深链")
+    async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}") as found:
+        s = found.screen
+        await s.settle(until=lambda: "深链" in s.texts("customer-name") if s.has("customer-name") else False)
+        await s.back()
+        await s.settle(until=lambda: s.session.page.route == "/customers")
+
+
+async def test_half_a_card_never_hides_what_was_typed_when_going_to_the_customer_and_back(p):
+    s = p.screen
+    await s.tap("outcome-interested")
+    await s.type("words", "说到一半", leave=False)
+    await s.tap("open-customer")
+    await s.settle(until=lambda: s.has("customer-name"))
+    assert p.session.today  # the tab behind is gone and comes back with the words
+    await s.go("/")
+    await s.settle(until=lambda: s.has("card-name"))
+    assert s.has("words") and s.inside("words", ft.TextField).value == "说到一半"
