@@ -524,9 +524,27 @@ begin
     select v.form, v.verb, b.key from (values ('customer', 'add_customer'), ('policy', 'save_policy')) v (form, verb) join crm.base_fields b on b.form = v.form and b.required
     union all values ('conversation', 'log_conversation', 'words')) n (form, verb, key)
   where role -> 'verbs' ? n.verb and coalesce(role -> 'rights' -> n.form ->> n.key, 'hidden') <> 'write';
+  -- more than a phone can show; a pipeline no deal could begin; a stage no deal could enter
+  select found || coalesce(jsonb_agg(x), '[]') into found from (
+    select jsonb_build_object('kind', 'too_many', 'level', 'refused', 'form', f.key, 'count', jsonb_array_length(f.value -> 'fields')) as x
+    from jsonb_each(case jsonb_typeof(p_document -> 'forms') when 'object' then p_document -> 'forms' else '{}' end) f
+    where jsonb_typeof(f.value -> 'fields') = 'array' and jsonb_array_length(f.value -> 'fields') > 200
+    union all
+    select jsonb_build_object('kind', 'too_many', 'level', 'refused', 'key', 'roles', 'count', jsonb_array_length(p_document -> 'roles'))
+    where jsonb_typeof(p_document -> 'roles') = 'array' and jsonb_array_length(p_document -> 'roles') > 30
+    union all
+    select jsonb_build_object('kind', case when jsonb_array_length(p -> 'stages') > 20 then 'too_many' else 'no_open_stage' end, 'level', 'refused', 'pipeline', p -> 'key', 'count', jsonb_array_length(p -> 'stages'))
+    from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
+    where jsonb_typeof(p -> 'stages') = 'array' and (jsonb_array_length(p -> 'stages') > 20 or not p -> 'stages' @> '[{"type": "open"}]')
+    union all
+    select jsonb_build_object('kind', 'unknown_field', 'level', 'refused', 'pipeline', p -> 'key', 'key', st -> 'key', 'subject', wanted)
+    from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
+    cross join lateral jsonb_array_elements(case jsonb_typeof(p -> 'stages') when 'array' then p -> 'stages' else '[]' end) st
+    cross join lateral jsonb_array_elements_text(case jsonb_typeof(st -> 'required') when 'array' then st -> 'required' else '[]' end) wanted
+    where not coalesce(p_document -> 'forms' -> 'deal' -> 'fields' @> jsonb_build_array(jsonb_build_object('key', wanted)), false)) y;
   return found;
 end $$;
-comment on function crm.config_refusals is 'bad_condition, reads_hidden, needed_field, cannot_fill: items as crm.config_impact has them, all of level refused.';
+comment on function crm.config_refusals is 'bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, unknown_field: items as crm.config_impact has them, all of level refused.';
 
 create function crm.demand_an_admin(p_store uuid) returns void
   language plpgsql stable set search_path = '' as $$
@@ -548,7 +566,7 @@ begin
   begin
     refusals := crm.config_refusals(p_document);
     if refusals <> '[]' then
-      raise sqlstate 'PT422' using message = refusals -> 0 ->> 'kind', detail = concat_ws('.', refusals -> 0 ->> 'form', refusals -> 0 ->> 'key');
+      raise sqlstate 'PT422' using message = refusals -> 0 ->> 'kind', detail = concat_ws('.', refusals -> 0 ->> 'form', refusals -> 0 ->> 'pipeline', refusals -> 0 ->> 'key');
     end if;
     perform now() at time zone coalesce(p_document #>> '{store,time_zone}', 'Asia/Shanghai'), (p_document #>> '{settings,cut_off}')::time,
       (p_document #>> '{settings,snooze_limit}')::int;                              -- what verbs will cast later is cast now
@@ -567,7 +585,7 @@ begin
   delete from crm.config_drafts d where d.store_id = p_store and d.author_id = c.user_id;
   return jsonb_build_object('version', now_version + 1);
 end $$;
-comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, bad_successor, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, last_admin, leaks, invalid_config.';
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, bad_successor, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, unknown_field, last_admin, leaks, invalid_config.';
 
 create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
   language plpgsql volatile set search_path = '' as $$

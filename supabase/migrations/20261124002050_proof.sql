@@ -180,8 +180,7 @@ begin
 end $$;
 comment on function crm.prove is 'Puts a prober of each role before records whose every value is marked, asks every view of api and every function as crm.exits says, and looks for marks he may not see; nothing it writes stays. Answers cells {role, exit, asked, leaks: [{form, key, how: shown, named, found, not_asked, failed}]}.';
 
--- Publishing asks for the proof of what is new: a role whose rights and whose fields were proved under the code that runs now is not
--- asked again.
+-- Publishing asks for the proof of what is new: a role that was proved with these rights under the code that runs now is not asked again.
 create table crm.proofs (
   store_id uuid not null,
   role text not null,
@@ -189,7 +188,7 @@ create table crm.proofs (
   proved_at timestamptz not null default now(),
   primary key (store_id, role),
   foreign key (store_id, role) references crm.roles (store_id, key) on delete cascade);
-comment on table crm.proofs is 'What was proved of a role: its rights, the fields, and the code of every view, function and policy, as one fingerprint.';
+comment on table crm.proofs is 'What was proved of a role: the fields it is shown, and the code of every view, function and policy, as one fingerprint.';
 alter table crm.proofs enable row level security;
 create policy select_member on crm.proofs for select to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]));
 grant select on crm.proofs to api_owner;
@@ -208,15 +207,17 @@ create function crm.demand_proof(p_store uuid) returns void
   language plpgsql volatile set search_path = '' as $$
 declare code text := crm.code_fingerprint(); unproved crm.proofs[]; leak jsonb;
 begin
+  -- of the fields those it is shown: what it is not shown is shut by the code, whatever it is called
   unproved := array(
-    select (p_store, r.key, md5(concat(code, c.fields, r.scope, r.pools, a.rights)), now())::crm.proofs
-    from (select string_agg(concat_ws(' ', k.form, k.key, k.type, k.mask, k.retired), E'\n' order by k.form, k.key) as fields
-          from crm.fields k where k.store_id = p_store) c
-    cross join crm.roles r
-    cross join lateral (select string_agg(concat_ws(' ', x.form, array(select unnest(x.readable) order by 1), array(select unnest(x.masked) order by 1)), E'\n' order by x.form) as rights
-      from crm.access x where x.store_id = p_store and x.role = r.key) a
-    where r.store_id = p_store and not r.retired
-      and not exists (select from crm.proofs p where p.store_id = p_store and p.role = r.key and p.fingerprint = md5(concat(code, c.fields, r.scope, r.pools, a.rights))));
+    select u from (
+      select (p_store, r.key, md5(concat(code, r.scope, r.pools, a.rights)), now())::crm.proofs as u
+      from crm.roles r
+      cross join lateral (
+        select string_agg(concat_ws(' ', k.form, k.key, k.type, k.mask, k.key = any (x.masked)), E'\n' order by k.form, k.key) as rights
+        from crm.access x join crm.fields k on k.store_id = p_store and k.form = x.form and k.key = any (x.readable || x.masked)
+        where x.store_id = p_store and x.role = r.key) a
+      where r.store_id = p_store and not r.retired) x
+    where not exists (select from crm.proofs p where p.store_id = p_store and p.role = (x.u).role and p.fingerprint = (x.u).fingerprint));
   if unproved = '{}' then return; end if;
   select cell || l into leak
   from jsonb_array_elements(crm.prove(p_store, array(select u.role from unnest(unproved) u), false)) cell cross join jsonb_array_elements(cell -> 'leaks') l limit 1;

@@ -152,6 +152,35 @@ def test_a_check_tells_moves_barred_and_todays_tasks(world):
     assert tasks["before"]["cadence"] == 1 and tasks["after"]["cadence"] == 0
 
 
+def too_many_fields(doc):
+    doc["forms"]["vehicle"]["fields"] += [{"key": f"x{n}", "type": "text", "label": LABEL} for n in range(200)]
+
+
+def too_many_roles(doc):
+    doc["roles"] += [{**doc["roles"][0], "key": f"r{n}"} for n in range(30)]
+
+
+def too_many_stages(doc):
+    doc["pipelines"][0]["stages"] += [{"key": f"s{n}", "type": "open", "label": LABEL} for n in range(20)]
+
+
+def nowhere_to_begin(doc):
+    for stage in doc["pipelines"][1]["stages"]:
+        stage["type"] = "won" if stage["type"] == "open" else stage["type"]
+
+
+def no_such_field(doc):
+    doc["pipelines"][0]["stages"][1]["required"] = ["no_such"]
+
+
+@pytest.mark.parametrize(("damage", "code"), [(too_many_fields, "too_many"), (too_many_roles, "too_many"), (too_many_stages, "too_many"), (nowhere_to_begin, "no_open_stage"), (no_such_field, "unknown_field")])  # fmt: skip
+def test_what_no_phone_could_work_with_is_refused(world, damage, code):
+    doc = document()
+    damage(doc)
+    assert refusal(world, doc) == f"PT422 {code}"
+    assert of_kind(check(world, doc), code)[0]["level"] == "refused"
+
+
 @pytest.mark.parametrize("name", ["lin", "zhou", "wu", "xu", "he", "qin", "yan"])
 def test_only_this_stores_admin_checks_and_restores(world, name):
     assert world.refused(name, "select api.check_config(%s, %s)", world.stores["east"], Jsonb(document())) == "PT403 forbidden"
