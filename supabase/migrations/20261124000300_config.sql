@@ -533,9 +533,13 @@ begin
     select jsonb_build_object('kind', 'too_many', 'level', 'refused', 'key', 'roles', 'count', jsonb_array_length(p_document -> 'roles'))
     where jsonb_typeof(p_document -> 'roles') = 'array' and jsonb_array_length(p_document -> 'roles') > 30
     union all
-    select jsonb_build_object('kind', case when jsonb_array_length(p -> 'stages') > 20 then 'too_many' else 'no_open_stage' end, 'level', 'refused', 'pipeline', p -> 'key', 'count', jsonb_array_length(p -> 'stages'))
+    select jsonb_build_object('kind', 'too_many', 'level', 'refused', 'pipeline', p -> 'key', 'count', jsonb_array_length(p -> 'stages'))
     from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
-    where jsonb_typeof(p -> 'stages') = 'array' and (jsonb_array_length(p -> 'stages') > 20 or not p -> 'stages' @> '[{"type": "open"}]')
+    where jsonb_typeof(p -> 'stages') = 'array' and jsonb_array_length(p -> 'stages') > 20
+    union all
+    select jsonb_build_object('kind', 'no_open_stage', 'level', 'refused', 'pipeline', p -> 'key')
+    from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
+    where jsonb_typeof(p -> 'stages') = 'array' and not p -> 'stages' @> '[{"type": "open"}]'
     union all
     select jsonb_build_object('kind', 'unknown_field', 'level', 'refused', 'pipeline', p -> 'key', 'key', st -> 'key', 'subject', wanted)
     from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
