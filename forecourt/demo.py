@@ -151,6 +151,7 @@ class _Maker:
         self.device = self._id(datetime.now(UTC))
         self.stores: list[UUID] = []
         self.cadence = {"near": 7, "intent": 30}
+        self.waiting: list[UUID] = []
         self.deals: dict[str, list[str]] = {}  # customer → his deal and the stages it went through
 
     def person(self, role: str, nth: int = 0, store: int = 0) -> UUID:
@@ -191,6 +192,7 @@ class _Maker:
             self._work(day, offset)
         self._night(self.today)
         self._requests()
+        self._hand_over()
         self._tell_the_time()
         self.connection.commit()
         self.connection.execute("analyze")  # the first search after a demo starts should not wait for autovacuum to learn sizes
@@ -422,13 +424,42 @@ class _Maker:
                 if reason == "travelling":
                     self.act(manager, "decide_approval", now, {"id": request, "decision": "reject", "remark": "微信也联系一下,今天给我结果"})
 
+    def _hand_over(self) -> None:
+        """What a manager's morning finds: customers to claim, one handed on, two policies nobody renews, three past their days."""
+        manager, now = self.person("manager"), datetime.now(ZONE)
+        for n in range(8):
+            fields = {"name": self._name(), "phone": self._phone(), "source": "online", "level": "intent", "need": NEEDS[n % len(NEEDS)]}
+            self._customer(manager, now, fields, pool="open")
+        for n in range(2):
+            customer = self._customer(
+                manager, now, {"name": self._name(), "phone": self._phone(), "source": "phone", "level": "potential"}, pool="retained"
+            )
+            expires = (self.today + timedelta(days=18 + n)).isoformat()
+            self.act(
+                manager,
+                "save_policy",
+                now,
+                {"id": str(self._id(now)), "customer_id": customer, "set": {"insurer": INSURERS[n], "kind": "both", "expires_on": expires}},
+            )
+        theirs = self.connection.execute(
+            "select id from crm.customers where store_id = %s and owner_id = %s and removed_at is null order by id limit 4",
+            (self.stores[0], self.person("advisor", 1)),
+        ).fetchall()
+        self.act(
+            manager,
+            "reassign",
+            now,
+            {"customer_ids": [str(theirs[0][0])], "owner_id": str(self.person("advisor", 0)), "words": "陈思远休假,试驾已约周末"},
+        )
+        self.waiting = [x[0] for x in theirs[1:]]
+
     def _tell_the_time(self) -> None:
         """The verbs stamped everything with this minute; put back when it happened, which the ids of records and operations tell."""
         tables = ("customers", "companions", "vehicles", "policies", "deals", "conversations", "tasks")
         for table in tables:
             self.connection.execute(f"alter table crm.{table} disable trigger user".encode())  # putting a clock right is no event
         for statement in BACKDATE:
-            self.connection.execute(statement.encode(), {"stores": self.stores})
+            self.connection.execute(statement.encode(), {"stores": self.stores, "waiting": self.waiting})
         for table in tables:
             self.connection.execute(f"alter table crm.{table} enable trigger user".encode())
 
@@ -454,4 +485,6 @@ BACKDATE = [
     " and e.customer_id = t.customer_id and e.subject_id = t.id and e.kind = 'created'",
     "update crm.tasks t set closed_at = c.occurred_at, updated_at = c.occurred_at from crm.conversations c"
     " where t.store_id = any (%(stores)s) and c.store_id = t.store_id and c.id = t.conversation_id",
+    # who entered his level three months ago stands on the manager's list
+    "update crm.customers set level_at = now() - interval '97 days' where store_id = any (%(stores)s) and id = any (%(waiting)s)",
 ]

@@ -11,8 +11,12 @@ import uuid6
 from mobile_app.approvals.screen import ApprovalsScreen
 from mobile_app.conversations.screen import ChooseCustomerScreen, LogConversationScreen
 from mobile_app.customers.card_screen import CustomerScreen
+from mobile_app.customers.edit_screen import EditScreen
 from mobile_app.customers.new_screen import NewCustomerScreen
+from mobile_app.customers.pool_screen import PoolScreen
+from mobile_app.customers.reception_screen import ReceptionScreen
 from mobile_app.customers.screen import CustomersScreen
+from mobile_app.customers.story_screen import StoryScreen
 from mobile_app.funnel.deal_screen import DealScreen
 from mobile_app.funnel.screen import FunnelScreen
 from mobile_app.me.screen import MeScreen
@@ -20,6 +24,7 @@ from mobile_app.me.waiting_screen import HeldScreen, MendScreen, WaitingScreen
 from mobile_app.services import Services
 from mobile_app.session import Session, SessionContext
 from mobile_app.sign_in.screen import SignInScreen
+from mobile_app.team.screen import TeamScreen
 from mobile_app.today.screen import TodayScreen
 from shared.gateway.client import Gateway, make_http
 from shared.ui.feedback import Skeleton
@@ -67,9 +72,16 @@ ROUTES = [
     ft.Route(path="log", component=ChooseCustomerScreen),
     ft.Route(path="customers", component=CustomersScreen, children=[
         ft.Route(path="new", component=NewCustomerScreen),
-        ft.Route(path=":customer_id", component=CustomerScreen, children=[ft.Route(path="log", component=LogConversationScreen)]),
+        ft.Route(path="receive", component=ReceptionScreen),
+        ft.Route(path="pool", component=PoolScreen),
+        ft.Route(path=":customer_id", component=CustomerScreen, children=[
+            ft.Route(path="log", component=LogConversationScreen),
+            ft.Route(path="story", component=StoryScreen),
+            ft.Route(path="edit/:form/:record_id", component=EditScreen),
+        ]),
     ]),
     ft.Route(path="funnel", component=FunnelScreen, children=[ft.Route(path=":deal_id", component=DealScreen)]),
+    ft.Route(path="team", component=TeamScreen),
     ft.Route(path="approvals", component=ApprovalsScreen),
     ft.Route(path="me", component=MeScreen, children=[
         ft.Route(path="waiting", component=WaitingScreen, children=[ft.Route(path=":op_id", component=MendScreen)]),

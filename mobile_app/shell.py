@@ -14,13 +14,16 @@ TABS = {
     "today": ("/", ft.Icons.CHECKLIST, ft.Icons.CHECKLIST_RTL),
     "customers": ("/customers", ft.Icons.PEOPLE_OUTLINE, ft.Icons.PEOPLE),
     "funnel": ("/funnel", ft.Icons.FILTER_ALT_OUTLINED, ft.Icons.FILTER_ALT),
+    "team": ("/team", ft.Icons.GROUPS_OUTLINED, ft.Icons.GROUPS),
     "approvals": ("/approvals", ft.Icons.FACT_CHECK_OUTLINED, ft.Icons.FACT_CHECK),
     "me": ("/me", ft.Icons.PERSON_OUTLINE, ft.Icons.PERSON),
 }
 
 
 def tab_name(_: Texts, tab: str) -> str:
-    return {"today": _("Today"), "customers": _("Customers"), "funnel": _("Funnel"), "approvals": _("Approvals"), "me": _("Me")}[tab]
+    return {"today": _("Today"), "customers": _("Customers"), "funnel": _("Funnel"), "team": _("Team"), "approvals": _("Approvals"), "me": _("Me")}[
+        tab
+    ]
 
 
 def tabs_of(session: Session) -> list[str]:

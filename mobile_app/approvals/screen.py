@@ -6,10 +6,12 @@ from mobile_app.approvals.flags import FlagLines
 from mobile_app.approvals.state import Approvals
 from mobile_app.session import use_session
 from mobile_app.shell import tab_view
+from shared.domain.config import StoreConfig
+from shared.domain.labels import money_text
 from shared.gateway.tasks import PendingApproval
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
-from shared.ui.parts import MAX_ROWS, card, icon_button, pill, primary_button, secondary_button, text_button, text_field
-from shared.ui.text import use_text
+from shared.ui.parts import MAX_ROWS, card, docked, icon_button, pill, primary_button, secondary_button, text_button, text_field
+from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component, screen
 
@@ -28,21 +30,55 @@ def ApprovalsScreen() -> ft.View:
     else:
         blocks += [
             ft.Container(
-                ApprovalCard(state, row, state.rejecting == str(row.id), state.remark, state.remark_problem, key=str(row.id)),
+                ApprovalCard(
+                    state, row, state.rejecting == str(row.id), state.remark, state.remark_problem, str(row.id) in state.picked, key=str(row.id)
+                ),
                 padding=ft.Padding.symmetric(horizontal=EDGE, vertical=6),
             )
             for row in state.rows[:MAX_ROWS]
         ]
-    return tab_view("approvals", _("Approvals"), ft.ListView(blocks, expand=True, build_controls_on_demand=False), actions=[refresh])
+    return tab_view(
+        "approvals",
+        _("Approvals"),
+        ft.ListView(blocks, expand=True, build_controls_on_demand=False),
+        actions=[refresh],
+        bottom=ApproveAll(state, state.picked),
+    )
+
+
+def asked_for(_: Texts, config: StoreConfig | None, row: PendingApproval) -> str:
+    """What the request is about, in one sentence."""
+    who = row.requester_name or "—"
+    if row.kind == "lost":
+        return _("%(who)s asks to give up %(deal)s") % {"who": who, "deal": row.deal_title or _("the deal")}
+    if row.kind == "reassign":
+        return _("%(who)s asks to take over from %(owner)s") % {"who": who, "owner": row.owner_name or _("the pool")}
+    if row.kind == "level_down":
+        there = config.level(row.asked.get("level")) if config else None
+        return _("%(who)s asks for the level %(level)s") % {"who": who, "level": _.label(there.label) if there else "—"}
+    return _("%(who)s asks to cancel") % {"who": who}
 
 
 @component
-def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark: str, remark_problem: str) -> ft.Control:
+def ApproveAll(state: Approvals, picked: list[str]) -> ft.Control:
+    """Those that were picked, in one tap."""
+    _ = use_text()
+    if not picked:
+        return ft.Container(height=0)
+    return docked(primary_button("approve-picked", _("Approve %(n)d") % {"n": len(picked)}, act(state.approve_picked), icon=ft.Icons.DONE_ALL))
+
+
+@component
+def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark: str, remark_problem: str, picked: bool = False) -> ft.Control:
     session, _ = use_session(), use_text()
     config = session.config
     reason = next((r for r in config.reasons if r.key == row.reason), None) if config else None
     level = config.level(row.level) if config else None
-    pills = [pill(_.label(reason.label) if reason else row.reason, tone="notice"), pill(_("%(n)d tries") % {"n": row.tries})]
+    pills = [pill(_.label(reason.label) if reason else row.reason, tone="notice")] if row.reason else []
+    if row.kind == "task_cancel":
+        pills.append(pill(_("%(n)d tries") % {"n": row.tries}))
+    if row.amount_fen is not None:
+        pills.append(pill(money_text(row.amount_fen)))
     if level:
         pills.append(pill(_.label(level.label)))
     if row.expires_on:
@@ -61,12 +97,24 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
                 overflow=ft.TextOverflow.ELLIPSIS,
             )
         )
-    asked = _("%(who)s asks to cancel") % {"who": row.requester_name or "—"}
+    asked = asked_for(_, config, row)
     parts: list[ft.Control] = [
         ft.Row(
             [
                 ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, expand=True),
                 ft.Text(_.day(row.created_at.date(), session.today), size=12, color=ft.Colors.ON_SURFACE_VARIANT),
+                *(
+                    [
+                        icon_button(
+                            f"pick-{row.id}",
+                            ft.Icons.CHECK_BOX if picked else ft.Icons.CHECK_BOX_OUTLINE_BLANK,
+                            _("Pick"),
+                            act(state.pick, str(row.id)),
+                        )
+                    ]
+                    if not row.is_own
+                    else []
+                ),
             ]
         ),
         ft.Text(asked, size=13, color=ft.Colors.ON_SURFACE_VARIANT),

@@ -22,6 +22,7 @@ class Approvals:
     rejecting: str = ""
     remark: str = ""
     remark_problem: str = ""
+    picked: list[str] = field(default_factory=list)
     _decided: set[str] = field(default_factory=set)
 
     async def load(self) -> None:
@@ -36,6 +37,18 @@ class Approvals:
 
     async def approve(self, approval_id: str) -> None:
         await self._decide(approval_id, "approve", "")
+
+    def pick(self, approval_id: str) -> None:
+        self.picked = [x for x in self.picked if x != approval_id] if approval_id in self.picked else [*self.picked, approval_id]
+
+    async def approve_picked(self) -> None:
+        """All that were picked, in one tap (F-44); each is its own operation, so one that was decided meanwhile stops no other."""
+        chosen, self.picked = [r for r in self.rows if str(r.id) in self.picked], []
+        for row in chosen:
+            await self._decide(str(row.id), "approve", "")
+        if len(chosen) > 1:
+            _ = self.texts
+            self.session.say(_("%(n)d approved") % {"n": len(chosen)})
 
     def start_reject(self, approval_id: str) -> None:
         self.rejecting, self.remark, self.remark_problem = approval_id, "", ""

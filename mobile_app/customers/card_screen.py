@@ -1,15 +1,18 @@
-"""A customer on one screen: what is agreed, what was said, cars, policies, deals, people."""
+"""A customer on one screen: what to know before dialling first, then all that hangs on him."""
 
 from uuid import UUID
 
 import flet as ft
 
-from mobile_app.customers.parts import ConversationLine, DealLine, PolicyLine, VehicleLine, line
+from mobile_app.customers.brief import Brief, HandoverCard
+from mobile_app.customers.card_parts import CarsByYear, Companions, Consents, Deals, Family, Known
+from mobile_app.customers.edit_state import may_save
+from mobile_app.customers.parts import ConversationLine, block_text
 from mobile_app.customers.state import OpenCustomer
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
-from shared.ui.parts import card, docked, mark_waiting, pill, primary_button, section
+from shared.ui.parts import docked, icon_button, primary_button, section, text_button
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import screen
@@ -19,7 +22,7 @@ from shared.ui.view import screen
 def CustomerScreen() -> ft.View:
     session, _ = use_session(), use_text()
     customer_id = UUID(ft.use_route_params()["customer_id"])
-    state, _set = ft.use_state(lambda: OpenCustomer(session, customer_id))
+    state, _set = ft.use_state(lambda: OpenCustomer(session, customer_id, _))
     ft.use_effect(act(state.load), [session.revision])
     route = ft.use_view_path()
     found, config = state.card, session.config
@@ -31,99 +34,35 @@ def CustomerScreen() -> ft.View:
         )
         return page_view(route, _("Customer"), *body)
     customer = found.customer
-    level = config.level(customer.level)
-    pills = [pill(_.label(level.label), tone="good")] if level else []
-    if customer.next_contact_on:
-        pills.append(
-            pill(
-                _("Next: %(day)s") % {"day": _.day(customer.next_contact_on, session.today)},
-                tone="urgent" if customer.next_contact_on < session.today else "neutral",
-            )
-        )
-    if customer.do_not_call:
-        pills.append(pill(_("Do not call"), tone="urgent", icon=ft.Icons.PHONE_DISABLED))
-    head = card(
-        ft.Row(
-            [
-                ft.Semantics(
-                    identifier="customer-name",
-                    expand=True,
-                    content=ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.HEADLINE_SMALL, max_lines=3),
-                ),
-                *([mark_waiting(_("Not sent yet"))] if found.waiting else []),
-            ]
-        ),
-        ft.Text(customer.phone or _("No phone number"), color=ft.Colors.ON_SURFACE_VARIANT),
-        ft.Row(pills, wrap=True, spacing=6, run_spacing=6),
-        *([ft.Text(_("Owner: %(name)s") % {"name": state.owner_name}, size=12, color=ft.Colors.ON_SURFACE_VARIANT)] if state.owner_name else []),
-    )
-    blocks: list[ft.Control] = [head]
-    facts = []
-    for key in (f.key for f in config.forms["customer"].fields if f.key not in ("name", "phone", "level", "next_contact_on", "do_not_call")):
-        definition, value = config.forms["customer"].field(key), customer.value(key)
-        if definition is None or value in (None, "", []):
-            continue
-        facts.append(line(ft.Icons.LABEL_OUTLINE, shown_value(_, definition, "customer", value), _.label(definition.label)))
-    if facts:
-        blocks.append(section(_("Known"), *facts))
-    if found.companions:
-        people = [line(ft.Icons.PERSON_OUTLINE, c.name or "—", companion_note(_, config, c)) for c in found.companions]
-        blocks.append(section(_("Companions"), *people))
-    if found.deals:
-        blocks.append(section(_("Deals"), *[DealLine(d, d.id in found.waiting_ids, key=str(d.id)) for d in found.deals[:10]]))
-    if found.vehicles or found.policies:
-        blocks.append(
-            section(
-                _("Cars and policies"),
-                *[VehicleLine(v, key=str(v.id)) for v in found.vehicles[:5]],
-                *[PolicyLine(p, key=str(p.id)) for p in found.policies[:6]],
-            )
-        )
-    talks = [ConversationLine(c, c.id in found.waiting_ids, key=str(c.id)) for c in found.conversations[:50]]
-    blocks.append(section(_("Conversations"), *(talks or [ft.Text(_("Nothing logged yet."), color=ft.Colors.ON_SURFACE_VARIANT)])))
-    may_log = session.me is not None and session.me.may("log_conversation")
-    may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.do_not_call
-    buttons = []
-    if may_log:
-        buttons.append(
-            primary_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)
-        )
-    if may_dial:
-        call = ft.OutlinedButton(
-            _("Call"),
-            icon=ft.Icons.CALL,
-            height=48,
-            expand=True,
-            action=ft.OpenUrl(f"tel:{customer.phone}"),
-            on_click=lambda e: e.page.navigate(f"/customers/{customer.id}/log"),
-        )
-        buttons.append(ft.Semantics(identifier="call", content=ft.Row([call])))
+    blocks: list[ft.Control] = [ProblemBanner(state.problem)] if state.problem else []
+    me = session.me
+    waiting = next((h for h in found.handovers if me and h.to_id == me.user_id and h.accepted_at is None), None)
+    if waiting is not None:
+        blocks.append(HandoverCard(state, waiting, key="handover"))
+    blocks.append(Brief(state, found, key="brief"))
+    talks = [ConversationLine(c, c.id in found.waiting_ids, key=str(c.id)) for c in found.conversations[:5]]
+    story = text_button("story", _("Whole story"), lambda e: e.page.navigate(f"/customers/{customer.id}/story"), icon=ft.Icons.HISTORY)
+    blocks.append(section(_("Conversations"), *(talks or [ft.Text(_("Nothing logged yet."), color=ft.Colors.ON_SURFACE_VARIANT)]), story))
+    blocks += [
+        Deals(state, found, key="deals"),
+        CarsByYear(state, found, state.losing, key="cars"),
+        Companions(state, found, key="companions"),
+        Family(state, found, state.linking, key="family"),
+        Known(state, found, key="known"),
+        Consents(state, found, state.noting_consent, key="consents"),
+    ]
+    may_log = me is not None and me.may("log_conversation")
+    may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.call_block
+    call = primary_button(
+        "call", _("Call") if may_dial else block_text(_, customer) if customer.call_block else _("No number to call"), act(session.dial, customer.id), icon=ft.Icons.CALL,
+        disabled=not may_dial, action=ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None,
+    )  # fmt: skip
+    log = text_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)
+    actions = []
+    if may_save(session, "customer"):
+        edit = lambda e: e.page.navigate(f"/customers/{customer.id}/edit/customer/{customer.id}")  # noqa: E731
+        actions.append(icon_button("edit-customer", ft.Icons.EDIT_OUTLINED, _("Edit customer"), edit))
     return page_view(
         route, customer.name or _("Customer"), ft.ListView([ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)], expand=True),
-        bottom=docked(*buttons) if buttons else None,
+        bottom=docked(call, log) if may_log else None, actions=actions,
     )  # fmt: skip
-
-
-def shown_value(_, definition, form: str, value) -> str:
-    """A field's value in words: the option's label, 元, a day, yes or no."""
-    from shared.domain.labels import money_text
-
-    kind = definition.type_in(form)
-    options = {o.key: _.label(o.label) for o in definition.options or ()}
-    if kind == "money":
-        return money_text(int(value))
-    if kind == "bool":
-        return _("Yes") if value else _("No")
-    if isinstance(value, list):
-        return "、".join(options.get(v, str(v)) for v in value)
-    return options.get(value, str(value)) if isinstance(value, str) else str(value)
-
-
-def companion_note(_, config, companion) -> str:
-    form = config.forms.get("companion")
-    words = []
-    for key in ("relation", "influence"):
-        definition = form.field(key) if form else None
-        if definition and companion.value(key):
-            words.append(shown_value(_, definition, "companion", companion.value(key)))
-    return " · ".join(words)

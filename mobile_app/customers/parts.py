@@ -7,11 +7,16 @@ import flet as ft
 from mobile_app.conversations.parts import method_name
 from mobile_app.session import use_session
 from shared.domain.labels import money_text
-from shared.domain.records import Conversation, Customer, Deal, Policy, Vehicle
+from shared.domain.records import Conversation, Customer, Deal, Handover, Policy, Vehicle
 from shared.ui.parts import mark_waiting, pill
-from shared.ui.text import use_text
+from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component
+
+
+def block_text(_: Texts, customer: Customer) -> str:
+    """Why he must not be called."""
+    return _("Took his consent back") if customer.call_block == "consent" else _("Do not call")
 
 
 @component
@@ -22,8 +27,8 @@ def CustomerRow(customer: Customer, waiting: bool, on_click: Any) -> ft.Control:
     pills = [pill(_.label(level.label), tone="good" if level.rank >= 3 else "neutral")] if level else []
     if customer.next_contact_on:
         pills.append(pill(_("Next: %(day)s") % {"day": _.day(customer.next_contact_on, session.today)}, tone="urgent" if overdue else "neutral"))
-    if customer.do_not_call:
-        pills.append(pill(_("Do not call"), tone="urgent", icon=ft.Icons.PHONE_DISABLED))
+    if customer.call_block:
+        pills.append(pill(block_text(_, customer), tone="urgent", icon=ft.Icons.PHONE_DISABLED))
     return ft.Semantics(
         identifier=f"customer-{customer.id}", button=True,
         content=ft.Container(
@@ -43,6 +48,24 @@ def CustomerRow(customer: Customer, waiting: bool, on_click: Any) -> ft.Control:
             ),
         ),
     )  # fmt: skip
+
+
+@component
+def HandedRow(handover: Handover, customer: Customer) -> ft.Control:
+    """Handed to me and not read yet: stands before everybody else."""
+    _ = use_text()
+    note = _("Handed to you by %(name)s") % {"name": handover.by_name or handover.from_name or "—"}
+    box = ft.Container(
+        ft.Row(
+            [
+                ft.Icon(ft.Icons.MOVE_TO_INBOX, color=ft.Colors.ON_TERTIARY_CONTAINER),
+                ft.Column([ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, color=ft.Colors.ON_TERTIARY_CONTAINER), ft.Text(note, size=13, color=ft.Colors.ON_TERTIARY_CONTAINER)], spacing=2, expand=True),
+                ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.ON_TERTIARY_CONTAINER),
+            ]
+        ),
+        padding=ft.Padding.symmetric(horizontal=EDGE, vertical=12), bgcolor=ft.Colors.TERTIARY_CONTAINER, ink=True, on_click=lambda e: e.page.navigate(f"/customers/{customer.id}"),
+    )  # fmt: skip
+    return ft.Semantics(identifier=f"handed-{customer.id}", button=True, content=box)
 
 
 def line(
@@ -81,20 +104,37 @@ def ConversationLine(conversation: Conversation, waiting: bool) -> ft.Control:
 
 
 @component
-def PolicyLine(policy: Policy) -> ft.Control:
+def PolicyLine(policy: Policy, on_click: Any = None) -> ft.Control:
+    """One year: who holds it, at what price, and what became of it."""
     session, _ = use_session(), use_text()
+    config = session.config
+    reason = next((r for r in config.reasons if r.key == policy.lost_reason), None) if config else None
+    became = {"renewed": _("Renewed"), "lost": _("Lost"), "ended": _("Ended")}.get(policy.status, "")
     title = " · ".join(x for x in (policy.insurer, money_text(policy.premium_fen) if policy.premium_fen is not None else None) if x) or _("Policy")
     return line(
         ft.Icons.SHIELD_OUTLINED,
         title,
-        " · ".join(x for x in (_("Ends %(day)s") % {"day": _.day(policy.expires_on, session.today)}, policy.policy_number) if x),
+        " · ".join(
+            x
+            for x in (
+                _("Ends %(day)s") % {"day": _.day(policy.expires_on, session.today)},
+                became,
+                _.label(reason.label) if reason else None,
+                _("Elsewhere") if policy.origin == "elsewhere" else None,
+                policy.policy_number,
+            )
+            if x
+        ),
+        on_click=on_click,
+        identifier=f"policy-{policy.id}" if on_click else None,
     )
 
 
 @component
-def VehicleLine(vehicle: Vehicle) -> ft.Control:
+def VehicleLine(vehicle: Vehicle, on_click: Any = None) -> ft.Control:
     title = " ".join(x for x in (vehicle.brand, vehicle.series) if x) or vehicle.plate or "—"
-    return line(ft.Icons.DIRECTIONS_CAR_OUTLINED, title, " · ".join(str(x) for x in (vehicle.plate, vehicle.model_year, vehicle.vin) if x))
+    return line(ft.Icons.DIRECTIONS_CAR_OUTLINED, title, " · ".join(str(x) for x in (vehicle.plate, vehicle.model_year, vehicle.vin) if x),
+        on_click=on_click, identifier=f"vehicle-{vehicle.id}" if on_click else None)  # fmt: skip
 
 
 @component

@@ -2,12 +2,12 @@
 
 import flet as ft
 
-from mobile_app.customers.parts import CustomerRow
+from mobile_app.customers.parts import CustomerRow, HandedRow
 from mobile_app.customers.state import CustomerList
 from mobile_app.session import use_session
 from mobile_app.shell import tab_view
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
-from shared.ui.parts import MAX_ROWS, identified, text_button
+from shared.ui.parts import MAX_ROWS, icon_button, identified, text_button
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import screen
@@ -49,8 +49,13 @@ def CustomersScreen() -> ft.View:
         rows = [CustomerRow(c, waiting, lambda e, c=c: e.page.navigate(f"/customers/{c.id}"), key=str(c.id)) for c, waiting in state.rows[:MAX_ROWS]]
         if state.more:
             rows.append(text_button("more", _("Show more"), act(state.load_more)))
-    add = None
+    if state.handed and not state.words:
+        rows = [*[HandedRow(h, c, key=str(h.id)) for h, c in state.handed[:20]], *rows]
+    add, actions = None, []
+    if session.me and (session.me.may("claim_customer") or session.me.may("claim_policy")):
+        actions.append(icon_button("pool", ft.Icons.INBOX_OUTLINED, _("To claim"), lambda e: e.page.navigate("/customers/pool")))
     if session.me and session.me.may("add_customer"):
+        actions.append(icon_button("receive", ft.Icons.STOREFRONT, _("Reception"), lambda e: e.page.navigate("/customers/receive")))
         button = ft.FloatingActionButton(
             content=_("New customer"), icon=ft.Icons.PERSON_ADD_ALT_1, on_click=lambda e: e.page.navigate("/customers/new")
         )
@@ -62,4 +67,4 @@ def CustomersScreen() -> ft.View:
         spacing=0,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
-    return tab_view("customers", _("Customers"), body, floating=add)
+    return tab_view("customers", _("Customers"), body, floating=add, actions=actions)

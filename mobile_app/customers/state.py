@@ -10,10 +10,12 @@ import flet as ft
 from mobile_app.offline.replica import PAGE, Card
 from mobile_app.session import Session
 from shared.domain import forms
+from shared.domain.entry import money_of
 from shared.domain.labels import phone_digits
 from shared.domain.problems import Offline, Problem
-from shared.domain.records import Customer
+from shared.domain.records import Customer, Handover
 from shared.gateway import customers as remote
+from shared.ui.text import Texts
 
 SEARCH_PAUSE = 0.3  # seconds without a key before searching
 
@@ -29,6 +31,7 @@ class CustomerList:
     loaded: bool = False
     more: bool = False
     problem: str = ""
+    handed: list[tuple[Handover, Customer]] = field(default_factory=list)
     _typed: int = 0
 
     @property
@@ -39,6 +42,8 @@ class CustomerList:
         """The first page for the words typed."""
         self.problem = ""
         words = self.words.strip()
+        if self.session.me is not None:
+            self.handed = await self.session.book.replica.handed_to(self.session.me.user_id)
         if self.sees_store:
             try:
                 found = await remote.search(self.session.services.gateway, self.session.store_id, words, limit=PAGE)
@@ -72,10 +77,21 @@ class OpenCustomer:
 
     session: Session
     customer_id: UUID
+    texts: Texts
     card: Card | None = None
     owner_name: str | None = None
     problem: str = ""
     loaded: bool = False
+    noting_consent: bool = False
+    purpose: str = ""
+    linking: bool = False
+    relation: str = ""
+    other_words: str = ""
+    found: list[Customer] = field(default_factory=list)
+    losing: str = ""
+    reason: str | None = None
+    insurer: str = ""
+    price: str = ""
 
     async def load(self) -> None:
         self.card = await self.session.book.replica.card(self.customer_id)
@@ -88,9 +104,98 @@ class OpenCustomer:
             self.owner_name = brief.owner_name
             self.card = Card(
                 customer=brief.customer, waiting=False, companions=brief.companions, vehicles=brief.vehicles, policies=brief.policies, deals=brief.deals,
-                tasks=brief.tasks, conversations=brief.conversations,
+                tasks=brief.tasks, conversations=brief.conversations, handovers=brief.handovers, links=brief.links, consents=brief.consents, receptions=brief.receptions,
             )  # fmt: skip
         self.problem, self.loaded = "", True
+
+    async def accept(self, handover_id: str) -> None:
+        """The heir has read his card (First 3)."""
+        await self.session.act("accept_handover", {"id": handover_id, "customer_id": str(self.customer_id)}, title=self._name)
+
+    @property
+    def _name(self) -> str:
+        return (self.card.customer.name if self.card else "") or ""
+
+    # consent (S-67) ------------------------------------------------------------------------------------------------------------
+
+    def begin_consent(self) -> None:
+        self.noting_consent = not self.noting_consent
+        purposes = self.session.config.consents if self.session.config else ()
+        self.purpose = purposes[0].key if purposes else ""
+
+    def choose_purpose(self, key: str) -> None:
+        self.purpose = key
+
+    async def note_consent(self, given: bool) -> None:
+        config, card = self.session.config, self.card
+        if config is None or card is None or not self.purpose:
+            return
+        needed = {p.key for p in config.consents if p.needed_for_calls}
+        last = {c.purpose: c.given for c in reversed(card.consents) if c.channel in ("any", "call")} | {self.purpose: given}
+        payload = {
+            "id": str(self.session.services.new_id()), "customer_id": str(self.customer_id), "purpose": self.purpose, "channel": "any", "given": given,
+            "said_at": self.session.now().isoformat(), "stops": any(not ok for key, ok in last.items() if key in needed),
+        }  # fmt: skip
+        await self.session.act("save_consent", payload, title=self._name)
+        self.noting_consent = False
+
+    # family (S-64) -------------------------------------------------------------------------------------------------------------
+
+    def begin_link(self) -> None:
+        self.linking, self.relation, self.found = not self.linking, "", []
+
+    def choose_relation(self, key: str) -> None:
+        self.relation = key
+
+    async def find_other(self, words: str) -> None:
+        self.other_words = words
+        rows = await self.session.book.replica.search(words, limit=6) if words.strip() else []
+        self.found = [c for c, _waiting in rows if c.id != self.customer_id]
+
+    async def link(self, other: Customer) -> None:
+        if not self.relation:
+            return
+        payload = {
+            "id": str(self.session.services.new_id()), "customer_id": str(self.customer_id), "other_id": str(other.id), "other_name": other.name,
+            "relation": self.relation, "back": BACK.get(self.relation, self.relation),
+        }  # fmt: skip
+        await self.session.act("save_link", payload, title=self._name)
+        self.linking, self.found, self.other_words = False, [], ""
+
+    # the year (First 9) --------------------------------------------------------------------------------------------------------
+
+    def begin_loss(self, policy_id: str) -> None:
+        self.losing = "" if self.losing == policy_id else policy_id
+        self.reason, self.insurer, self.price = None, "", ""
+
+    def choose_reason(self, key: str) -> None:
+        self.reason = key
+
+    def set_insurer(self, text: str) -> None:
+        self.insurer = text
+
+    def set_price(self, text: str) -> None:
+        self.price = text
+
+    async def lose(self) -> None:
+        """A renewal lost: why, to whom, at what price; it comes back by itself before the next expiry (F-35)."""
+        config = self.session.config
+        reason = next((r for r in config.reasons if r.key == self.reason), None) if config else None
+        if reason is None or not self.losing:
+            return
+        payload: dict[str, Any] = {"id": self.losing, "customer_id": str(self.customer_id), "reason": reason.key, "next_id": str(self.session.services.new_id()), "returns": reason.returns}  # fmt: skip
+        if self.insurer.strip():
+            payload["insurer"] = self.insurer.strip()
+        if (fen := money_of(self.price)) is not None:
+            payload["price_fen"] = fen
+        op_id = await self.session.act("lose_policy", payload, title=self._name)
+        self.losing = ""
+        _ = self.texts
+        self.session.say(_("Noted. It comes back before the next expiry.") if reason.returns else _("Noted."), undo=op_id)
+
+
+# What the other one is to him, when he is this to the other.
+BACK = {"parent": "child", "child": "parent"}
 
 
 @ft.observable

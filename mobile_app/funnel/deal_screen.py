@@ -9,8 +9,8 @@ from mobile_app.funnel.state import MoveDeal
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.domain.labels import money_text
-from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem
-from shared.ui.parts import DateField, card, chips, docked, identified, primary_button, section, text_button, text_field
+from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
+from shared.ui.parts import DateField, card, chips, docked, identified, pill, primary_button, section, text_button, text_field
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import screen
@@ -45,6 +45,15 @@ def DealScreen() -> ft.View:
                 if x
             ),
             color=ft.Colors.ON_SURFACE_VARIANT,
+        ),
+        *([ft.Row([pill(_("With the manager"), tone="notice", icon=ft.Icons.HOURGLASS_EMPTY)])] if state.pending else []),
+        ft.Row(
+            [
+                *([pill(_("%(n)d days here") % {"n": (session.now() - deal.stage_at).days})] if deal.stage_at else []),
+                *([pill(_("Expected %(day)s") % {"day": _.day(deal.expected_close_on, session.today)})] if deal.expected_close_on else []),
+            ],
+            wrap=True,
+            spacing=6,
         ),
         text_button("open-customer", _("Open the customer"), lambda e: page.navigate(f"/customers/{deal.customer_id}"), icon=ft.Icons.PERSON_OUTLINE),
     )
@@ -100,12 +109,31 @@ def DealScreen() -> ft.View:
                 ),
             )
         )
+    if state.asks:
+        blocks.append(text_field("lost-words", _("Remark for the manager"), state.words, typed(state.set_words), multiline=True, max_lines=3))
+        blocks.append(ft.Text(_("The manager decides; until then the deal stays where it is."), size=13, color=ft.Colors.ON_SURFACE_VARIANT))
+    if state.target and state.target.type == "won" and state.vehicles and deal.policy_id is None:
+        blocks.append(
+            section(_("Which car is handed over?"), chips("vehicle", state.vehicles, state.vehicle, lambda key: act(state.choose_vehicle, key)))
+        )
     body = ft.ListView(
         [ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)],
         expand=True,
         build_controls_on_demand=False,
     )
-    return page_view(route, _("Deal"), body, bottom=docked(primary_button("move", _("Move"), act(state.move), disabled=state.target is None)))
+    return page_view(
+        route,
+        _("Deal"),
+        body,
+        bottom=docked(
+            primary_button(
+                "move",
+                _("Ask the manager") if state.asks else _("Move"),
+                act(state.move),
+                disabled=state.target is None or (state.pending and state.asks),
+            )
+        ),
+    )
 
 
 def put_money(state: MoveDeal, key: str, text: str) -> None:

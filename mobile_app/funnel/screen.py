@@ -2,6 +2,8 @@
 
 import flet as ft
 
+from mobile_app.funnel.board import Board
+from mobile_app.funnel.scoreboard import Scoreboard
 from mobile_app.funnel.state import FunnelBoard
 from mobile_app.session import use_session
 from mobile_app.shell import tab_view
@@ -25,6 +27,19 @@ def FunnelScreen() -> ft.View:
     blocks: list[ft.Control] = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
     if len(pipelines) > 1:
         blocks.append(ft.Container(chips("pipeline", pipelines, state.pipeline, lambda key: act(state.choose_pipeline, key)), padding=EDGE))
+    views = [("mine", _("Mine")), ("funnel", _("Funnel")), ("board", _("Board"))]
+    blocks.append(
+        ft.Container(chips("view", views, state.view, lambda key: act(state.choose_view, key)), padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=8, top=0 if len(pipelines) > 1 else 8))
+    )  # fmt: skip
+    if state.view == "mine":
+        blocks.append(ft.Container(Scoreboard(state, key="mine"), padding=EDGE))
+        return tab_view("funnel", _("Funnel"), ft.ListView(blocks, expand=True))
+    if state.view == "board":
+        return tab_view(
+            "funnel",
+            _("Funnel"),
+            ft.Column([*blocks, Board(state, key="board")], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+        )
     top = max((s.deals for s in state.counted.stages), default=0)
     bars = [StageBar(s, top, s.stage == state.stage, lambda e, s=s: state.choose_stage(s.stage), key=s.stage) for s in state.counted.stages]
     blocks.append(
@@ -72,7 +87,14 @@ def DealRow(deal, customer) -> ft.Control:
     session, _ = use_session(), use_text()
     age = (session.now() - deal.stage_at).days if deal.stage_at else 0
     note = " · ".join(
-        x for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _("%(n)d days here") % {"n": age}) if x
+        x
+        for x in (
+            deal.title,
+            money_text(deal.amount_fen) if deal.amount_fen is not None else None,
+            _("%(n)d days here") % {"n": age},
+            _("Expected %(day)s") % {"day": _.day(deal.expected_close_on, session.today)} if deal.expected_close_on else None,
+        )
+        if x
     )
     return ft.Semantics(
         identifier=f"deal-{deal.id}", button=True,

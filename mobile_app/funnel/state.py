@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import flet as ft
 
 from mobile_app.session import Session
-from shared.domain import forms, funnel
+from shared.domain import chances, forms, funnel
+from shared.domain.chances import Chance, Numbers
 from shared.domain.config import Stage
 from shared.domain.funnel import Funnel, StageCount
 from shared.domain.problems import Offline
@@ -25,6 +27,9 @@ class FunnelBoard:
     stage: str = ""
     counted: Funnel | None = None
     deals: list[tuple[Deal, Customer]] = field(default_factory=list)
+    view: str = "funnel"
+    best: list[Chance] = field(default_factory=list)
+    numbers: Numbers | None = None
     loaded: bool = False
     problem: str = ""
 
@@ -36,6 +41,7 @@ class FunnelBoard:
 
     async def load(self) -> None:
         self.deals = await self.session.book.replica.deals(self.pipeline)
+        await self._look_at_oneself()
         self.counted, self.problem = self._own(), ""
         if self.session.me and self.session.me.scope != "own":
             try:
@@ -46,6 +52,16 @@ class FunnelBoard:
         if self.counted and not any(s.stage == self.stage for s in self.counted.stages):
             self.stage = next((s.stage for s in self.counted.stages if s.deals), self.counted.stages[0].stage)
         self.loaded = True
+
+    async def _look_at_oneself(self) -> None:
+        """My three best chances and my numbers, from this device: mine before the manager's (F-25)."""
+        config, me = self.session.config, self.session.me
+        if config is None or me is None:
+            return
+        talks, deals = await self.session.book.replica.own_work(me.user_id)
+        mine = [(d, c) for d, c in deals if d.owner_id == me.user_id]
+        self.best = chances.best(config, mine, talks, self.session.today, self.session.now())
+        self.numbers = chances.numbers(config, mine, talks, self.session.today, ZoneInfo(me.time_zone))
 
     def _own(self) -> Funnel | None:
         pipeline = self.session.config.pipeline(self.pipeline) if self.session.config else None
@@ -65,6 +81,9 @@ class FunnelBoard:
                 )
             )
         return Funnel(pipeline=pipeline.key, label=pipeline.label, stages=tuple(counts))
+
+    def choose_view(self, key: str) -> None:
+        self.view = key
 
     async def choose_pipeline(self, key: str) -> None:
         self.pipeline, self.stage = key, ""
@@ -91,6 +110,11 @@ class MoveDeal:
     problem: str = ""
     loaded: bool = False
     moved: bool = False
+    asked_manager: bool = False
+    pending: bool = False
+    words: str = ""
+    vehicles: list[tuple[str, str]] = field(default_factory=list)
+    vehicle: str | None = None
 
     async def load(self) -> None:
         config = self.session.config
@@ -98,6 +122,11 @@ class MoveDeal:
             for deal, customer in await self.session.book.replica.deals(pipeline.key):
                 if deal.id == self.deal_id:
                     self.deal, self.customer = deal, customer
+        if self.customer is not None and (card := await self.session.book.replica.card(self.customer.id)) is not None:
+            self.vehicles = [(str(v.id), v.plate or " ".join(x for x in (v.brand, v.series) if x) or "—") for v in card.vehicles]
+            self.pending = any(a.kind == "lost" and a.deal_id == self.deal_id and a.status == "pending" for a in card.approvals)
+            if len(self.vehicles) == 1 and self.vehicle is None:
+                self.vehicle = self.vehicles[0][0]
         self.loaded = True
 
     @property
@@ -114,6 +143,19 @@ class MoveDeal:
 
     def tick(self, key: str) -> None:
         self.checked = [k for k in self.checked if k != key] if key in self.checked else [*self.checked, key]
+
+    def choose_vehicle(self, key: str) -> None:
+        self.vehicle = None if self.vehicle == key else key
+
+    def set_words(self, text: str) -> None:
+        self.words = text
+
+    @property
+    def asks(self) -> bool:
+        """Whether the manager has to agree that this deal is lost (F-45)."""
+        config, me = self.session.config, self.session.me
+        must = bool(config and config.settings.get("approve_lost") is True and me and not me.may("decide_approval"))
+        return must and self.target is not None and self.target.type == "lost"
 
     def choose_reason(self, key: str) -> None:
         self.lost_reason = key
@@ -136,5 +178,14 @@ class MoveDeal:
         payload = {"id": str(deal.id), "customer_id": str(deal.customer_id), "stage": target.key, "set": values, "checked": self.checked}
         if target.type == "lost":
             payload["lost_reason"] = self.lost_reason
+        if target.type == "won" and self.vehicle:
+            payload["vehicle_id"] = self.vehicle  # the car that is handed over begins its insurance story
+        if self.asks:
+            payload |= {
+                "asks": True,
+                "approval_id": str(self.session.services.new_id()),
+                **({"words": self.words.strip()} if self.words.strip() else {}),
+            }
+            self.asked_manager = True
         await self.session.act("move_deal", payload, base_version=deal.version, title=deal.title or "")
         self.moved = True

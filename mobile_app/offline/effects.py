@@ -4,7 +4,7 @@ import json
 import sqlite3
 from typing import Any
 
-from mobile_app.offline import talks
+from mobile_app.offline import around, talks
 from mobile_app.offline.database import get_about, set_about
 from shared.domain.config import BASE_TYPES
 from shared.domain.records import FORM_TABLES
@@ -71,6 +71,12 @@ def apply(
     elif verb == "snooze_task":
         task = shown(connection, "tasks", payload["task_id"]) or {}
         put("tasks", payload["task_id"], {"due_on": payload["until"], "due_at": None, "snoozes": task.get("snoozes", 0) + 1})
+    elif verb in around.VERBS:
+        around.put_effect(connection, put, verb, payload, now, user_id)
+    elif verb == "move_deal" and payload.get("asks"):  # the manager decides; what was filled in is there already
+        around.put_request(put, payload, now, user_id)
+        if payload.get("set"):
+            _put_record(connection, put, "deals", payload, 1, user_id, config)
     elif verb == "move_deal":
         deal = shown(connection, "deals", payload["id"]) or {}
         base, custom = _split("deals", payload.get("set") or {})

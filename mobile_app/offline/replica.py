@@ -16,11 +16,15 @@ from shared.domain.records import (
     Approval,
     Attachment,
     Companion,
+    Consent,
     Conversation,
     Customer,
     Deal,
+    Handover,
+    Link,
     Policy,
     Promise,
+    Reception,
     Record,
     Task,
     Vehicle,
@@ -45,6 +49,10 @@ class Card:
     approvals: tuple[Approval, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     promises: tuple[Promise, ...] = ()
+    handovers: tuple[Handover, ...] = ()
+    links: tuple[Link, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    receptions: tuple[Reception, ...] = ()
     waiting_ids: frozenset[UUID] = field(default_factory=frozenset)
 
 
@@ -269,6 +277,10 @@ class Replica:
                 approvals=tuple(by_form["approvals"]),
                 attachments=tuple(by_form["attachments"]),
                 promises=tuple(sorted((p for p in by_form["promises"] if p.status == "open"), key=lambda p: p.due_on)),
+                handovers=tuple(sorted(by_form["handovers"], key=lambda h: str(h.id), reverse=True)),
+                links=tuple(by_form["links"]),
+                consents=tuple(sorted(by_form["consents"], key=lambda c: c.said_at, reverse=True)),
+                receptions=tuple(sorted(by_form["receptions"], key=lambda r: r.arrived_at, reverse=True)),
             )
 
         return await self._database.read(work)
@@ -281,6 +293,48 @@ class Replica:
                 (pipeline,),
             ).fetchall()
             return [(Deal.model_validate_json(r["deal"]), Customer.model_validate_json(r["customer"])) for r in found]
+
+        return await self._database.read(work)
+
+    async def handed_to(self, user_id: UUID) -> list[tuple[Handover, Customer]]:
+        """Customers handed to this person that he has not accepted yet, newest first (F-48)."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Handover, Customer]]:
+            found = connection.execute(
+                "select h.doc as handover, k.doc as customer from shown h join shown k on k.form = 'customers' and k.id = h.customer_id"
+                " where h.form = 'handovers' and json_extract(h.doc, '$.to_id') = ? and json_extract(h.doc, '$.accepted_at') is null order by h.id desc",
+                (str(user_id),),
+            ).fetchall()
+            return [(Handover.model_validate_json(r["handover"]), Customer.model_validate_json(r["customer"])) for r in found]
+
+        return await self._database.read(work)
+
+    async def duplicates(self, *, phone: str | None = None, plate: str | None = None) -> list[Customer]:
+        """Customers of one's own book with this very number or plate, without a network (F-15)."""
+
+        def work(connection: sqlite3.Connection) -> list[Customer]:
+            found = connection.execute(
+                "select distinct r.doc from shown r join customer_words w on w.id = r.id where r.form = 'customers' and ((:phone <> '' and w.phone = :phone)"
+                " or (:plate <> '' and r.id in (select customer_id from plates where plate = :plate))) limit 5",
+                {"phone": phone or "", "plate": plate or ""},
+            ).fetchall()
+            return [Customer.model_validate_json(r["doc"]) for r in found]
+
+        return await self._database.read(work)
+
+    async def own_work(self, user_id: UUID) -> tuple[list[Conversation], list[tuple[Deal, Customer]]]:
+        """What this person said and sells, for his own numbers (F-25)."""
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Conversation], list[tuple[Deal, Customer]]]:
+            talks = connection.execute(
+                "select doc from shown where form = 'conversations' and json_extract(doc, '$.author_id') = ?", (str(user_id),)
+            ).fetchall()
+            deals = connection.execute(
+                "select d.doc as deal, k.doc as customer from shown d join shown k on k.form = 'customers' and k.id = d.customer_id where d.form = 'deals'"
+            ).fetchall()
+            return [Conversation.model_validate_json(r["doc"]) for r in talks], [
+                (Deal.model_validate_json(r["deal"]), Customer.model_validate_json(r["customer"])) for r in deals
+            ]
 
         return await self._database.read(work)
 

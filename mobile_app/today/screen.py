@@ -220,9 +220,17 @@ def CardActions(state: Today, log: LogConversation | None) -> ft.Control:
             primary_button("save-conversation", _("Save and next"), act(log.save), icon=ft.Icons.CHECK),
             text_button("clear-outcome", _("Back"), act(log.clear_outcome)),
         )
-    may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.do_not_call
+    may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.call_block
     dial = ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None
-    label = _("Dial") if may_dial else _("Asked not to be called") if customer.do_not_call else _("No number to call")
+    label = (
+        _("Dial")
+        if may_dial
+        else _("Asked not to be called")
+        if customer.do_not_call
+        else _("Took his consent back")
+        if customer.call_block
+        else _("No number to call")
+    )
     days = [
         chip(f"snooze-{(d - session.today).days}", _.day(d, session.today), selected=False, on_click=act(state.snooze, d))
         for d in state.snooze_days()

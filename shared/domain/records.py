@@ -42,6 +42,13 @@ class Customer(CustomRecord):
     need: str | None = None
     preferred_time: str | None = None
     do_not_call: bool | None = None
+    consent_withdrawn_at: Instant | None = None
+
+    @property
+    def call_block(self) -> str | None:
+        """Why he must not be called: "do_not_call" or "consent"; None when he may be (S-67, S-76)."""
+        return "do_not_call" if self.do_not_call else "consent" if self.consent_withdrawn_at else None
+
     complaint_at: Instant | None = None
     facts: dict[str, Any] = {}  # field → {"on": day, "by": name}: who was told, and when
 
@@ -73,11 +80,16 @@ class Policy(CustomRecord):
     starts_on: date | None = None
     expires_on: date | None = None
     status: str = "active"
+    origin: str = "store"
+    renews_id: UUID | None = None
+    lost_reason: str | None = None
 
 
 class Deal(CustomRecord):
     customer_id: UUID
     owner_id: UUID | None = None
+    vehicle_id: UUID | None = None
+    policy_id: UUID | None = None
     pipeline: str
     stage: str
     stage_at: Instant | None = None
@@ -86,6 +98,7 @@ class Deal(CustomRecord):
     expected_close_on: date | None = None
     lost_reason: str | None = None
     checked: tuple[str, ...] = ()
+    closed_at: Instant | None = None
 
 
 class Conversation(CustomRecord):
@@ -105,6 +118,7 @@ class Conversation(CustomRecord):
     away_seconds: int | None = None
     reason: str | None = None
     companions: tuple[UUID, ...] = ()
+    influences: dict[str, str] = {}
     burst: bool = False
 
 
@@ -137,10 +151,13 @@ class Task(Record):
 
 
 class Approval(Record):
-    task_id: UUID
+    kind: str = "task_cancel"
+    task_id: UUID | None = None
+    deal_id: UUID | None = None
     customer_id: UUID
     requester_id: UUID | None = None
-    reason: str
+    reason: str | None = None
+    asked: dict[str, Any] = {}
     words: str | None = None
     status: str = "pending"
     remark: str | None = None
@@ -160,6 +177,49 @@ class Attachment(Record):
     created_at: Instant | None = None
 
 
+class Handover(Record):
+    """A customer passed on, with what the heir should know (First 3)."""
+
+    customer_id: UUID
+    why: str
+    from_name: str | None = None
+    to_id: UUID | None = None
+    by_name: str | None = None
+    words: str | None = None
+    contact_due_at: Instant | None = None
+    accepted_at: Instant | None = None
+    created_at: Instant | None = None
+
+
+class Link(Record):
+    """One of the family: `other_id` is the `relation` of `customer_id`; the name only for who sees him (S-64)."""
+
+    customer_id: UUID
+    other_id: UUID
+    other_name: str | None = None
+    relation: str
+
+
+class Consent(Record):
+    customer_id: UUID
+    purpose: str
+    channel: str
+    given: bool
+    source: str | None = None
+    said_at: Instant
+
+
+class Reception(Record):
+    """Someone came in (S-18)."""
+
+    customer_id: UUID
+    received_by_name: str | None = None
+    nameless: bool = False
+    party: int = 1
+    words: str | None = None
+    arrived_at: Instant
+
+
 RECORDS: dict[str, type[Record]] = {
     "customers": Customer,
     "companions": Companion,
@@ -171,6 +231,10 @@ RECORDS: dict[str, type[Record]] = {
     "approvals": Approval,
     "attachments": Attachment,
     "promises": Promise,
+    "handovers": Handover,
+    "links": Link,
+    "consents": Consent,
+    "receptions": Reception,
 }
 FORM_TABLES = {
     "customer": "customers",

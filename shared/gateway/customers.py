@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.domain.instants import Instant
-from shared.domain.records import Companion, Conversation, Customer, Deal, Policy, Task, Vehicle
+from shared.domain.records import Companion, Consent, Conversation, Customer, Deal, Handover, Link, Policy, Reception, Task, Vehicle
 from shared.gateway.client import Gateway, parsed
 
 
@@ -24,6 +24,10 @@ class Brief(BaseModel):
     deals: tuple[Deal, ...] = ()
     tasks: tuple[Task, ...] = ()
     conversations: tuple[Conversation, ...] = ()
+    handovers: tuple[Handover, ...] = ()
+    links: tuple[Link, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    receptions: tuple[Reception, ...] = ()
 
 
 class Mine(BaseModel):

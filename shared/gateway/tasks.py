@@ -1,6 +1,7 @@
 """Any member's queue of today, and what waits for a decision (S-06, F-44)."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -42,16 +43,24 @@ class PendingApproval(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: UUID
-    task_id: UUID
+    kind: str = "task_cancel"
+    task_id: UUID | None = None
+    deal_id: UUID | None = None
+    asked: dict[str, Any] = {}
+    owner_name: str | None = None
+    deal_title: str | None = None
+    amount_fen: int | None = None
+    stage: str | None = None
+    pipeline: str | None = None
     customer_id: UUID
     requester_name: str | None = None
-    reason: str
+    reason: str | None = None
     words: str | None = None
     created_at: Instant
     name: str | None = None
     level: str | None = None
-    why: str
-    due_on: date
+    why: str | None = None
+    due_on: date | None = None
     expires_on: date | None = None
     tries: int
     snoozes: int

@@ -1,0 +1,188 @@
+"""What hangs on a customer: facts, companions, family, deals, cars and policies by year, consent."""
+
+import flet as ft
+
+from mobile_app.customers.edit_state import may_save
+from mobile_app.customers.parts import DealLine, PolicyLine, VehicleLine, line
+from mobile_app.customers.state import OpenCustomer
+from mobile_app.offline.replica import Card
+from mobile_app.session import use_session
+from shared.domain.records import Policy
+from shared.ui.feedback import act, typed
+from shared.ui.form.view import value_text
+from shared.ui.parts import card, chips, identified, primary_button, secondary_button, section, text_button, text_field
+from shared.ui.text import Texts, use_text
+from shared.ui.view import component
+
+HEAD = ("name", "phone", "level", "next_contact_on", "do_not_call", "need")  # stand in the brief
+
+
+def adder(_: Texts, state: OpenCustomer, form: str) -> ft.Control | None:
+    """＋ at the right of a section's title, for who may write such a record."""
+    if not may_save(state.session, form):
+        return None
+    name = {"companion": _("New companion"), "vehicle": _("New car"), "policy": _("New policy"), "deal": _("New deal")}[form]
+    go = lambda e: e.page.navigate(f"/customers/{state.customer_id}/edit/{form}/new")  # noqa: E731
+    return text_button(f"add-{form}", name, go, icon=ft.Icons.ADD)
+
+
+def opener(state: OpenCustomer, form: str, record_id: object):
+    if not may_save(state.session, form):
+        return None
+    return lambda e: e.page.navigate(f"/customers/{state.customer_id}/edit/{form}/{record_id}")
+
+
+@component
+def Known(state: OpenCustomer, found: Card) -> ft.Control:
+    """Every other field of the store's form that has a value."""
+    session, _ = use_session(), use_text()
+    form = session.config.forms["customer"] if session.config else None
+    rows = []
+    for definition in form.fields if form else ():
+        value = found.customer.value(definition.key)
+        if definition.key not in HEAD and value not in (None, "", []):
+            rows.append(line(ft.Icons.LABEL_OUTLINE, value_text(_, definition, "customer", value), _.label(definition.label)))
+    return section(_("Known"), *rows) if rows else ft.Container(height=0)
+
+
+@component
+def Companions(state: OpenCustomer, found: Card) -> ft.Control:
+    """Who comes along; his influence as it is now, the visits keep what it was then (S-15)."""
+    session, _ = use_session(), use_text()
+    form, add = session.config.forms.get("companion") if session.config else None, adder(_, state, "companion")
+    rows: list[ft.Control] = []
+    for one in found.companions:
+        notes = [
+            value_text(_, d, "companion", one.value(k)) for k in ("relation", "influence", "phone") if form and (d := form.field(k)) and one.value(k)
+        ]
+        rows.append(
+            line(
+                ft.Icons.PERSON_OUTLINE,
+                one.name or "—",
+                " · ".join(notes),
+                on_click=opener(state, "companion", one.id),
+                identifier=f"companion-{one.id}",
+            )
+        )
+    if not rows and add is None:
+        return ft.Container(height=0)
+    return section(_("Companions"), *rows, trailing=add)
+
+
+@component
+def Family(state: OpenCustomer, found: Card, linking: bool) -> ft.Control:
+    """Other customers of one household (S-64)."""
+    session, _ = use_session(), use_text()
+    config = session.config
+    form = config.forms.get("companion") if config else None
+    relation = form.field("relation") if form else None
+    labels = {o.key: _.label(o.label) for o in relation.options or ()} if relation else {}
+    rows: list[ft.Control] = [
+        line(
+            ft.Icons.FAMILY_RESTROOM, one.other_name or _("A customer of a colleague"), labels.get(one.relation, one.relation), identifier=f"link-{one.other_id}",
+            on_click=(lambda e, one=one: e.page.navigate(f"/customers/{one.other_id}")) if one.other_name else None,
+        )
+        for one in found.links
+    ]  # fmt: skip
+    may = may_save(session, "companion") and bool(labels)
+    if linking:
+        rows.append(chips("relation", list(labels.items()), state.relation, lambda key: act(state.choose_relation, key)))
+        rows.append(
+            text_field("other", _("Name, pinyin, plate, last digits"), state.other_words, lambda e: finding(state, e), prefix_icon=ft.Icons.SEARCH)
+        )
+        rows += [
+            line(ft.Icons.PERSON_ADD_ALT, c.name or "—", c.phone or "", on_click=act(state.link, c), identifier=f"other-{c.id}") for c in state.found
+        ]
+    if not rows and not may:
+        return ft.Container(height=0)
+    return section(_("Family"), *rows, trailing=text_button("add-link", _("Link"), act(state.begin_link), icon=ft.Icons.ADD_LINK) if may else None)
+
+
+async def finding(state: OpenCustomer, event: ft.ControlEvent) -> None:
+    await act(state.find_other, event.control.value)()  # type: ignore[attr-defined]
+
+
+@component
+def Deals(state: OpenCustomer, found: Card) -> ft.Control:
+    _ = use_text()
+    add = adder(_, state, "deal")
+    if not found.deals and add is None:
+        return ft.Container(height=0)
+    return section(_("Deals"), *[DealLine(d, d.id in found.waiting_ids, key=str(d.id)) for d in found.deals[:10]], trailing=add)
+
+
+@component
+def CarsByYear(state: OpenCustomer, found: Card, losing: str) -> ft.Control:
+    """Each car with its years of insurance, the newest first; policies without a car below (F-32)."""
+    _ = use_text()
+    rows: list[ft.Control] = []
+    for car in found.vehicles:
+        rows.append(VehicleLine(car, opener(state, "vehicle", car.id), key=str(car.id)))
+        rows += [PolicyYear(state, p, losing == str(p.id), key=str(p.id)) for p in found.policies if p.vehicle_id == car.id]
+    cars = {v.id for v in found.vehicles}
+    rows += [PolicyYear(state, p, losing == str(p.id), key=str(p.id)) for p in found.policies if p.vehicle_id not in cars]
+    adders = [a for a in (adder(_, state, "vehicle"), adder(_, state, "policy")) if a]
+    if not rows and not adders:
+        return ft.Container(height=0)
+    return section(_("Cars and policies"), *rows, trailing=ft.Row(adders, tight=True, spacing=0) if adders else None)
+
+
+@component
+def PolicyYear(state: OpenCustomer, policy: Policy, losing: bool) -> ft.Control:
+    """One year, and what becomes of it: renewed into the next, or lost with a memory (First 9)."""
+    session, _ = use_session(), use_text()
+    parts: list[ft.Control] = [PolicyLine(policy, opener(state, "policy", policy.id))]
+    if policy.status == "active" and may_save(session, "policy") and not losing:
+        parts.append(
+            ft.Row(
+                [
+                    text_button(f"renew-{policy.id}", _("Renewed"), lambda e: e.page.navigate(f"/customers/{state.customer_id}/edit/policy/next-{policy.id}"), icon=ft.Icons.AUTORENEW),
+                    text_button(f"lose-{policy.id}", _("Lost"), act(state.begin_loss, str(policy.id)), icon=ft.Icons.SENTIMENT_DISSATISFIED_OUTLINED),
+                ],
+                spacing=0,
+            )
+        )  # fmt: skip
+    if losing:
+        reasons = [(r.key, _.label(r.label)) for r in session.config.reasons_for("lost")] if session.config else []
+        parts.append(
+            card(
+                ft.Text(_("Why was it lost?"), theme_style=ft.TextThemeStyle.TITLE_SMALL),
+                chips("lost-why", reasons, state.reason, lambda key: act(state.choose_reason, key)),
+                text_field("lost-insurer", _("Who has it now"), state.insurer, typed(state.set_insurer)),
+                text_field("lost-price", _("At what price (yuan)"), state.price, typed(state.set_price), keyboard_type=ft.KeyboardType.NUMBER),
+                primary_button("save-loss", _("Save"), act(state.lose), disabled=state.reason is None, icon=ft.Icons.CHECK),
+                text_button("stop-loss", _("Back"), act(state.begin_loss, str(policy.id))),
+            )
+        )
+    return ft.Container(ft.Column(parts, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.only(left=24))
+
+
+@component
+def Consents(state: OpenCustomer, found: Card, noting: bool) -> ft.Control:
+    """What he allowed and took back; the last word counts (S-67)."""
+    session, _ = use_session(), use_text()
+    purposes = {p.key: _.label(p.label) for p in session.config.consents} if session.config else {}
+    if not purposes:
+        return ft.Container(height=0)
+    latest = {c.purpose: c for c in reversed(found.consents)}
+    rows: list[ft.Control] = [
+        line(
+            ft.Icons.CHECK_CIRCLE_OUTLINE if c.given else ft.Icons.BLOCK, f"{purposes.get(key, key)} · {_('allowed') if c.given else _('taken back')}",
+            " · ".join(x for x in (_.day(c.said_at.date(), session.today), c.source) if x),
+        )
+        for key, c in latest.items()
+    ]  # fmt: skip
+    may = session.me is not None and session.me.may("save_customer")
+    if noting:
+        rows.append(chips("purpose", list(purposes.items()), state.purpose, lambda key: act(state.choose_purpose, key)))
+        rows.append(
+            ft.Row(
+                [
+                    ft.Container(secondary_button("consent-back", _("Takes it back"), act(state.note_consent, False)), expand=1),
+                    ft.Container(primary_button("consent-given", _("Allows it"), act(state.note_consent, True)), expand=1),
+                ],
+                spacing=12,
+            )
+        )
+    add = text_button("note-consent", _("Note"), act(state.begin_consent), icon=ft.Icons.EDIT_OUTLINED) if may else None
+    return identified("consents", section(_("Consent"), *rows, trailing=add))
