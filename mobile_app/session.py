@@ -97,6 +97,10 @@ class Session:
         here = self.services.now().astimezone(ZoneInfo(self.me.time_zone if self.me else "Asia/Shanghai")).date()
         return max(here, self._today) if self._today and abs((here - self._today).days) <= 2 else self._today or here
 
+    def day(self, instant: datetime) -> date:
+        """The store's day of a moment."""
+        return instant.astimezone(ZoneInfo(self.me.time_zone if self.me else "Asia/Shanghai")).date()
+
     @property
     def store_id(self) -> UUID:
         assert self.me is not None

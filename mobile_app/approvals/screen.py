@@ -102,7 +102,7 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
         ft.Row(
             [
                 ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, expand=True),
-                ft.Text(_.day(row.created_at.date(), session.today), size=12, color=ft.Colors.ON_SURFACE_VARIANT),
+                ft.Text(_.day(session.day(row.created_at), session.today), size=12, color=ft.Colors.ON_SURFACE_VARIANT),
                 *(
                     [
                         icon_button(

@@ -64,7 +64,7 @@ def lines(_, state: OpenCustomer, found: Card) -> list[tuple[ft.IconData, str, s
     rows: list[tuple[ft.IconData, str, str | None]] = []
     complaint = next((c for c in found.conversations if (o := config.outcome(c.outcome)) and o.effect == "complaint"), None)
     if complaint:
-        told = f"{_.day(complaint.occurred_at.date(), session.today)} · {complaint.words or ''}"
+        told = f"{_.day(session.day(complaint.occurred_at), session.today)} · {complaint.words or ''}"
         rows.append((ft.Icons.REPORT_GMAILERRORRED, _("Complaint: %(words)s") % {"words": told}, ft.Colors.ERROR))
     for promise in found.promises[:2]:
         late = promise.due_on < session.today
@@ -74,12 +74,16 @@ def lines(_, state: OpenCustomer, found: Card) -> list[tuple[ft.IconData, str, s
     last = next((c for c in found.conversations if c.words and c is not complaint), None)
     if last:
         outcome = config.outcome(last.outcome)
-        said = f"{_.day(last.occurred_at.date(), session.today)} · {_.label(outcome.label) if outcome else last.outcome}"
+        said = f"{_.day(session.day(last.occurred_at), session.today)} · {_.label(outcome.label) if outcome else last.outcome}"
         rows.append((ft.Icons.HISTORY, f"{said}:{last.words}", None))
     elif found.receptions:
         came = found.receptions[0]
         rows.append(
-            (ft.Icons.STOREFRONT, f"{_('Came in')} {_.day(came.arrived_at.date(), session.today)}" + (f" · {came.words}" if came.words else ""), None)
+            (
+                ft.Icons.STOREFRONT,
+                f"{_('Came in')} {_.day(session.day(came.arrived_at), session.today)}" + (f" · {came.words}" if came.words else ""),
+                None,
+            )
         )
     if found.companions:
         form = config.forms.get("companion")
@@ -106,6 +110,8 @@ def HandoverCard(state: OpenCustomer, handover: Handover) -> ft.Control:
         *([ft.Text(f"“{handover.words}”")] if handover.words else []),
     ]
     if handover.contact_due_at is not None:
-        parts.append(ft.Text(_("Talk to him by %(day)s") % {"day": _.day(handover.contact_due_at.date(), session.today)}, color=ft.Colors.ERROR))
+        parts.append(
+            ft.Text(_("Talk to him by %(day)s") % {"day": _.day(session.day(handover.contact_due_at), session.today)}, color=ft.Colors.ERROR)
+        )
     parts.append(primary_button("accept", _("I have read it"), act(state.accept, str(handover.id)), icon=ft.Icons.CHECK))
     return identified("handed", card(*parts))

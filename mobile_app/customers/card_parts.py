@@ -137,7 +137,7 @@ def PolicyYear(state: OpenCustomer, policy: Policy, losing: bool) -> ft.Control:
             ft.Row(
                 [
                     text_button(f"renew-{policy.id}", _("Renewed"), lambda e: e.page.navigate(f"/customers/{state.customer_id}/edit/policy/next-{policy.id}"), icon=ft.Icons.AUTORENEW),
-                    text_button(f"lose-{policy.id}", _("Lost"), act(state.begin_loss, str(policy.id)), icon=ft.Icons.SENTIMENT_DISSATISFIED_OUTLINED),
+                    text_button(f"lose-{policy.id}", _("Not renewed"), act(state.begin_loss, str(policy.id)), icon=ft.Icons.SENTIMENT_DISSATISFIED_OUTLINED),
                 ],
                 spacing=0,
             )
@@ -168,7 +168,7 @@ def Consents(state: OpenCustomer, found: Card, noting: bool) -> ft.Control:
     rows: list[ft.Control] = [
         line(
             ft.Icons.CHECK_CIRCLE_OUTLINE if c.given else ft.Icons.BLOCK, f"{purposes.get(key, key)} · {_('allowed') if c.given else _('taken back')}",
-            " · ".join(x for x in (_.day(c.said_at.date(), session.today), c.source) if x),
+            " · ".join(x for x in (_.day(session.day(c.said_at), session.today), c.source) if x),
         )
         for key, c in latest.items()
     ]  # fmt: skip

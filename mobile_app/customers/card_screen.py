@@ -12,7 +12,7 @@ from mobile_app.customers.state import OpenCustomer
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
-from shared.ui.parts import docked, icon_button, primary_button, section, text_button
+from shared.ui.parts import docked, icon_button, primary_button, secondary_button, section, text_button
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import screen
@@ -23,7 +23,7 @@ def CustomerScreen() -> ft.View:
     session, _ = use_session(), use_text()
     customer_id = UUID(ft.use_route_params()["customer_id"])
     state, _set = ft.use_state(lambda: OpenCustomer(session, customer_id, _))
-    ft.use_effect(act(state.load), [session.revision])
+    ft.use_effect(act(state.open, customer_id), [customer_id, session.revision])
     route = ft.use_view_path()
     found, config = state.card, session.config
     if found is None or config is None:
@@ -57,12 +57,13 @@ def CustomerScreen() -> ft.View:
         "call", _("Call") if may_dial else block_text(_, customer) if customer.call_block else _("No number to call"), act(session.dial, customer.id), icon=ft.Icons.CALL,
         disabled=not may_dial, action=ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None,
     )  # fmt: skip
-    log = text_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)
+    log = secondary_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)
+    thumb = ft.Row([ft.Container(log, expand=1), ft.Container(call, expand=1)], spacing=12)
     actions = []
     if may_save(session, "customer"):
         edit = lambda e: e.page.navigate(f"/customers/{customer.id}/edit/customer/{customer.id}")  # noqa: E731
         actions.append(icon_button("edit-customer", ft.Icons.EDIT_OUTLINED, _("Edit customer"), edit))
     return page_view(
         route, customer.name or _("Customer"), ft.ListView([ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)], expand=True),
-        bottom=docked(call, log) if may_log else None, actions=actions,
+        bottom=docked(thumb) if may_log else None, actions=actions,
     )  # fmt: skip

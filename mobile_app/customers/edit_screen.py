@@ -31,13 +31,11 @@ def EditScreen() -> ft.View:
     form = given["form"] if given["form"] in VERBS else "customer"
     wanted = given["record_id"]
 
-    def begin() -> EditRecord:
-        renews = UUID(wanted.removeprefix("next-")) if wanted.startswith("next-") else None
-        record_id = None if wanted == "new" or renews else UUID(wanted)
-        return EditRecord(session, UUID(given["customer_id"]), form, record_id, renews)
-
-    state, _set = ft.use_state(begin)
-    ft.use_effect(act(state.load), [])
+    customer_id = UUID(given["customer_id"])
+    renews = UUID(wanted.removeprefix("next-")) if wanted.startswith("next-") else None
+    record_id = None if wanted == "new" or renews else UUID(wanted)
+    state, _set = ft.use_state(lambda: EditRecord(session, customer_id, form, record_id, renews))
+    ft.use_effect(act(state.open, customer_id, form, record_id, renews), [customer_id, form, wanted])
 
     def leave() -> None:
         if state.saved:
@@ -45,7 +43,7 @@ def EditScreen() -> ft.View:
 
     ft.use_effect(leave, [state.saved])
     title = titles(_, form, state.record_id is None)
-    if state.state is None:
+    if state.state is None or state.form != form:
         return page_view(ft.use_view_path(), title, ProblemBanner(state.problem) if state.problem else Skeleton(4))
     blocks: list[ft.Control] = [ProblemBanner(state.problem)] if state.problem else []
     if form == "deal" and state.record_id is None and session.config and len(session.config.pipelines) > 1:

@@ -46,6 +46,13 @@ class EditRecord:
     saved: bool = False
     _version: int | None = None
 
+    async def open(self, customer_id: UUID, form: str, record_id: UUID | None, renews: UUID | None) -> None:
+        """Another record in the same place begins anew."""
+        if (customer_id, form, record_id, renews) != (self.customer_id, self.form, self.record_id, self.renews):
+            self.customer_id, self.form, self.record_id, self.renews = customer_id, form, record_id, renews
+            self.state, self.vehicle, self.problem, self.saved = None, None, "", False
+        await self.load()
+
     async def load(self) -> None:
         config = self.session.config
         card = await self.session.book.replica.card(self.customer_id)

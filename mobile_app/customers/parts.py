@@ -92,7 +92,7 @@ def ConversationLine(conversation: Conversation, waiting: bool) -> ft.Control:
     head = f"{method_name(_, conversation.method)} · {_.label(outcome.label) if outcome else conversation.outcome}"
     if level:
         head += f" → {_.label(level.label)}"
-    when = " · ".join(x for x in (_.day(conversation.occurred_at.date(), session.today), conversation.author_name) if x)
+    when = " · ".join(x for x in (_.day(session.day(conversation.occurred_at), session.today), conversation.author_name) if x)
     icon = {
         "call": ft.Icons.CALL_OUTLINED,
         "visit": ft.Icons.STOREFRONT,
@@ -109,7 +109,7 @@ def PolicyLine(policy: Policy, on_click: Any = None) -> ft.Control:
     session, _ = use_session(), use_text()
     config = session.config
     reason = next((r for r in config.reasons if r.key == policy.lost_reason), None) if config else None
-    became = {"renewed": _("Renewed"), "lost": _("Lost"), "ended": _("Ended")}.get(policy.status, "")
+    became = {"renewed": _("Renewed"), "lost": _("Not renewed"), "ended": _("Ended")}.get(policy.status, "")
     title = " · ".join(x for x in (policy.insurer, money_text(policy.premium_fen) if policy.premium_fen is not None else None) if x) or _("Policy")
     return line(
         ft.Icons.SHIELD_OUTLINED,

@@ -100,7 +100,7 @@ def PooledCard(state: Pool, row: Pooled, may: bool) -> ft.Control:
     session, _ = use_session(), use_text()
     level = session.config.level(row.level) if session.config else None
     pills = [pill(_.label(level.label), tone="good")] if level else []
-    pills.append(pill(_("Waiting since %(day)s") % {"day": _.day(row.waiting_since.date(), session.today)}))
+    pills.append(pill(_("Waiting since %(day)s") % {"day": _.day(session.day(row.waiting_since), session.today)}))
     return card(
         ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
         *([ft.Text(row.need, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS)] if row.need else []),

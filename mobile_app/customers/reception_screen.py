@@ -32,7 +32,7 @@ def ReceptionScreen() -> ft.View:
     blocks.insert(1 if blocks and state.problem else 0, DuplicateNotice(state))
     if state.advisors:
         blocks.append(row_of(_("For which advisor?"), chips("owner", state.advisors[:12], state.owner, lambda key: act(state.choose_owner, key))))
-    minutes = [("0", _("Now")), ("10", _("10 minutes ago")), ("30", _("30 minutes ago")), ("60", _("An hour ago"))]
+    minutes = [("0", _("Now")), ("10", _("10 minutes ago")), ("30", _("30 minutes ago"))]
     blocks.append(row_of(_("Came in"), chips("ago", minutes, state.ago, lambda key: act(state.choose_ago, key))))
     blocks.append(
         text_button("add-companion", _("Nobody came along") if state.with_companion else _("Someone came along"), act(state.add_companion), icon=ft.Icons.GROUP_ADD_OUTLINED)
@@ -44,10 +44,8 @@ def ReceptionScreen() -> ft.View:
         expand=True,
         build_controls_on_demand=False,
     )
-    dock = docked(
-        primary_button("save-reception", _("Save the visit"), act(state.save), icon=ft.Icons.CHECK),
-        text_button("nameless", _("Left no name"), act(state.save_nameless), icon=ft.Icons.PERSON_OFF_OUTLINED),
-    )
+    save = primary_button("save-reception", _("Save the visit"), act(state.save), icon=ft.Icons.CHECK)
+    dock = docked(ft.Row([text_button("nameless", _("Left no name"), act(state.save_nameless)), ft.Container(save, expand=True)], spacing=8))
     return page_view(ft.use_view_path(), _("Reception"), body, bottom=dock)
 
 

@@ -108,6 +108,13 @@ class OpenCustomer:
             )  # fmt: skip
         self.problem, self.loaded = "", True
 
+    async def open(self, customer_id: UUID) -> None:
+        """Another customer in the same place: from one of the family to the next."""
+        if customer_id != self.customer_id:
+            self.customer_id, self.card, self.loaded, self.owner_name = customer_id, None, False, None
+            self.noting_consent, self.linking, self.losing = False, False, ""
+        await self.load()
+
     async def accept(self, handover_id: str) -> None:
         """The heir has read his card (First 3)."""
         await self.session.act("accept_handover", {"id": handover_id, "customer_id": str(self.customer_id)}, title=self._name)

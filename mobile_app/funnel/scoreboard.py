@@ -30,7 +30,7 @@ def Scoreboard(state: FunnelBoard) -> ft.Control:
     if state.numbers:
         n = state.numbers
         week = [(_("Talks"), n.talks), (_("Reached"), n.reached), (_("Level up"), n.rises)]
-        month = [(_("Won"), n.won), (_("Lost"), n.lost), (_("Open deals"), n.open)]
+        month = [(_("Won"), n.won), (_("Lost deals"), n.lost), (_("Open deals"), n.open)]
         parts.append(section(_("This week"), tiles(week)))
         parts.append(section(_("This month"), tiles(month)))
     return ft.Column(parts, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)

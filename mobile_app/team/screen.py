@@ -55,7 +55,7 @@ def LeadRow(row: Pooled, chosen: bool, on_click) -> ft.Control:
     session, _ = use_session(), use_text()
     level = session.config.level(row.level) if session.config else None
     pills = [pill(_.label(level.label), tone="good")] if level else []
-    pills.append(pill(_("Waiting since %(day)s") % {"day": _.day(row.waiting_since.date(), session.today)}))
+    pills.append(pill(_("Waiting since %(day)s") % {"day": _.day(session.day(row.waiting_since), session.today)}))
     words: list[ft.Control] = [
         ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
         *([ft.Text(row.need, size=13, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)] if row.need else []),
@@ -71,7 +71,7 @@ def LeadRow(row: Pooled, chosen: bool, on_click) -> ft.Control:
 
 @component
 def HandOut(state: Team, chosen: list[str]) -> ft.Control:
-    """Who gets them: one tap. Who has fewest customers stands first."""
+    """Who gets them: one tap. Who looks after customers stands first, of these who has fewest."""
     _ = use_text()
     if not chosen:
         return ft.Container(height=0)
@@ -80,7 +80,7 @@ def HandOut(state: Team, chosen: list[str]) -> ft.Control:
             f"heir-{h.user_id}",
             ft.FilledTonalButton(f"{h.name} · {h.customers}", on_click=act(state.hand_out, str(h.user_id)), height=48),
         )
-        for h in sorted(state.heirs, key=lambda h: h.customers)
+        for h in sorted(state.heirs, key=lambda h: (h.customers == 0, h.customers))
     ]
     head = ft.Text(_("%(n)d chosen. Who takes them?") % {"n": len(chosen)}, size=13, color=ft.Colors.ON_SURFACE_VARIANT)
     return docked(head, ft.Row([*row], wrap=True, spacing=GAP, run_spacing=GAP))
@@ -114,7 +114,7 @@ def WaitingCard(state: Team, row: Waiting, is_open: bool) -> ft.Control:
     said = []
     if row.last:
         outcome = config.outcome(row.last.outcome) if config else None
-        text = f"{_.day(row.last.occurred_at.date(), session.today)} · {_.label(outcome.label) if outcome else row.last.outcome}"
+        text = f"{_.day(session.day(row.last.occurred_at), session.today)} · {_.label(outcome.label) if outcome else row.last.outcome}"
         said = [ft.Text(f"{text}:{row.last.words}" if row.last.words else text, size=13, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS)]  # fmt: skip
     best = state.suggested(row)
     choices: list[ft.Control] = []

@@ -108,6 +108,7 @@ class StoryLine(_Row):
 
     id: int
     form: str
+    subject_id: UUID
     kind: str
     field: str | None = None
     old: Any = None

@@ -80,6 +80,21 @@ def phone_pictures(opened, base: str, people, look: str) -> None:
     app.shot(str(PICTURES / f"customer-{look}.png"))
     go(app, "/customers/new", "new-customer")
     go(app, "/funnel", "funnel")
+    go(app, "/customers/receive", "reception")
+    go(app, "/customers/pool", "pool")
+    app.page.goto(base + "/customers")
+    app.ready()
+    app.tap(app.starting("customer-"))
+    app.see_id("customer-name")
+    card = app.page.url.split("?")[0].removeprefix(base)
+    go(app, f"{card}/story", "story")
+    go(app, f"{card}/edit/customer/{card.rsplit('/', 1)[1]}", "edit-customer")
+    app.page.goto(base + "/funnel")
+    app.ready()
+    for view in ("board", "mine"):
+        app.tap(f"view-{view}")
+        app.page.wait_for_timeout(500)
+        app.shot(str(PICTURES / f"funnel-{view}-{look}.png"))
     go(app, "/me", "me")
     app.close()
     specialist = visit("zhou")
@@ -88,6 +103,11 @@ def phone_pictures(opened, base: str, people, look: str) -> None:
     specialist.close()
     manager = visit("he")
     go(manager, "/approvals", "approvals")
+    go(manager, "/team", "team-leads")
+    for part in ("waiting", "queues"):
+        manager.tap(f"part-{part}")
+        manager.page.wait_for_timeout(900)
+        manager.shot(str(PICTURES / f"team-{part}-{look}.png"))
     manager.close()
 
 
