@@ -8,13 +8,17 @@ from typing import Any
 import flet as ft
 import uuid6
 
+from admin.audit.screen import AuditScreen
 from admin.draft import DraftContext
+from admin.duplicates.screen import DuplicatesScreen
+from admin.export.screen import ExportScreen
 from admin.forms.screen import FormsScreen
 from admin.history.screen import HistoryScreen
 from admin.imports.screen import ImportsScreen
 from admin.members.screen import MembersScreen
 from admin.publish.screen import PublishScreen
 from admin.rights.screen import RightsScreen
+from admin.rules.screen import RulesScreen
 from admin.services import Services
 from admin.session import AdminContext, AdminSession
 from admin.sign_in.screen import SignInScreen
@@ -60,6 +64,10 @@ ROUTES = [
     ft.Route(path="imports", component=ImportsScreen),
     ft.Route(path="forms", component=FormsScreen),
     ft.Route(path="rights", component=RightsScreen),
+    ft.Route(path="rules", component=RulesScreen),
+    ft.Route(path="duplicates", component=DuplicatesScreen),
+    ft.Route(path="export", component=ExportScreen),
+    ft.Route(path="audit", component=AuditScreen),
     ft.Route(path="publish", component=PublishScreen),
     ft.Route(path="history", component=HistoryScreen),
 ]

@@ -14,7 +14,7 @@ from shared.domain.problems import Problem, Refused, SignedOut
 from shared.gateway import config as remote_config
 from shared.gateway import members as remote_members
 
-ADMIN_VERBS = ("publish_config", "invite_member", "import_rows")
+ADMIN_VERBS = ("publish_config", "invite_member", "import_rows", "export_rows", "merge_customers", "read_audit")
 
 
 @ft.observable

@@ -26,11 +26,15 @@ class PanelPage:
 
 PAGES = {
     "members": PanelPage("/", ft.Icons.PEOPLE_OUTLINE, "invite_member"),
+    "duplicates": PanelPage("/duplicates", ft.Icons.MERGE_TYPE, "merge_customers"),
+    "export": PanelPage("/export", ft.Icons.DOWNLOAD_OUTLINED, "export_rows"),
+    "audit": PanelPage("/audit", ft.Icons.FACT_CHECK_OUTLINED, "read_audit"),
     "imports": PanelPage("/imports", ft.Icons.UPLOAD_FILE_OUTLINED, "import_rows"),
     "stages": PanelPage("/stages", ft.Icons.VIEW_COLUMN_OUTLINED, "publish_config", "shape"),
     "forms": PanelPage("/forms", ft.Icons.DYNAMIC_FORM_OUTLINED, "publish_config", "shape"),
     "rights": PanelPage("/rights", ft.Icons.LOCK_OPEN_OUTLINED, "publish_config", "shape"),
     "lists": PanelPage("/lists", ft.Icons.FORMAT_LIST_BULLETED, "publish_config", "shape"),
+    "rules": PanelPage("/rules", ft.Icons.AUTO_MODE, "publish_config", "shape"),
     "settings": PanelPage("/settings", ft.Icons.TUNE, "publish_config", "shape"),
     "publish": PanelPage("/publish", ft.Icons.PUBLISH_OUTLINED, "publish_config", "shape"),
     "history": PanelPage("/history", ft.Icons.HISTORY, "publish_config", "shape"),
@@ -39,6 +43,7 @@ PAGES = {
 
 def page_name(_: Texts, page: str) -> str:
     return {
+        "rules": _("Rules"), "duplicates": _("Duplicates"), "export": _("Export"), "audit": _("Audit"),
         "members": _("Members"), "imports": _("Import"), "stages": _("Pipelines and stages"), "forms": _("Forms"), "rights": _("Roles and rights"),
         "lists": _("Lists and words"), "settings": _("Store settings"), "publish": _("Check and publish"), "history": _("Versions"),
     }[page]  # fmt: skip

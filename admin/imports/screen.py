@@ -1,16 +1,18 @@
 """The import page: one step below the other, each saying what it needs."""
 
 import os
+from zoneinfo import ZoneInfo
 
 import flet as ft
 
 from admin.imports.state import ImportList
+from admin.parts import chip_of, small_chip, titled
 from admin.session import use_admin
 from admin.shell import panel_view
 from shared.domain.imports import NEEDED, TARGETS
 from shared.domain.labels import label_text
 from shared.ui.feedback import act
-from shared.ui.parts import card, chips, identified, primary_button, section, text_button, text_field
+from shared.ui.parts import card, chips, identified, pill, primary_button, section, text_button, text_field
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.view import ConnectionContext, component, screen
 
@@ -45,13 +47,7 @@ def ImportsScreen() -> ft.View:
     if state.step in ("preview", "running", "done"):
         blocks.append(ResultStep(state))
     if state.runs:
-        lines = [
-            ft.Text(
-                f"{r.created_at:%Y-%m-%d %H:%M} · {r.file_name} · {counts_text(_, {'created': r.created, 'updated': r.updated, 'unchanged': r.unchanged, 'refused': r.refused})} · {r.author_name or ''}"
-            )
-            for r in state.runs[:10]
-        ]
-        blocks.append(card(section(_("Imports so far"), *lines)))
+        blocks.append(Past(state))
     return panel_view("imports", _("Import"), *blocks, problem=state.problem)
 
 
@@ -60,6 +56,33 @@ def counts_text(_: Texts, counts: dict[str, int]) -> str:
         _("%(n)d new") % {"n": counts.get("created", 0)}, _("%(n)d changed") % {"n": counts.get("updated", 0)},
         _("%(n)d the same") % {"n": counts.get("unchanged", 0)}, _("%(n)d refused") % {"n": counts.get("refused", 0)},
     ])  # fmt: skip
+
+
+@component
+def Past(state: ImportList) -> ft.Control:
+    """Imports so far, each with its way back."""
+    session, _ = use_admin(), use_text()
+    zone = ZoneInfo(session.me.time_zone if session.me else "Asia/Shanghai")
+    lines: list[ft.Control] = []
+    for n, run in enumerate(state.runs[:10]):
+        counts = counts_text(_, {"created": run.created, "updated": run.updated, "unchanged": run.unchanged, "refused": run.refused})
+        words = ft.Text(f"{run.created_at.astimezone(zone):%Y-%m-%d %H:%M} · {run.file_name} · {counts} · {run.author_name or ''}", expand=True)
+        if run.reverted_at is not None:
+            way = pill(_("Taken back, %(n)d kept") % {"n": run.kept} if run.kept else _("Taken back"))
+        elif state.asked == run.id:
+            way = ft.Row(
+                [ft.Text(_("Take everything of it back?")), text_button("revert-yes", _("Take back"), act(state.revert)), text_button("revert-no", _("Cancel"), act(state.ask_revert, None))], tight=True
+            )  # fmt: skip
+        else:
+            way = text_button(f"revert-{n}", _("Take back …"), act(state.ask_revert, run.id), icon=ft.Icons.UNDO)
+        lines.append(ft.Row([words, way], spacing=12, vertical_alignment=ft.CrossAxisAlignment.CENTER))
+    if state.reverted is not None:
+        told = _("Taken back: %(taken)d records gone, %(changed)d as before.") % {"taken": state.reverted.taken, "changed": state.reverted.changed}
+        if state.reverted.kept:
+            names = "、".join(r.name or "–" for r in state.reverted.rows[:10])
+            told += " " + _("%(n)d customers stay, because somebody worked on them since: %(names)s") % {"n": state.reverted.kept, "names": names}
+        lines.insert(0, identified("revert-result", ft.Text(told, color=ft.Colors.PRIMARY)))
+    return card(section(_("Imports so far"), *lines))
 
 
 @component
@@ -192,7 +215,37 @@ def MapStep(state: ImportList) -> ft.Control:
                 ft.Row(maps, wrap=True, spacing=12, run_spacing=12),
             )
         )
+    if maps := state.value_maps():
+        rows = []
+        for target, texts in maps:
+            form, _dot, key = target.partition(".")
+            definition = config.forms[form].field(key)
+            options = levels if key == "level" else [(o.key, _.label(o.label)) for o in (definition.options if definition else None) or ()]
+            slug = target.replace(".", "-").replace("_", "-")
+            of_target = state.mapping.values.get(target, {})
+            rows += [
+                dropdown(
+                    f"value-{slug}-{n}", f"{target_name(_, config, target)}: {text}", of_target.get(text, ""), [("", _("– leave out –")), *options], lambda k, text=text, target=target: state.map_value(target, text, k), 220
+                )
+                for n, text in enumerate(texts)
+            ]  # fmt: skip
+        parts.append(section(_("Words of the list that are not ours"), ft.Row(rows, wrap=True, spacing=12, run_spacing=12)))
+    fitting = [s.name for s in state.fitting(sheet)]
+    if len(fitting) > 1:
+        parts.insert(0, section(_("Saved columns"), chip_of("mapping", [(n, n) for n in fitting], state.mapping_name, state.choose_mapping)))
+    ways = [("update", _("Take the list's word")), ("join", _("Fill only what is empty")), ("skip", _("Leave him as he is"))]
+    keys = [("phone", _("Number and name")), ("plate", _("Plate")), ("vin", _("VIN")), ("policy_number", _("Policy number"))]
+    parts.append(
+        section(
+            _("A customer who is there already"), titled(_("is found by"), ft.Row([small_chip(f"match-{k}".replace("_", "-"), n, selected=k in state.match, on_click=act(state.flip_match, k)) for k, n in keys], wrap=True, spacing=6)),
+            titled(_("and then"), chip_of("duplicates", ways, state.duplicates, lambda v: state.put("duplicates", v))),
+        )
+    )  # fmt: skip
     parts.append(section(_("For new customers"), ft.Row(choices, wrap=True, spacing=12, run_spacing=12)))
+    named = text_field(
+        "mapping-name", _("Keep these columns as"), state.mapping_name, lambda e: state.put("mapping_name", e.control.value), hint_text=os.path.splitext(state.file_name)[0], dense=True
+    )  # fmt: skip
+    parts.append(ft.Row([ft.Container(named, width=300)]))
     parts.append(
         ft.Row(
             [

@@ -3,9 +3,11 @@
 import asyncio
 import csv
 import io
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import flet as ft
 
@@ -19,6 +21,7 @@ from shared.gateway import members as remote_members
 from shared.gateway.imports import ImportRun, RowAnswer
 
 PREVIEW_ROWS = 200
+MATCH = ("phone", "plate", "vin", "policy_number")
 
 
 @ft.observable
@@ -38,6 +41,11 @@ class ImportList:
     pool: str = ""
     level: str = ""
     source: str = ""
+    duplicates: str = "update"  # what becomes of a customer who is there: update · join (fill what is empty) · skip
+    match: list[str] = field(default_factory=lambda: list(MATCH))  # by what he is found
+    mapping_name: str = ""
+    asked: UUID | None = None  # the import about to be taken back
+    reverted: remote.Reverted | None = None
     members: list[tuple[str, str]] = field(default_factory=list)
     saved: list[remote.SavedMapping] = field(default_factory=list)
     runs: list[ImportRun] = field(default_factory=list)
@@ -85,12 +93,26 @@ class ImportList:
 
     def _first_mapping(self, sheet: Sheet) -> ImportMapping:
         """A saved mapping whose columns are all here, else a guess by the headings."""
-        for saved in self.saved:
-            if saved.kind == self.kind and set(saved.mapping.columns.values()) <= set(sheet.headings):
-                return saved.mapping
+        self.mapping_name = ""
+        for saved in self.fitting(sheet):
+            self.mapping_name = saved.name
+            return saved.mapping
         guessed = imports.guess(self.kind, sheet.headings)
         pipeline = self.session.config.pipelines[0].key if self.session.config else ""
         return imports.tuned(guessed, sheet.rows).model_copy(update={"pipeline": pipeline})
+
+    def fitting(self, sheet: Sheet) -> list[remote.SavedMapping]:
+        """Saved mappings of this kind whose columns are all in the file; the fullest first."""
+        found = [s for s in self.saved if s.kind == self.kind and set(s.mapping.columns.values()) <= set(sheet.headings)]
+        return sorted(found, key=lambda s: -len(s.mapping.columns))
+
+    def choose_mapping(self, name: str) -> None:
+        found = next((s for s in self.saved if s.kind == self.kind and s.name == name), None)
+        if found is not None:
+            self.mapping, self.mapping_name = found.mapping, name
+
+    def flip_match(self, key: str) -> None:
+        self.match = [k for k in MATCH if (k in self.match) != (k == key)]
 
     def map_column(self, target: str, heading: str) -> None:
         columns = {k: v for k, v in self.mapping.columns.items() if k != target}
@@ -125,6 +147,8 @@ class ImportList:
             "renewal_owner_id": self.renewal_owner or None,
             "level": self.level,
             "source": self.source,
+            "duplicates": self.duplicates,
+            "match": self.match,
         }
 
     @property
@@ -134,6 +158,23 @@ class ImportList:
     def stage_values(self) -> list[str]:
         heading = self.mapping.columns.get("deal.stage")
         return imports.distinct_values(self.sheet.rows, heading) if self.sheet and heading and self.kind == "deals" else []
+
+    def value_maps(self) -> list[tuple[str, list[str]]]:
+        """Mapped columns of a choice, each with the texts the store has no word for: (target, texts)."""
+        config, sheet = self.session.config, self.sheet
+        if config is None or sheet is None:
+            return []
+        found = []
+        for target, heading in self.mapping.columns.items():
+            form, _dot, key = target.partition(".")
+            definition = config.forms[form].field(key) if form in config.forms else None
+            if definition is None or definition.type_in(form) not in ("select", "level"):
+                continue
+            known = imports.known_words(config, form, key)
+            texts = [t for t in imports.distinct_values(sheet.rows, heading) if t not in known]
+            if 0 < len(texts) <= 24:
+                found.append((target, texts))
+        return found
 
     async def preview(self) -> None:
         """Every row through the domain's rules here, the first ones through the server's too."""
@@ -176,7 +217,8 @@ class ImportList:
         import_id = self.session.services.new_id()
         refused: list[RowProblem] = []
         try:
-            await remote.save_mapping(gateway, store, self.kind, self.kind, self.mapping)
+            name = self.mapping_name.strip()[:80] or os.path.splitext(self.file_name)[0][:80] or self.kind
+            await remote.save_mapping(gateway, store, self.kind, name, self.mapping)
             for start in range(0, len(self._prepared), remote.BATCH):
                 if self._cancelled:
                     break
@@ -206,6 +248,24 @@ class ImportList:
                     raise
                 await asyncio.sleep(1 + attempt)
         return []
+
+    def ask_revert(self, import_id: UUID | None) -> None:
+        self.asked, self.reverted = import_id, None
+
+    async def revert(self) -> None:
+        """Take back the import that was asked about; who was worked on since is kept and named."""
+        if self.busy or self.asked is None:
+            return
+        self.busy, self.problem = True, ""
+        gateway, store = self.session.services.gateway, self.session.store_id
+        try:
+            self.reverted = await remote.revert(gateway, store, self.asked)
+            self.runs, self.asked = await remote.runs(gateway, store), None
+        except Problem as problem:
+            self.session.guard(problem)
+            self.problem = problem.code
+        finally:
+            self.busy = False
 
     def cancel(self) -> None:
         self._cancelled = True

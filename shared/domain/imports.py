@@ -153,6 +153,15 @@ def distinct_values(rows: Iterable[Mapping[str, Any]], heading: str, limit: int 
     return list(found)
 
 
+def known_words(config: StoreConfig, form: str, key: str) -> set[str]:
+    """The texts of a choice that need no value map: keys and labels, and the usual words for gender."""
+    if key == "level":
+        return {w for x in config.levels for w in (x.key, *x.label.values())}
+    definition = config.forms[form].field(key) if form in config.forms else None
+    words = {w for o in (definition.options if definition else None) or () for w in (o.key, *o.label.values())}
+    return words | (set(GENDERS) if key == "gender" else set())
+
+
 def prepare_all(
     kind: Kind, mapping: ImportMapping, config: StoreConfig, rows: Iterable[tuple[int, Mapping[str, Any]]], owners: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], list[RowProblem]]:
@@ -276,6 +285,10 @@ def _value(config: StoreConfig, mapping: ImportMapping, target: str, form: str, 
         if amount is None:
             return None, "type"
         return round(amount * (1 if kind == "number" or mapping.amount_in_fen else 100)), None
+    if kind == "level":
+        return next(
+            (x.key for x in config.levels if text in (x.key, *x.label.values())), None
+        ), None  # a level we do not know is left out, as an option is
     if kind == "select":
         options = {o.key: o for o in (definition.options if definition else None) or ()}
         known = next((o.key for o in options.values() if text in (o.key, *o.label.values())), None)

@@ -32,6 +32,24 @@ class ImportRun(BaseModel):
     unchanged: int
     refused: int
     created_at: Instant
+    reverted_at: Instant | None = None
+    kept: int = 0
+
+
+class KeptCustomer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: UUID
+    name: str | None = None
+
+
+class Reverted(BaseModel):
+    """What was taken back; `rows` are the first customers that were kept, because somebody worked on them since."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    taken: int
+    changed: int
+    kept: int
+    rows: tuple[KeptCustomer, ...] = ()
 
 
 class SavedMapping(BaseModel):
@@ -68,3 +86,8 @@ async def mappings(gateway: Gateway, store_id: UUID) -> list[SavedMapping]:
 
 async def save_mapping(gateway: Gateway, store_id: UUID, kind: str, name: str, mapping: ImportMapping) -> None:
     await gateway.call("save_import_mapping", {"store_id": str(store_id), "kind": kind, "name": name, "mapping": mapping.model_dump(mode="json")})
+
+
+async def revert(gateway: Gateway, store_id: UUID, import_id: UUID) -> Reverted:
+    """Take back what an import made and changed. Raises Refused: forbidden, not_found."""
+    return parsed(TypeAdapter(Reverted), await gateway.call("import_revert", {"store_id": str(store_id), "import_id": str(import_id)}))

@@ -44,6 +44,10 @@ def odd(dice: random.Random, kind: str, world) -> object:
         return dice.choice(ODD_INT)
     if kind == "jsonb":
         return Jsonb(dice.choice(ODD_JSON))
+    if kind == "boolean":
+        return dice.choice([None, True, False])
+    if kind == "text[]":
+        return dice.choice([None, [], ["x"], list(PEOPLE)])
     assert kind == "text", f"teach this test about {kind}"
     return dice.choice([None, *ODD_TEXT])
 

@@ -1,0 +1,1 @@
+"""Who did what: records under the reader's rights, configuration, and what the panel did."""

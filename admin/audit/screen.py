@@ -1,0 +1,170 @@
+"""The audit: choose by person, day, form and field; newest first."""
+
+from datetime import date
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import flet as ft
+
+from admin.audit.state import Audit
+from admin.parts import chip_of, choice
+from admin.session import use_admin
+from admin.shell import panel_view
+from shared.domain.imports import cell_text
+from shared.gateway.audit import AuditRow
+from shared.ui.feedback import EmptyState, Skeleton, act
+from shared.ui.parts import DateField, card, text_button
+from shared.ui.text import Texts, use_text
+from shared.ui.view import ConnectionContext, component, screen
+
+
+def act_name(_: Texts, kind: str) -> str:
+    return {
+        "published": _("published the configuration"), "member_invited": _("invited someone"), "invitation_revoked": _("took back an invitation"),
+        "member_changed": _("changed a member"), "member_disabled": _("disabled a member"), "member_enabled": _("let a member back in"),
+        "member_signed_out": _("signed a member out everywhere"), "exported": _("exported a list"), "revealed": _("looked at a masked value"),
+        "merged": _("merged two customers"), "unmerged": _("told two customers apart again"), "import_reverted": _("took back an import"),
+    }.get(kind, kind)  # fmt: skip
+
+
+@screen
+def AuditScreen() -> ft.View:
+    session, _ = use_admin(), use_text()
+    epoch = ft.use_context(ConnectionContext).epoch
+    state, _set = ft.use_state(lambda: Audit(session))
+    ft.use_effect(act(state.load), [session.me, epoch])
+    if not state.loaded:
+        return panel_view("audit", _("Audit"), Skeleton(6))
+    rows: ft.Control = (
+        card(*[Line(state, r, key=f"{state.what}-{r.id}") for r in state.rows], padding=8)
+        if state.rows
+        else EmptyState(ft.Icons.FACT_CHECK_OUTLINED, _("Nothing found"), _("Choose other days, another person or another field."))
+    )
+    more = [ft.Row([text_button("audit-more", _("Earlier"), act(state.more), icon=ft.Icons.EXPAND_MORE)])] if state.next is not None else []
+    return panel_view(
+        "audit",
+        _("Audit"),
+        Filters(state),
+        rows,
+        *more,
+        problem=state.problem,
+        note=_("What you may not see has no line here; masked values stay masked."),
+    )
+
+
+@component
+def Filters(state: Audit) -> ft.Control:
+    session, _ = use_admin(), use_text()
+    config, today = session.config, session.me.today if session.me else date.today()  # noqa: DTZ011 - only before someone is signed in
+    whats = [("records", _("Records")), ("configuration", _("Configuration")), ("acts", _("People, exports, reveals"))]
+    people = sorted(state.names.items(), key=lambda x: x[1])
+    line: list[ft.Control] = [
+        ft.Container(choice("audit-who", _("Person"), people, state.who, partial(_put, state, "who"), nothing=_("Everybody")), width=200)
+    ]
+    for key, title in (("first", _("From")), ("last", _("Until"))):
+        value = getattr(state, key)
+        line.append(
+            ft.Container(DateField(f"audit-{key}", title, date.fromisoformat(value) if value else None, today, partial(_day, state, key)), width=170)
+        )
+    if state.what == "records" and config is not None:
+        forms = [(k, _.label(f.label)) for k, f in config.forms.items()]
+        line.append(ft.Container(choice("audit-form", _("Form"), forms, state.form, partial(_put, state, "form"), nothing=_("All forms")), width=170))
+        if state.form in config.forms:
+            rights = config.rights(state.form)
+            fields = [(f.key, _.label(f.label)) for f in config.forms[state.form].fields if f.key in (*rights.readable, *rights.masked)]
+            line.append(
+                ft.Container(
+                    choice("audit-field", _("Field"), fields, state.field_key, partial(_put, state, "field_key"), nothing=_("All fields")), width=180
+                )
+            )
+    if state.first or state.last:
+        line.append(text_button("audit-all-days", _("All days"), partial(_clear, state)))
+    return ft.Column(
+        [chip_of("audit-what", whats, state.what, partial(_put, state, "what")), ft.Row(line, wrap=True, spacing=12, run_spacing=8)], spacing=12
+    )
+
+
+def _put(state: Audit, key: str, value: str | None) -> None:
+    ft.context.page.run_task(act(state.put, key, value or ""))
+
+
+def _day(state: Audit, key: str, day: date) -> None:
+    ft.context.page.run_task(act(state.put, key, day.isoformat()))
+
+
+async def _clear(state: Audit, _event: Any = None) -> None:
+    state.last = ""
+    await act(state.put, "first", "")()
+
+
+@component
+def Line(state: Audit, row: AuditRow, **_key) -> ft.Control:
+    session, _ = use_admin(), use_text()
+    here = row.created_at.astimezone(ZoneInfo(session.me.time_zone if session.me else "Asia/Shanghai"))
+    who = state.names.get(str(row.actor_id), _("someone who left")) if row.actor_id else _("System")
+    if row.form is not None:
+        title = " · ".join(x for x in (row.name or "", *_place(_, session.config, row)) if x)
+        words = _("made") if row.kind == "created" else f"{_value(_, state, row, row.old)} → {_value(_, state, row, row.new)}"
+    else:
+        title, words = act_name(_, row.kind), _detail(_, state, row)
+    return ft.Container(
+        ft.Row(
+            [
+                ft.Text(f"{here:%Y-%m-%d %H:%M}", width=130, size=13, color=ft.Colors.ON_SURFACE_VARIANT), ft.Text(who, width=120, size=13, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+                ft.Text(title, size=13, expand=2, max_lines=2), ft.Text(words, size=13, expand=3, max_lines=3, selectable=True),
+            ],
+            spacing=12,
+        ),
+        padding=ft.Padding.symmetric(horizontal=12, vertical=8),
+    )  # fmt: skip
+
+
+def _place(_: Texts, config, row: AuditRow) -> tuple[str, str]:
+    form = config.forms.get(row.form) if config else None
+    names = {"task": _("Task"), "approval": _("Request")}
+    field = form.field(row.field) if form and row.field else None
+    plain = {
+        "owner_id": _("Owner"), "renewal_owner_id": _("Renewal owner"), "pool": _("Pool"), "stage": _("Stage"), "status": _("State"), "removed_at": _("Removed"),
+        "last_contact_at": _("Last contact"), "level_at": _("Level since"), "assignee_id": _("Member"), "due_on": _("Day"),
+    }  # fmt: skip
+    return _.label(form.label) if form else names.get(row.form or "", row.form or ""), _.label(field.label) if field else plain.get(
+        row.field or "", row.field or ""
+    )
+
+
+def _value(_: Texts, state: Audit, row: AuditRow, value: Any) -> str:
+    config = state.session.config
+    if value is None:
+        return _("empty")
+    if isinstance(value, str) and value in state.names:
+        return state.names[value]
+    form = config.forms.get(row.form or "") if config else None
+    field = form.field(row.field) if form and row.field else None
+    if config and field and field.type_in(row.form or "") == "level" and (level := config.level(str(value))):
+        return _.label(level.label)
+    if field and field.type_in(row.form or "") == "money" and isinstance(value, int):
+        return f"{value / 100:,.2f}"
+    option = next((o for o in (field.options if field else None) or () if o.key == value), None)
+    return _.label(option.label) if option else cell_text(value)[:120]
+
+
+def _detail(_: Texts, state: Audit, row: AuditRow) -> str:
+    parts = []
+    if row.subject_id and str(row.subject_id) in state.names:
+        parts.append(state.names[str(row.subject_id)])
+    config = state.session.config
+    for key, value in row.detail.items():
+        if key == "heir_id":
+            parts.append(_("to %(who)s") % {"who": state.names.get(str(value), "–")})
+        elif key == "role" and config is not None:
+            roles = {r.key: _.label(r.label) for r in config.roles}
+            parts.append(" → ".join(roles.get(str(v), str(v)) for v in (value if isinstance(value, list) else [value])))
+        elif key == "form" and config is not None and value in config.forms:
+            parts.append(_.label(config.forms[value].label))
+        elif key in ("version", "rows", "note", "reason", "field", "customers", "deals", "tasks", "taken", "kept") and value not in (0, ""):
+            words = {"version": _("version"), "rows": _("rows"), "note": "", "reason": _("reason"), "field": _("field"), "customers": _("customers"), "deals": _("deals"), "tasks": _("calls"), "taken": _("taken back"), "kept": _("kept")}[key]  # fmt: skip
+            parts.append(f"{words} {value}".strip())
+        elif key == "sha256" and value:
+            parts.append(f"sha256 {str(value)[:12]}…")
+    return " · ".join(parts)

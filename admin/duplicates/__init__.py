@@ -1,0 +1,1 @@
+"""Two entries of one person: found, merged field by field, told apart again."""

@@ -1,0 +1,1 @@
+"""Lists that leave the store: columns, reason, file, log."""

@@ -1,0 +1,1 @@
+"""Rules as tables, and what they would have done on the last 90 days."""
