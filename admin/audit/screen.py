@@ -1,6 +1,7 @@
 """The audit: choose by person, day, form and field; newest first."""
 
-from datetime import date
+import re
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,7 +63,7 @@ def Filters(state: Audit) -> ft.Control:
     line: list[ft.Control] = [
         ft.Container(choice("audit-who", _("Person"), people, state.who, partial(_put, state, "who"), nothing=_("Everybody")), width=200)
     ]
-    for key, title in (("first", _("From")), ("last", _("Until"))):
+    for key, title in (("first", _("From")), ("last", _("To and with"))):
         value = getattr(state, key)
         line.append(
             ft.Container(DateField(f"audit-{key}", title, date.fromisoformat(value) if value else None, today, partial(_day, state, key)), width=170)
@@ -105,14 +106,15 @@ def Line(state: Audit, row: AuditRow, **_key) -> ft.Control:
     who = state.names.get(str(row.actor_id), _("someone who left")) if row.actor_id else _("System")
     if row.form is not None:
         title = " · ".join(x for x in (row.name or "", *_place(_, session.config, row)) if x)
-        words = _("made") if row.kind == "created" else f"{_value(_, state, row, row.old)} → {_value(_, state, row, row.new)}"
+        removed = (_("taken out") if row.new is not None else _("brought back")) if row.field == "removed_at" else ""
+        words = _("made") if row.kind == "created" else removed or f"{_value(_, state, row, row.old)} → {_value(_, state, row, row.new)}"
     else:
         title, words = act_name(_, row.kind), _detail(_, state, row)
     return ft.Container(
         ft.Row(
             [
                 ft.Text(f"{here:%Y-%m-%d %H:%M}", width=130, size=13, color=ft.Colors.ON_SURFACE_VARIANT), ft.Text(who, width=120, size=13, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
-                ft.Text(title, size=13, expand=2, max_lines=2), ft.Text(words, size=13, expand=3, max_lines=3, selectable=True),
+                ft.Text(title, size=13, expand=2, max_lines=2), ft.Text(words, size=13, expand=3, max_lines=3),
             ],
             spacing=12,
         ),
@@ -137,6 +139,11 @@ def _value(_: Texts, state: Audit, row: AuditRow, value: Any) -> str:
     config = state.session.config
     if value is None:
         return _("empty")
+    if row.field == "status":
+        return {"open": _("Open"), "cancel_requested": _("Asked to cancel"), "excused": _("Excused"), "done": _("Done"), "pending": _("Waiting"), "approved": _("Approved"), "rejected": _("Sent back"), "active": _("Active")}.get(str(value), str(value))  # fmt: skip
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+        zone = ZoneInfo(state.session.me.time_zone if state.session.me else "Asia/Shanghai")
+        return f"{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M}"
     if isinstance(value, str) and value in state.names:
         return state.names[value]
     form = config.forms.get(row.form or "") if config else None

@@ -87,6 +87,10 @@ def shown(_: Texts, state: Duplicates, side: dict[str, Any], key: str) -> str:
     return _.label(option.label) if option else cell_text(value)
 
 
+def short(words: str) -> str:
+    return words if len(words) <= 14 else f"{words[:13]}…"
+
+
 @component
 def MergeCard(state: Duplicates, **_key) -> ft.Control:
     session, _ = use_admin(), use_text()
@@ -113,7 +117,7 @@ def MergeCard(state: Duplicates, **_key) -> ft.Control:
         taken = key in state.take
         slug = key.replace("_", "-")
         chips = [
-            ft.Container(small_chip(f"take-{slug}-{name}", shown(_, state, sides[name], key), selected=taken == (name == other), on_click=lambda e, name=name, key=key: state.pick(key, of_other=name == other)), expand=True)
+            ft.Container(small_chip(f"take-{slug}-{name}", short(shown(_, state, sides[name], key)), selected=taken == (name == other), on_click=lambda e, name=name, key=key: state.pick(key, of_other=name == other)), expand=True)
             for name in ("one", "two")
         ]  # fmt: skip
         rows.append(

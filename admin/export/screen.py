@@ -46,7 +46,7 @@ def ExportScreen() -> ft.View:
         *([titled(_("Saved layouts"), ft.Row([small_chip(f"layout-{i}", n, selected=n == state.layout_name, on_click=lambda e, n=n: state.choose_layout(n)) for i, n in enumerate(layouts)], wrap=True, spacing=6))] if layouts else []),
     ]  # fmt: skip
     blocks: list[ft.Control] = [
-        card(section(_("1 · What"), *what)), card(section(_("2 · Which columns, in which order"), Columns(state))), card(section(_("3 · Why, and the file"), Make(state))),
+        card(section(_("1 · What"), *what)), card(section(_("2 · Why, and the file"), Make(state))), card(section(_("3 · Which columns, in which order"), Columns(state))),
     ]  # fmt: skip
     zone = ZoneInfo(session.me.time_zone if session.me else "Asia/Shanghai")
     lines = [

@@ -198,7 +198,10 @@ def MapStep(state: ImportList) -> ft.Control:
         dense=True,
     )
     choices.append(ft.Container(nameless, width=260))
-    parts: list[ft.Control] = [section(_("2 · Which column is what"), ft.Row(boxes, wrap=True, spacing=12, run_spacing=12))]
+    go_on = ft.Container(
+        primary_button("preview", _("Check all rows") if not state.busy else _("One moment …"), act(state.preview), disabled=bool(state.missing) or state.busy), width=220
+    )  # fmt: skip
+    parts: list[ft.Control] = [ft.Row([go_on]), section(_("2 · Which column is what"), ft.Row(boxes, wrap=True, spacing=12, run_spacing=12))]
     if state.kind == "deals":
         pipelines = [(p.key, _.label(p.label)) for p in config.pipelines]
         pipeline = config.pipeline(state.mapping.pipeline) or config.pipelines[0]
@@ -246,21 +249,6 @@ def MapStep(state: ImportList) -> ft.Control:
         "mapping-name", _("Keep these columns as"), state.mapping_name, lambda e: state.put("mapping_name", e.control.value), hint_text=os.path.splitext(state.file_name)[0], dense=True
     )  # fmt: skip
     parts.append(ft.Row([ft.Container(named, width=300)]))
-    parts.append(
-        ft.Row(
-            [
-                ft.Container(
-                    primary_button(
-                        "preview",
-                        _("Check all rows") if not state.busy else _("One moment …"),
-                        act(state.preview),
-                        disabled=bool(state.missing) or state.busy,
-                    ),
-                    width=220,
-                )
-            ]
-        )
-    )
     return card(*parts)
 
 

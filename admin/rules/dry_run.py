@@ -26,7 +26,18 @@ def DryRunCard(state: Rules) -> ft.Control:
     if state.run is None:
         return card(head)
     stale = [pill(_("The rules were changed since: try again"), tone="notice", icon=ft.Icons.UPDATE)] if state.is_stale else []
-    return card(head, *stale, Facts(state.run), Bars(state.run), Loads(state, state.run), Moves(state, state.run), identifier="dry-run-result")
+    return card(
+        head,
+        *stale,
+        Facts(state.run),
+        Bars(state.run),
+        ft.Row(
+            [ft.Container(Loads(state, state.run), expand=3), ft.Container(Moves(state, state.run), expand=2)],
+            spacing=24,
+            vertical_alignment=ft.CrossAxisAlignment.START,
+        ),
+        identifier="dry-run-result",
+    )
 
 
 @component

@@ -189,7 +189,7 @@ begin
   end if;
 end $$;
 
--- What people did between two instants, as last said of each field; what the system did the generator does anew.
+-- What was done between two instants, as last said of each field; what the generator did it does anew.
 create function crm.replay_events(p_scratch uuid, p_events crm.events[], p_from timestamptz, p_to timestamptz, p_keep text[], p_known uuid[]) returns void
   language plpgsql volatile set search_path = '' as $$
 declare f record; slice crm.events[];
@@ -205,7 +205,7 @@ begin
       with said as (
         select e.subject_id, coalesce(jsonb_object_agg(e.field, e.new order by e.id) filter (where e.field = any ($3)), '{}') as patch,
           coalesce(jsonb_object_agg(e.field, e.new order by e.id) filter (where e.is_field and e.field = any ($4)), '{}') as custom
-        from unnest($1) e where e.form = $5 and e.kind = 'changed' and e.actor_id is not null group by e.subject_id),
+        from unnest($1) e where e.form = $5 and e.kind = 'changed' and (e.actor_id is not null or e.field <> all ($6)) group by e.subject_id),
       fitting as (
         select subject_id, custom, case
           when patch ->> 'owner_id' is not null then patch || '{"pool": null}'                       -- an owner or a pool, whatever the dry run did before
@@ -215,7 +215,8 @@ begin
       from fitting s where t.store_id = $2 and t.id = s.subject_id and (s.patch <> '{}' or s.custom <> '{}')$q$,
       f.relation, (select string_agg(quote_ident(n), ', ') from unnest(f.names) n), (select string_agg('r.' || quote_ident(n), ', ') from unnest(f.names) n),
       case when f.form = 'task' then '' else ', custom = jsonb_strip_nulls(t.custom || s.custom)' end)
-      using slice, p_scratch, f.names, p_keep, f.form;
+      using slice, p_scratch, f.names, p_keep, f.form,
+        array['owner_id', 'pool', 'next_contact_on', 'level', 'level_at', 'status', 'removed_at', 'due_on', 'due_at', 'rank', 'stage', 'stage_at', 'closed_at', 'lost_reason', 'assignee_id'];   -- the generator's own to decide
   end loop;
   -- a task that only these rules make is answered by what people really did with the customer that day
   update crm.tasks t set status = 'excused', closed_at = p_to
