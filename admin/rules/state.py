@@ -8,7 +8,7 @@ import flet as ft
 
 from admin.draft import Draft
 from admin.session import AdminSession
-from shared.domain.drafting import GONE, fresh_key
+from shared.domain.drafting import GONE
 from shared.domain.dry_run import DryRun
 from shared.domain.problems import Problem
 from shared.gateway import members as remote_members
@@ -73,7 +73,7 @@ class Rules:
 
     def add(self, kind: str, name: str, language: str) -> None:
         document = self.draft.document
-        key = fresh_key("rule", [r["key"] for r in self.rows])
+        key = self.draft.new_key("rule")
         role = next((r["key"] for r in document.get("roles", []) if "decide_approval" in r.get("verbs", [])), "")
         pool = next((p["key"] for p in document.get("pools", [])), "")
         self.draft.put(("rules", key), new_rule(kind, key, {language: name}, pool, role))
