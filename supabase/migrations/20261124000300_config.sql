@@ -199,6 +199,13 @@ begin
 end $$;
 comment on function crm.my_access is 'The caller''s field rights on a form (null: on all), one row per store and form.';
 
+create function crm.may_write(p_store uuid, p_form text, p_key text) returns bool
+  language plpgsql stable set search_path = '' as $$
+begin
+  return exists (select from crm.my_access(p_form) a where a.store_id = p_store and p_key = any (a.writable));
+end $$;
+comment on function crm.may_write is 'Whether the caller may write a field. Comparing with a value is asking whether it is there: who sees a number masked may not.';
+
 -- Lists that rules and verbs look at ---------------------------------------------------------------------------------------
 
 create table crm.pools (
@@ -640,4 +647,5 @@ create function api.publish_config(store_id uuid, document jsonb, base_version i
 alter function crm.config_for(uuid) owner to api_owner;
 
 grant execute on function crm.my_access(text), crm.config_for(uuid) to authenticated, api_owner;
+grant execute on function crm.may_write(uuid, text, text) to api_owner;
 grant execute on function crm.publish_config(uuid, jsonb, int, text), api.publish_config(uuid, jsonb, int, text) to authenticated;

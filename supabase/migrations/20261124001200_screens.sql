@@ -190,8 +190,8 @@ create function crm.find_duplicates(p_store uuid, p_phone text, p_plate text) re
   language plpgsql stable security definer set search_path = '' as $$
 declare c crm.caller := crm.demand(p_store, 'save_customer'); mine jsonb; v_phone text; v_plate text;
 begin
-  if exists (select from crm.my_access('customer') a where a.store_id = p_store and 'phone' = any (a.writable)) then v_phone := p_phone; end if;
-  if exists (select from crm.my_access('vehicle') a where a.store_id = p_store and 'plate' = any (a.writable)) then v_plate := upper(p_plate); end if;
+  if crm.may_write(p_store, 'customer', 'phone') then v_phone := p_phone; end if;
+  if crm.may_write(p_store, 'vehicle', 'plate') then v_plate := upper(p_plate); end if;
   select coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'name', v.name, 'last_contact_at', v.last_contact_at)), '[]') into mine
   from api.customers v where v.store_id = p_store and v.id in (
     select k.id from crm.customers k where k.store_id = p_store and k.phone_tail = right(crm.digits(v_phone), 4) and k.phone = v_phone

@@ -267,7 +267,8 @@ declare
 begin
   perform crm.demand_verb(v_store, 'save_customer');
   if v_id is null then perform crm.refuse('invalid', 'id'); end if;
-  v_other := crm.find_other(v_store, p ->> 'phone', upper(p ->> 'plate'));
+  v_other := crm.find_other(v_store, case when crm.may_write(v_store, 'customer', 'phone') then p ->> 'phone' end,
+    case when crm.may_write(v_store, 'vehicle', 'plate') then upper(p ->> 'plate') end);
   if v_other is null then perform crm.refuse('not_found', 'phone'); end if;
   if not crm.put_request(v_store, v_id, v_other, p ->> 'words') then perform crm.refuse('already_asked'); end if;
   return jsonb_build_object('status', 'applied', 'version', 1);

@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from shared.domain import presets
 from shared.domain.proof import Proof
-from tests.support.people import preset
+from tests.support.people import new_id, preset
 
 
 def prove(world, name="liang", roles=None) -> Proof:
@@ -110,3 +110,11 @@ def test_a_role_is_proved_once_until_its_rights_or_the_code_change(world):
     code = world.row("select crm.code_fingerprint()")
     world.db.execute("create view api.nothing as select s.id as store_id from crm.stores s where false")
     assert world.row("select crm.code_fingerprint()") != code
+
+
+def test_nor_by_asking_for_a_colleagues_customer(world):
+    """A request for a customer by his number says whether the number is there: only who may write numbers may ask."""
+    world.customer("chen", phone="13911112222")
+    asked = {"id": new_id(), "phone": "13911112222", "words": "他来店了"}
+    assert world.push("wu", "request_customer", asked)["code"] == "not_found"
+    assert world.push("lin", "request_customer", asked)["status"] == "applied"
