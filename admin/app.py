@@ -15,12 +15,14 @@ from admin.export.screen import ExportScreen
 from admin.forms.screen import FormsScreen
 from admin.history.screen import HistoryScreen
 from admin.imports.screen import ImportsScreen
+from admin.lists.screen import ListsScreen
 from admin.members.screen import MembersScreen
 from admin.publish.screen import PublishScreen
 from admin.rights.screen import RightsScreen
 from admin.rules.screen import RulesScreen
 from admin.services import Services
 from admin.session import AdminContext, AdminSession
+from admin.settings.screen import SettingsScreen
 from admin.sign_in.screen import SignInScreen
 from admin.stages.screen import StagesScreen
 from shared.gateway.client import Gateway, make_http
@@ -68,6 +70,8 @@ ROUTES = [
     ft.Route(path="duplicates", component=DuplicatesScreen),
     ft.Route(path="export", component=ExportScreen),
     ft.Route(path="audit", component=AuditScreen),
+    ft.Route(path="lists", component=ListsScreen),
+    ft.Route(path="settings", component=SettingsScreen),
     ft.Route(path="publish", component=PublishScreen),
     ft.Route(path="history", component=HistoryScreen),
 ]

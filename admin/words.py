@@ -8,7 +8,7 @@ from shared.domain.conditions import variables
 from shared.domain.differences import Difference
 from shared.domain.drafting import GONE, part
 from shared.domain.labels import label_text
-from shared.ui.text import Texts
+from shared.ui.text import LANGUAGES, Texts
 
 
 def attribute_name(_: Texts, name: str) -> str:
@@ -27,6 +27,11 @@ def attribute_name(_: Texts, name: str) -> str:
         "forms": _("Forms"), "roles": _("Roles"), "pipelines": _("Pipelines"), "levels": _("Levels"), "outcomes": _("Outcomes"), "reasons": _("Reasons"),
         "phrases": _("Phrases"), "scripts": _("Scripts"), "templates": _("Templates"), "rules": _("Rules"), "settings": _("Store settings"), "store": _("Store"),
         "successors": _("Moved when published"), "log_seconds": _("Seconds to log a conversation, at most"), "clear_seconds": _("Seconds to clear a task, at most"),
+        "after_last": _("After the last try"), "next_days": _("Next contact after (days)"), "promise_days": _("Promised within (days)"), "why": _("For tasks because of"),
+        "within_days": _("Days before the policy ends, at most"), "sent_back": _("Sent back by the manager"), "complaint": _("Complaint"), "promise": _("Promise"),
+        "expiry": _("Policy ends"), "expiry_days": _("Counted from (days before)"), "value": _("For each 10,000 yuan of premium"), "value_most": _("For premium, at most"),
+        "overdue": _("For each day overdue"), "overdue_most": _("For days overdue, at most"), "times": _("So many outcomes"), "seconds": _("within seconds"),
+        "queue": _("Order of the queue"), "burst": _("Outcomes without dialling"), "day_parts": _("Parts of the day"), "start": _("From"), "end": _("To"),
         "script": _("Script"), "roles_of": _("For roles"), "effect": _("Effect"), "level": _("Level"), "stage": _("Stage"), "purpose": _("Why it exists"),
     }.get(name, name.replace("_", " "))  # fmt: skip
 
@@ -293,8 +298,8 @@ def successor_text(_: Texts, change: Difference, old: Mapping[str, Any], new: Ma
 
 def stage_or_reason(_: Texts, key: str, *documents: Mapping[str, Any]) -> str:
     pipeline, dot, stage = key.partition(".")
-    path = ("pipelines", pipeline, "stages", stage) if dot else ("reasons", key)
-    return _thing(_, next((t for d in documents if (t := part(d, path)) is not GONE), None), key)
+    paths = [("pipelines", pipeline, "stages", stage)] if dot else [(x, key) for x in ("reasons", "levels", "pools")]
+    return _thing(_, next((t for d in documents for path in paths if (t := part(d, path)) is not GONE), None), key)
 
 
 def _is_part(path: tuple[str, ...]) -> bool:

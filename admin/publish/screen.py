@@ -5,6 +5,7 @@ from typing import Any
 import flet as ft
 
 from admin.draft import Draft, use_draft
+from admin.parts import small_chip
 from admin.publish.state import Publishing
 from admin.publish.words import impact_text, over_text, unfinished_text
 from admin.session import use_admin
@@ -28,7 +29,7 @@ SHOWN = 60  # changes drawn at once
 def PublishScreen() -> ft.View:
     session, draft, _ = use_admin(), use_draft(), use_text()
     state, _set = ft.use_state(lambda: Publishing(session))
-    ft.use_effect(act(state.check), [draft.document, session.me])
+    ft.use_effect(act(state.check), [draft.document, draft.base_version, session.me])
     title = _("Check and publish")
     if not draft.loaded:
         return panel_view("publish", title, Skeleton(5))
@@ -134,7 +135,7 @@ def Consequences(state: Publishing, draft: Draft) -> ft.Control:
     if not draft.changes:
         rows = [ft.Text(_("Phones and records are as you see them."), color=ft.Colors.ON_SURFACE_VARIANT)]
     elif state.checking or not state.is_checked:
-        rows = [ft.Row([ft.ProgressRing(width=18, height=18, stroke_width=2), ft.Text(_("Checking what this would do…"))])]
+        rows = [ft.Row([ft.Icon(ft.Icons.HOURGLASS_EMPTY, size=18, color=ft.Colors.ON_SURFACE_VARIANT), ft.Text(_("Checking what this would do…"))])]
     elif not state.impacts:
         rows = [line("info", _("Nothing that records or colleagues would notice, except the change itself."))]
     else:
@@ -157,6 +158,13 @@ def impact_line(_: Texts, state: Publishing, draft: Draft, place: int, x: Impact
         words = _("Hide") if state.opened == place else _("Show them")
         opening = [text_button(f"open-{place}", words, act(state.open, place))]
     found: list[ft.Control] = [line(x.level, text, f"impact-{x.kind}-{x.key or x.role or place}".replace("_", "-"), *opening)]
+    heirs = state.heirs(x)
+    if heirs:
+        picks = [
+            small_chip(f"heir-{place}-{i}", _.label(thing["label"]), selected=False, on_click=act(state.succeed, x, key))
+            for i, (key, thing) in enumerate(heirs)
+        ]
+        found.append(ft.Container(ft.Row(picks, wrap=True, spacing=6, run_spacing=6), padding=ft.Padding.only(left=34)))
     if state.opened == place:
         values = {str(r.get("id")): r.get("value") for r in x.rows}
         for n in state.names:

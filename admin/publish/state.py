@@ -10,6 +10,7 @@ import flet as ft
 from admin.draft import Draft
 from admin.session import AdminSession
 from shared.domain.budget import OverBudget, over_budget
+from shared.domain.drafting import GONE, part
 from shared.domain.impact import Impact
 from shared.domain.problems import Problem, Refused
 from shared.gateway import config as remote
@@ -39,7 +40,7 @@ class Publishing:
 
     @property
     def is_checked(self) -> bool:
-        return self._checked is self.draft.document
+        return self._checked == (self.draft.document, self.draft.base_version)
 
     @property
     def refused(self) -> bool:
@@ -62,8 +63,9 @@ class Publishing:
         """Ask what the document as it is now would do; an answer to an older one is thrown away."""
         self._round += 1
         here, document = self._round, self.draft.document
+        asked = (document, self.draft.base_version)  # the same document upon another version is another question
         if not document or self.draft.unfinished or not self.draft.changes:
-            self.impacts, self.checking, self._checked = [], False, document
+            self.impacts, self.checking, self._checked = [], False, asked
             return
         self.checking = True
         await asyncio.sleep(REST)
@@ -73,13 +75,32 @@ class Publishing:
             found = await remote.check(self.session.services.gateway, self.session.store_id, dict(document))
             if here == self._round:
                 self.impacts = sorted(found, key=lambda x: ORDER.index(x.level))
-                self._checked, self.opened, self.problem = document, -1, ""
+                self._checked, self.opened, self.problem = asked, -1, ""
         except Problem as problem:
             self.session.guard(problem)
             self.problem = problem.code
         finally:
             if here == self._round:
                 self.checking = False
+
+    def heirs(self, x: Impact) -> list[tuple[str, dict[str, Any]]]:
+        """Where the records of something that goes may go, as (key of a successor, thing)."""
+        if x.level != "refused" or x.kind not in ("stage_removed", "level_removed", "pool_removed"):
+            return []
+        document = self.draft.document
+        if x.kind != "stage_removed":
+            return [(t["key"], t) for t in document.get(f"{x.kind.partition('_')[0]}s", ())]
+        old = part(self.draft.base, ("pipelines", x.pipeline or "", "stages", x.key or ""))
+        kind = old["type"] if old is not GONE else ""
+        own_first = sorted(document.get("pipelines", ()), key=lambda p: p["key"] != x.pipeline)
+        return [(f"{p['key']}.{s['key']}", s) for p in own_first for s in p["stages"] if s["type"] == kind]
+
+    def succeed(self, x: Impact, heir: str) -> None:
+        """Say where they go; the check runs again by itself."""
+        kind = x.kind.partition("_")[0]
+        gone = f"{x.pipeline}.{x.key}" if kind == "stage" else x.key or ""
+        before = part(self.draft.document, ("successors", f"{kind}s"))
+        self.draft.put(("successors", f"{kind}s"), {**({} if before is GONE else before), gone: heir})
 
     def write_note(self, text: str) -> None:
         self.note = text

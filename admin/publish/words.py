@@ -51,18 +51,20 @@ def impact_text(_: Texts, x: Impact, now: Document, then: Document) -> str:
         }
     if x.kind == "stage_removed":
         if x.level == "refused":
-            return _("%(n)d deals stand at %(stage)s. Choose where they go: open the stage's page and remove it there.") % {"n": n, "stage": stage}
+            return _("%(n)d deals stand at %(stage)s. Choose where they go:") % {"n": n, "stage": stage}
         return _("%(stage)s goes; no deal stands there.") % {"stage": stage}
     if x.kind == "stage_moved":
         return _("%(stage)s goes; its %(n)d deals move to %(to)s.") % {
             "stage": stage, "n": n, "to": name("pipelines", *_stage(str(x.after))) if x.after else "",
         }  # fmt: skip
-    if x.kind == "reason_merged":
-        return _("%(reason)s becomes %(to)s; %(n)d records follow.") % {
-            "reason": name("reasons", x.key or ""),
-            "to": name("reasons", str(x.after)),
-            "n": n,
-        }
+    if x.kind in ("reason_merged", "level_merged", "pool_merged"):
+        part_ = f"{x.kind.partition('_')[0]}s"
+        return _("%(reason)s becomes %(to)s; %(n)d records follow.") % {"reason": name(part_, x.key or ""), "to": name(part_, str(x.after)), "n": n}
+    if x.kind in ("level_removed", "pool_removed"):
+        gone = name(f"{x.kind.partition('_')[0]}s", x.key or "")
+        if x.level == "refused":
+            return _("%(n)d customers are at %(what)s. Choose where they go:") % {"n": n, "what": gone}
+        return _("%(what)s goes; no customer is there.") % {"what": gone}
     if x.kind == "moves_barred":
         return _("From %(stage)s fewer moves are possible; %(n)d deals stand there.") % {"stage": stage, "n": n}
     if x.kind == "role_removed":

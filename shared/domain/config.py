@@ -354,9 +354,11 @@ class FieldRights(_Part):
 
 
 class Successors(_Part):
-    """Where records go whose stage ("pipeline.stage") or reason the document no longer names; publishing moves them in the same act."""
+    """Where records go whose stage ("pipeline.stage"), level, pool or reason the document no longer names; publishing moves them."""
 
     stages: dict[str, str] = {}
+    levels: dict[str, str] = {}
+    pools: dict[str, str] = {}
     reasons: dict[str, str] = {}
 
 

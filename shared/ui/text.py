@@ -113,6 +113,8 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "version_conflict": _("Someone else published meanwhile. Reload to see the changes; yours are kept here."),
         "stage_in_use": _("Deals stand at a stage you removed. Move them first."),
         "bad_successor": _("Where the records should go is not there, or of another kind. Choose anew."),
+        "level_in_use": _("Customers stand at a level you removed. Choose which level they get."),
+        "pool_in_use": _("Customers are in a pool you removed. Choose where they go."),
         "role_in_use": _("Members still have a role you removed."),
         "last_admin": _("The store would be without an admin."),
         "field_type_fixed": _("The type of a field cannot change."),

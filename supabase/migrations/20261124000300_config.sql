@@ -596,7 +596,7 @@ begin
   delete from crm.config_drafts d where d.store_id = p_store and d.author_id = c.user_id;
   return jsonb_build_object('version', now_version + 1);
 end $$;
-comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, bad_successor, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, unknown_field, last_admin, leaks, invalid_config.';
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, level_in_use, pool_in_use, bad_successor, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, unknown_field, last_admin, leaks, invalid_config.';
 
 create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
   language plpgsql volatile set search_path = '' as $$

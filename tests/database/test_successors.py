@@ -107,3 +107,22 @@ def test_a_successor_of_a_stage_that_is_still_there_says_nothing(world):
     deal = deal_at(world, "test_drive")
     publish(world, document(successors={"stages": {"new_car.test_drive": "new_car.visited"}, "reasons": {"price": "gave_up"}}))
     assert stage_of(world, deal) == "new_car.test_drive"
+
+
+@pytest.mark.parametrize(("part", "gone", "heir", "column"), [("levels", "intent", "near", "level"), ("pools", "retained", "market", "pool")])
+def test_customers_are_never_left_in_a_level_or_pool_that_is_gone(world, part, gone, heir, column):
+    kind = part[:-1]
+    customer = world.customer(who="he", level="intent", pool="retained") if kind == "pool" else world.customer(level=gone)
+    doc = document()
+    doc[part] = [x for x in doc[part] if x["key"] != gone]
+    for role in doc["roles"]:
+        role["pools"] = [p for p in role.get("pools", []) if p != gone or kind != "pool"]
+    assert [(x["key"], x["level"], x["count"], x["ids"]) for x in of_kind(check(world, doc), f"{kind}_removed")] == [(gone, "refused", 1, [customer])]
+    assert refusal(world, doc) == f"PT422 {kind}_in_use"
+    doc["successors"] = {part: {gone: heir}}
+    assert [(x["key"], x["after"], x["level"]) for x in of_kind(check(world, doc), f"{kind}_merged")] == [(gone, heir, "warning")]
+    publish(world, doc)
+    assert world.row(f"select {column} from crm.customers where id = %s", customer) == heir
+    world.ask("liang", "select api.restore_config(%s, 1, 2, '')", world.stores["east"])
+    assert world.row(f"select {column} from crm.customers where id = %s", customer) == gone
+    assert refusal(world, doc | {"successors": {part: {gone: "nowhere"}}}, base=3) == "PT422 bad_successor"

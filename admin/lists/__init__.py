@@ -1,0 +1,1 @@
+"""Levels, outcomes, reasons, phrases, scripts, templates, pools."""
