@@ -92,7 +92,9 @@ def NumberField(draft: Draft, path: Path, identifier: str, title: str, *, decima
         if found is not GONE:
             draft.put(path, GONE if found is None else found, topic=path)
 
-    return identified(identifier, ft.TextField(value=shown, label=f"{title}({hint})" if hint and not shown else title, error=problem, on_change=changed, **FIELD))
+    return identified(
+        identifier, ft.TextField(value=shown, label=f"{title}({hint})" if hint and not shown else title, error=problem, on_change=changed, **FIELD)
+    )
 
 
 def _number(text: str, decimals: bool) -> Any:

@@ -33,12 +33,16 @@ def test_a_new_admin_is_at_work_in_five_minutes(visit, shop):
     app.tap("nav-forms")
     for kind, name in (("text", "兴趣爱好"), ("date", "购车纪念日"), ("money", "内部底价")):
         app.tap(f"add-{kind}")
-        expect(app.id("field-properties").locator("span:text('还没有角色能看到'), [aria-label*='还没有角色能看到']").first).to_be_attached()  # a new field is closed
+        expect(
+            app.id("field-properties").locator("span:text('还没有角色能看到'), [aria-label*='还没有角色能看到']").first
+        ).to_be_attached()  # a new field is closed
         app.type("field-name", name)
         app.tap("right-manager-write" if kind == "money" else "all-write")
     app.tap("field-up-13")  # 购车纪念日 before 兴趣爱好, for those who do not drag
     preview = app.id("phone-preview")
-    expect(preview.locator("[aria-label*='兴趣爱好'], span:text('兴趣爱好')").first).to_be_attached()  # the advisor's phone beside shows what he may see
+    expect(
+        preview.locator("[aria-label*='兴趣爱好'], span:text('兴趣爱好')").first
+    ).to_be_attached()  # the advisor's phone beside shows what he may see
     expect(preview.locator("[aria-label*='内部底价'], span:text('内部底价')")).to_have_count(0)
     publish(app)
     took = time.monotonic() - began
