@@ -59,6 +59,7 @@ class AdminSession:
         if not found:
             await self.services.gateway.keeper.sign_out()
             raise Refused("forbidden")
+        found.sort(key=lambda m: m.store_name)
         self.memberships, self.me = found, found[0]
         await self._enter()
         self.phase = "ready"

@@ -131,6 +131,9 @@ def where(_: Texts, path: tuple[str, ...], *documents: Mapping[str, Any]) -> str
             found = ("forms", step) if above == "rights" else ("forms", above, "fields", step)
         elif above in LISTS or above == "forms":
             found = path[: i + 1]
+        elif step in LANGUAGES:  # the reader's own language goes without saying
+            words += [LANGUAGES[step]] if step != _.language else []
+            continue
         else:
             name = attribute_name(_, step)
             if (step not in LISTS and step not in ("forms", "rights")) or i + 1 == len(path):
