@@ -299,7 +299,7 @@ TABLES: dict[str, Table] = {
     "consents": Table(HANGS, RECORDS, RECORDS),
     **dict.fromkeys(("links", "receptions"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
-    **dict.fromkeys(("moved_records", "reason_columns"), Table("true", NOBODY)),
+    **dict.fromkeys(("moved_records", "key_columns"), Table("true", NOBODY)),
     "flags": Table("store_id = {store} and id = {flag}", SEERS, updates=SEERS),
     "events": Table(HANGS, RECORDS, STORE, RECORDS, mine="actor_id"),
     "acts": Table("store_id = {store} and subject_id = {customer}", STORE, STORE, mine="actor_id"),
