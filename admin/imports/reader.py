@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from python_calamine import CalamineWorkbook
 from shared.domain.problems import Refused
 
 MAX_BYTES, MAX_UNPACKED, MAX_RATIO, MAX_ROWS, MAX_COLUMNS, MAX_CELL = 20_000_000, 200_000_000, 100, 100_000, 200, 4_000
+MAX_CELLS = 4_000_000  # of the whole rectangle, empty ones too: 100,000 rows of 40 columns; what is held in memory follows it
+CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,4})(\d{1,12})["']""")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def read(file: Path, name: str) -> Sheet:
     if len(filled[0][1]) > MAX_COLUMNS:
         raise Refused("too_many_columns")
     headings = _headings(filled[0][1])
-    rows = [{h: _short(cell) for h, cell in zip(headings, row, strict=False)} for _number, row in filled[1:]]
+    rows = [{h: _short(cell) for h, cell in zip(headings, row, strict=False) if cell not in (None, "")} for _number, row in filled[1:]]
     return Sheet(headings, rows, [number for number, _row in filled[1:]], encoding)
 
 
@@ -56,6 +59,7 @@ def _workbook(data: bytes) -> list[list[Any]]:
                 raise Refused("file_too_large")
             if archive.testzip():  # unpacks piece by piece no further than declared: a size that lies ends here
                 raise Refused("file_unreadable")
+            _measure(archive)
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
         if sheet.total_width > MAX_COLUMNS:
             raise Refused("too_many_columns")
@@ -66,6 +70,40 @@ def _workbook(data: bytes) -> list[list[Any]]:
         raise
     except Exception as error:  # calamine raises its own kinds for each broken part
         raise Refused("file_unreadable") from error
+
+
+def _measure(archive: zipfile.ZipFile) -> None:
+    """How far the sheets reach, before the reader lays out the rectangle: two cells in far corners would take all memory."""
+    for item in archive.infolist():
+        if not re.search(r"worksheets/[^/]+\.xml$", item.filename, re.IGNORECASE):
+            continue
+        columns: set[bytes] = set()
+        rows: set[bytes] = set()
+        with archive.open(item) as sheet:
+            tail = b""
+            while piece := sheet.read(4_000_000):
+                for letters, digits in CELL.findall(tail + piece):
+                    columns.add(letters)
+                    rows.add(digits)
+                if len(rows) > MAX_ROWS + 2:
+                    raise Refused("too_many_rows")
+                tail = piece[-64:]
+        width = max((_column(c) for c in columns), default=0)
+        height = max((int(r) for r in rows), default=0)
+        if width > MAX_COLUMNS:
+            raise Refused("too_many_columns")
+        if height > MAX_ROWS + 1:
+            raise Refused("too_many_rows")
+        if width * height > MAX_CELLS:
+            raise Refused("file_too_large")
+
+
+def _column(letters: bytes) -> int:
+    """A → 1, AA → 27."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def _text(data: bytes, name: str) -> tuple[list[list[Any]], str]:
@@ -79,11 +117,15 @@ def _text(data: bytes, name: str) -> tuple[list[list[Any]], str]:
     delimiter = max(counts, key=lambda mark: counts[mark])
     csv.field_size_limit(1_000_000)
     table: list[list[Any]] = []
+    cells = 0
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             if len(row) > MAX_COLUMNS:
                 raise Refused("too_many_columns")
-            table.append(list(row))
+            cells += len(row)
+            if cells > MAX_CELLS:
+                raise Refused("file_too_large")
+            table.append(row)
             if len(table) > MAX_ROWS + 1:
                 raise Refused("too_many_rows")
     except csv.Error as error:

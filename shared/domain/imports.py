@@ -367,4 +367,5 @@ def number_in(text: str) -> float | None:
 
 def neutral(text: str) -> str:
     """A cell no spreadsheet will run: formulas begin with = + - @, also full width, tab or return (ASVS 1.2.10)."""
-    return f"'{text}" if text[:1] in "=+-@\t\r＝＋－＠" else text
+    first = text.lstrip(" \n\u00a0\u3000")[:1]
+    return f"'{text}" if first and first in "=+-@\t\r＝＋－＠" else text
