@@ -116,7 +116,7 @@ def panel_pictures(opened, base: str, people) -> None:
     panel.sign_in(people["admin"].email, people["admin"].password)
     panel.see_id("invite")
     panel.shot(str(PICTURES / "panel-members.png"))
-    for page in ("stages", "imports"):
+    for page in ("stages", "imports", "rules", "duplicates", "export", "audit"):
         panel.page.goto(f"{base}/admin/{page}")
         panel.ready()
         panel.shot(str(PICTURES / f"panel-{page}.png"))
