@@ -68,8 +68,7 @@ def App(session: Session, connection: Connection) -> Any:
 
 
 ROUTES = [
-    ft.Route(index=True, component=TodayScreen),
-    ft.Route(path="log", component=ChooseCustomerScreen),
+    ft.Route(path="/", component=TodayScreen, children=[ft.Route(path="log", component=ChooseCustomerScreen)]),
     ft.Route(path="customers", component=CustomersScreen, children=[
         ft.Route(path="new", component=NewCustomerScreen),
         ft.Route(path="receive", component=ReceptionScreen),

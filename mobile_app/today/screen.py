@@ -48,7 +48,7 @@ def TodayScreen() -> ft.View:
     return tab_view(
         "today",
         _("Today"),
-        ft.ListView([Progress(state), OfferCard(state), OpenCard(state)], expand=True, build_controls_on_demand=False),
+        ft.ListView([Progress(state), OfferCard(state), OpenCard(state, state.log)], expand=True, build_controls_on_demand=False),
         actions=[refresh, toggle],
         bottom=CardActions(state, state.log),
     )
@@ -74,10 +74,10 @@ def Progress(state: Today) -> ft.Control:
 
 
 @component
-def OpenCard(state: Today) -> ft.Control:
-    """The customer to call now, what to know, and where to put what was said."""
+def OpenCard(state: Today, log: LogConversation | None) -> ft.Control:
+    """The customer to call now, what to know, and where to put what was said. `log` is an argument so that its changes draw this anew."""
     session, _ = use_session(), use_text()
-    if state.current is None or state.card is None or state.log is None:
+    if state.current is None or state.card is None or log is None:
         return Skeleton(2)
     task, customer, standing = state.current
     level = session.config.level(customer.level) if session.config else None
@@ -97,7 +97,7 @@ def OpenCard(state: Today) -> ft.Control:
     )  # fmt: skip
     pills = ft.Row(why_pills(_, task, session.today, standing, missed), wrap=True, spacing=6, run_spacing=6)
     inside: list[ft.Control] = [head, pills]
-    if state.log.chosen is None or state.cancelling:  # once there is an outcome, the words need the room
+    if log.chosen is None or state.cancelling:  # once there is an outcome, the words need the room
         inside += [ft.Divider(height=1), BriefLines(state.card, task)]
     if state.card.promises:
         inside.append(OpenPromises(state))
@@ -116,7 +116,7 @@ def OpenCard(state: Today) -> ft.Control:
             )
         )
     else:
-        body.append(LogPanel(state.log, key=str(task.id)))
+        body.append(LogPanel(log, key=str(task.id)))
     if state.problem:
         body.insert(0, ProblemBanner(state.problem))
     return ft.Container(
@@ -216,10 +216,8 @@ def CardActions(state: Today, log: LogConversation | None) -> ft.Control:
             text_button("stop-cancel", _("Back"), act(state.stop_cancel)),
         )
     if log.chosen is not None:
-        return docked(
-            primary_button("save-conversation", _("Save and next"), act(log.save), icon=ft.Icons.CHECK),
-            text_button("clear-outcome", _("Back"), act(log.clear_outcome)),
-        )
+        save = primary_button("save-conversation", _("Save and next"), act(log.save), icon=ft.Icons.CHECK)
+        return docked(ft.Row([text_button("clear-outcome", _("Back"), act(log.clear_outcome)), ft.Container(save, expand=True)]))
     may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.call_block
     dial = ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None
     label = (

@@ -100,6 +100,21 @@ async def test_a_deep_link_opens_its_customer_and_back_leads_to_the_list(tmp_pat
         await s.settle(until=lambda: s.session.page.route == "/customers")
 
 
+async def test_choosing_whom_stands_above_today_and_back_returns_there(p):
+    await p.screen.tap("log-any")
+    await p.screen.settle(until=lambda: p.screen.has("recent-0"))
+    await p.screen.back()
+    await p.screen.settle(until=lambda: p.screen.has("card-name") and not p.screen.has("recent-0"))
+
+
+async def test_the_card_makes_room_for_the_words(p):
+    assert p.screen.sees("聊过")
+    await p.screen.tap("outcome-interested")
+    assert not p.screen.sees("聊过") and p.screen.has("words")
+    await p.screen.tap("clear-outcome")
+    assert p.screen.sees("聊过")
+
+
 async def test_half_a_card_never_hides_what_was_typed_when_going_to_the_customer_and_back(p):
     s = p.screen
     await s.tap("outcome-interested")

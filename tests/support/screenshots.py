@@ -29,6 +29,7 @@ def main() -> None:
         wait_for(f"http://127.0.0.1:{port}/healthz")
         with browser() as opened:
             for look in ("light", "dark"):
+                daily_pictures(opened, f"http://127.0.0.1:{port}", people, look)
                 phone_pictures(opened, f"http://127.0.0.1:{port}", people, look)
             panel_pictures(opened, f"http://127.0.0.1:{port}", people)
             overview(opened)
@@ -109,6 +110,66 @@ def phone_pictures(opened, base: str, people, look: str) -> None:
         manager.page.wait_for_timeout(900)
         manager.shot(str(PICTURES / f"team-{part}-{look}.png"))
     manager.close()
+
+
+def reach(app: App, identifier: str) -> None:
+    """Scroll until a control is in sight: below the fold it has no place in the page's tree, or one that cannot be tapped."""
+    for _step in range(20):
+        box = app.id(identifier).first.bounding_box() if app.id(identifier).count() else None
+        if box and box["y"] + box["height"] < app.page.viewport_size["height"] * 0.55:
+            return
+        app.page.mouse.move(180, 260)
+        app.page.mouse.wheel(0, 120)
+        app.page.wait_for_timeout(120)
+
+
+def daily_pictures(opened, base: str, people, look: str) -> None:
+    """Today and the sheet: {Chinese, English} × {empty, typical, extreme}; extreme is long words at 200 % on a small phone."""
+    from tests.support.browser import PHONE
+
+    small = {**PHONE, "viewport": {"width": 360, "height": 640}}
+    for language in ("zh_CN", "en"):
+        for state in ("typical", "extreme", "empty"):
+            app = App(opened, base, **{**(small if state == "extreme" else PHONE), "color_scheme": look})
+            if state == "extreme":
+                app.page.add_init_script("document.addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '32px')")
+            app.open("/")
+            who = "xu" if state == "empty" else "zhou"  # the assistant has no calls
+            app.sign_in(people[who].email, people[who].password)
+            app.see_id("sync-mark")
+            if language == "en":
+                app.page.goto(f"{base}/me")
+                app.ready()
+                app.tap("language-en")
+                app.page.goto(f"{base}/")
+                app.ready()
+
+            def shot(name: str, app: App = app, language: str = language, state: str = state) -> None:
+                app.shot(str(PICTURES / f"daily-{name}-{language}-{state}-{look}.png"))
+
+            if state == "empty":
+                app.page.goto(f"{base}/log")
+                app.ready()
+                shot("choose")
+            else:
+                app.see_id("progress")
+                shot("today")
+                app.tap("snooze")
+                shot("snooze")
+                app.tap("start-cancel")
+                shot("cancel")
+                app.tap("stop-cancel")
+                reach(app, "script")
+                app.tap("script")
+                shot("script")
+                reach(app, "outcome-interested")
+                app.tap("outcome-interested")
+                app.see_id("words")
+                shot("sheet")
+                app.tap("clear-outcome")
+                app.tap("toggle-list")
+                shot("list")
+            app.close()
 
 
 def panel_pictures(opened, base: str, people) -> None:
