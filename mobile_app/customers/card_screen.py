@@ -53,8 +53,14 @@ def CustomerScreen() -> ft.View:
     ]
     may_log = me is not None and me.may("log_conversation")
     may_dial = bool(customer.phone) and "*" not in (customer.phone or "") and not customer.call_block
+
+    async def dial(event: ft.ControlEvent) -> None:
+        """The press is kept as evidence of an attempt, and the sheet stands open when he comes back."""
+        await act(session.dial, customer.id)(event)
+        event.page.navigate(f"/customers/{customer.id}/log")  # type: ignore[union-attr]
+
     call = primary_button(
-        "call", _("Call") if may_dial else block_text(_, customer) if customer.call_block else _("No number to call"), act(session.dial, customer.id), icon=ft.Icons.CALL,
+        "call", _("Call") if may_dial else block_text(_, customer) if customer.call_block else _("No number to call"), dial, icon=ft.Icons.CALL,
         disabled=not may_dial, action=ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None,
     )  # fmt: skip
     log = secondary_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)

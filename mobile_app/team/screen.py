@@ -43,6 +43,13 @@ def LeadList(state: Team) -> ft.Control:
     if state.pools and len(state.pools.pools) > 1:
         options = [(p.key, f"{_.label(p.label)} {p.customers}") for p in state.pools.pools]
         parts.append(ft.Container(chips("pool", options, state.pools.pool, lambda key: act(state.choose_pool, key)), padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP)))  # fmt: skip
+    if state.visits and state.visits.visits:
+        v = state.visits
+        words = _("30 days: %(visits)d visits · %(without)d without a plan · %(nameless)d left no name · written down after %(minutes)d min") % {
+            "visits": v.visits, "without": v.without_plan, "nameless": v.nameless, "minutes": round((v.median_seconds or 0) / 60),
+        }  # fmt: skip
+        note = ft.Text(words, size=12, color=ft.Colors.ERROR if v.without_plan else ft.Colors.ON_SURFACE_VARIANT)
+        parts.append(ft.Container(identified("visits", note, label=words), padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP)))
     if not state.leads:
         parts.append(EmptyState(ft.Icons.INBOX_OUTLINED, _("Nobody waits here"), _("Leads without an owner appear in their pool.")))
     parts += [LeadRow(row, str(row.id) in state.chosen, act(state.tick, str(row.id)), key=str(row.id)) for row in state.leads[:MAX_ROWS]]
@@ -152,6 +159,15 @@ def Queues(state: Team) -> ft.Control:
         q = state.queue
         words = _("%(done)d done · %(open)d open · %(pending)d with the manager · %(excused)d excused") % {"done": q.done, "open": q.open, "pending": q.pending, "excused": q.excused}  # fmt: skip
         parts.append(ft.Container(identified("queue-counts", ft.Text(words), label=words), padding=ft.Padding.symmetric(horizontal=EDGE)))
+        renewal = next((r for r in state.renewals if str(r.user_id) == state.member), None)
+        if renewal:
+            words = _("Policies of 90 days: %(coming)d coming, %(twice)d contacted twice, %(risk)d at risk · %(renewed)d renewed, %(lost)d lost") % {
+                "coming": renewal.coming, "twice": renewal.coming_twice, "risk": renewal.coming_at_risk, "renewed": renewal.renewed, "lost": renewal.lost,
+            }  # fmt: skip
+            tone = ft.Colors.ERROR if renewal.coming_at_risk else ft.Colors.ON_SURFACE_VARIANT
+            parts.append(
+                ft.Container(identified("renewals", ft.Text(words, size=13, color=tone), label=words), padding=ft.Padding.symmetric(horizontal=EDGE))
+            )
         for task in q.tasks[:MAX_ROWS]:
             note = " · ".join(x for x in (_.day(task.due_on, session.today), _("%(n)d tries") % {"n": task.tries} if task.tries else None) if x)
             row = ft.ListTile(

@@ -9,7 +9,7 @@ from mobile_app.session import Session
 from shared.domain.problems import Problem
 from shared.gateway import handovers as remote
 from shared.gateway import tasks as queues
-from shared.gateway.handovers import Heir, Pooled, PoolList, Waiting
+from shared.gateway.handovers import Heir, Pooled, PoolList, RenewalLine, VisitReport, Waiting
 from shared.gateway.tasks import Queue
 from shared.ui.text import Texts
 
@@ -29,6 +29,8 @@ class Team:
     open_row: str = ""
     member: str = ""
     queue: Queue | None = None
+    visits: VisitReport | None = None
+    renewals: list[RenewalLine] = field(default_factory=list)
     loaded: bool = False
     problem: str = ""
     _gone: set[str] = field(default_factory=set)
@@ -44,11 +46,13 @@ class Team:
             if self.part == "leads":
                 self.pools = await remote.pool_list(gateway, store, self.pools.pool if self.pools else None)
                 self.heirs = await remote.heirs(gateway, store)
+                self.visits = await remote.visits(gateway, store)
             elif self.part == "waiting":
                 found = await remote.reassign_list(gateway, store)
                 self.waiting, self.heirs = [c for c in found.customers if str(c.id) not in self._gone], list(found.members)
             else:
                 self.heirs = await remote.heirs(gateway, store)
+                self.renewals = await remote.renewals(gateway, store)
                 if self.member:
                     self.queue = await queues.today(gateway, store, member_id=UUID(self.member))
             self.problem = ""

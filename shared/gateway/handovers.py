@@ -103,6 +103,34 @@ class Orphans(_Row):
     policies: tuple[Orphan, ...] = ()
 
 
+class RenewalLine(_Row):
+    """One person's policies ending within ninety days either way (F-33): contacted twice, at risk of fewer than two contacts."""
+
+    user_id: UUID
+    name: str
+    coming: int
+    coming_twice: int
+    coming_at_risk: int
+    ended: int
+    ended_twice: int
+    renewed: int
+    lost: int
+
+
+class RenewalReport(_Row):
+    members: tuple[RenewalLine, ...] = ()
+
+
+class VisitReport(_Row):
+    """Visits of thirty days: without a plan must be 0 (S-63); seconds until they were written down (S-18)."""
+
+    visits: int = 0
+    nameless: int = 0
+    named_since: int = 0
+    without_plan: int = 0
+    median_seconds: int | None = None
+
+
 class StoryLine(_Row):
     """One event: a record made, or a value changed, old and new as the reader may see them."""
 
@@ -129,6 +157,14 @@ async def reassign_list(gateway: Gateway, store_id: UUID) -> ReassignList:
 
 async def heirs(gateway: Gateway, store_id: UUID) -> list[Heir]:
     return parsed(TypeAdapter(list[Heir]), await gateway.call("heirs", {"store_id": str(store_id)}))
+
+
+async def renewals(gateway: Gateway, store_id: UUID) -> list[RenewalLine]:
+    return list(parsed(TypeAdapter(RenewalReport), await gateway.call("renewal_report", {"store_id": str(store_id)})).members)
+
+
+async def visits(gateway: Gateway, store_id: UUID) -> VisitReport:
+    return parsed(TypeAdapter(VisitReport), await gateway.call("visit_report", {"store_id": str(store_id)}))
 
 
 async def orphans(gateway: Gateway, store_id: UUID) -> Orphans:

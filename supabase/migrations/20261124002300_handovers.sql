@@ -76,7 +76,7 @@ begin
     update crm.tasks t set assignee_id = p_owner
     where t.store_id = p_store and t.customer_id = p_customer and t.assignee_id <> p_owner and t.assignee_id is distinct from k.renewal_owner_id
       and t.status in ('open', 'cancel_requested') and t.removed_at is null;
-    if not k.do_not_call and not exists (select from crm.tasks t where t.store_id = p_store and t.customer_id = p_customer and t.subject_form = 'customer'
+    if not k.do_not_call and k.consent_withdrawn_at is null and not exists (select from crm.tasks t where t.store_id = p_store and t.customer_id = p_customer and t.subject_form = 'customer'
         and t.assignee_id = p_owner and t.status in ('open', 'cancel_requested') and t.removed_at is null)
       and (k.pool is not null or coalesce(k.next_contact_on, v_today) <= v_today) then
       insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on)       -- S-24: a lead handed out gets its first call

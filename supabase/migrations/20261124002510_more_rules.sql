@@ -80,7 +80,7 @@ begin
         where (st.s ->> 'after')::int <= case p_rule.kind when 'first_response' then crm.open_minutes(k.created_at at time zone zone, p_at at time zone zone, q_from, q_to)
           else p_day - (coalesce(k.last_contact_at, k.created_at) at time zone zone)::date end) as rung
       from crm.customers k
-      where k.store_id = p_store and k.removed_at is null and not k.do_not_call and k.owner_id is not null
+      where k.store_id = p_store and k.removed_at is null and not k.do_not_call and k.consent_withdrawn_at is null and k.owner_id is not null
         and (p_rule.kind = 'no_contact' or k.last_contact_at is null and k.created_at > p_at - interval '30 days' and k.created_at <= p_at)
         and (not p_rule.options ? 'levels' or p_rule.options -> 'levels' = '[]' or p_rule.options -> 'levels' ? k.level)
         and (not p_rule.options ? 'sources' or p_rule.options -> 'sources' = '[]' or p_rule.options -> 'sources' ? k.source)
@@ -109,7 +109,7 @@ begin
     select $1, k.id, coalesce(k.owner_id, k.renewal_owner_id), 'care', $2, case $3 when 'policy' then 'policy' when 'deal' then 'deal' else 'customer' end, r.id, c.care_on - $4
     from crm.%I r join crm.customers k on k.store_id = $1 and k.id = %s
     cross join lateral (select crm.care_day(%s, $5, $6, $4, $7) as care_on) c
-    where r.store_id = $1 and r.removed_at is null and k.removed_at is null and not k.do_not_call and coalesce(k.owner_id, k.renewal_owner_id) is not null and c.care_on is not null
+    where r.store_id = $1 and r.removed_at is null and k.removed_at is null and not k.do_not_call and k.consent_withdrawn_at is null and coalesce(k.owner_id, k.renewal_owner_id) is not null and c.care_on is not null
       and ($8 = '[]' or $8 ? k.level) and ($9 = '[]' or $9 ? k.source) %s
     on conflict do nothing $q$, source, case d ->> 'form' when 'customer' then 'r.id' else 'r.customer_id' end,
     case when d ->> 'form' = 'deal' and f = 'closed_at' then format('(r.closed_at at time zone %L)::date', zone)

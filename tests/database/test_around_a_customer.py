@@ -169,3 +169,12 @@ def test_the_story_is_told_under_todays_rights(world):
     older = world.ask("lin", "select api.customer_timeline(%s, %s, %s, 2)", world.stores["east"], customer, mine[0]["id"])[0][0]
     assert [e["id"] for e in older] == [e["id"] for e in mine[1:3]]
     assert world.refused("chen", "select api.customer_timeline(%s, %s)", world.stores["east"], customer).startswith("PT404")
+
+
+def test_whoever_takes_him_over_gets_no_call_he_refused(world):
+    customer = world.customer()
+    consent(world, customer, False)
+    world.done("he", "reassign", {"customer_ids": [customer], "owner_id": str(world.users["chen"])})
+    assert open_tasks(world, customer) == 0
+    assert receive(world, "chen", {"customer_id": customer, "set": {}})["status"] == "applied"
+    assert open_tasks(world, customer) == 0

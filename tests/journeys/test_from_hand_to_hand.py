@@ -6,6 +6,13 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.journey
 
 
+def tab(app, name):
+    """A tab of the navigation bar, once it is drawn (the first page of a cold server takes its time)."""
+    found = app.page.get_by_role("tab", name=name).first
+    found.wait_for(state="attached", timeout=60_000)
+    return found
+
+
 def settle(app):
     """All is sent: the cloud of a tab says so."""
     app.page.goto(app.base + "/customers")
@@ -20,7 +27,7 @@ def test_the_manager_gives_out_three_leads_in_five_taps(visit, people, operator)
     manager = visit("he")
     manager.see_id("sync-mark")
     taps = 0
-    manager.tap(manager.page.get_by_role("tab", name="团队"))
+    manager.tap(tab(manager, "团队"))
     taps += 1
     expect(manager.starting("lead-").nth(2)).to_be_attached()
     leads = [manager.starting("lead-").nth(n).get_attribute("flt-semantics-identifier") for n in range(3)]
@@ -127,7 +134,7 @@ def test_a_known_number_is_joined_not_blocked(visit, people, operator):
     )
     manager = visit("he")
     manager.see_id("sync-mark")
-    manager.tap(manager.page.get_by_role("tab", name="审批"))
+    manager.tap(tab(manager, "审批"))
     manager.tap(f"approve-{request}")  # budget 6: two taps from any tab
     manager.see("已同意")
     settle(manager)
@@ -171,3 +178,26 @@ def test_claimed_from_the_pool_and_lost_to_another_insurer(visit, people, operat
         (policy, policy),
     ).fetchone()
     assert memory == ("平安产险", 398000, "elsewhere", True)
+
+
+def test_a_batch_is_approved_in_one_tap(visit, make_task, operator, people):
+    """Budget 6: once the cards are picked, one tap; each is a decision of its own."""
+    requests = []
+    for n in range(2):
+        customer, task = make_task("zhou", f"批量{n}")
+        request = operator.execute(
+            "insert into crm.approvals (store_id, id, task_id, customer_id, requester_id, reason) select store_id, gen_random_uuid(), id, customer_id, assignee_id, 'unreachable' from crm.tasks where id = %s returning id",
+            (task,),
+        ).fetchone()[0]
+        operator.execute("update crm.tasks set status = 'cancel_requested' where id = %s", (task,))
+        requests.append(str(request))
+    manager = visit("he")
+    manager.see_id("sync-mark")
+    manager.tap(tab(manager, "审批"))
+    for request in requests:
+        manager.tap(f"pick-{request}")
+    manager.tap("approve-picked")
+    manager.see("已同意 2 项")
+    settle(manager)
+    found = operator.execute("select status, decided_by from crm.approvals where id = any (%s::uuid[])", (requests,)).fetchall()
+    assert found == [("approved", people["he"].user_id)] * 2
