@@ -21,9 +21,14 @@ TABS = {
 
 
 def tab_name(_: Texts, tab: str) -> str:
-    return {"today": _("Today"), "customers": _("Customers"), "funnel": _("Funnel"), "team": _("Team"), "approvals": _("Approvals"), "me": _("Me")}[
-        tab
-    ]
+    return {
+        "today": _("Today"),
+        "customers": _("Customers"),
+        "funnel": _("Funnel"),
+        "team": _("My team"),
+        "approvals": _("Approvals"),
+        "me": _("Me"),
+    }[tab]
 
 
 def tabs_of(session: Session) -> list[str]:

@@ -118,6 +118,9 @@ def sentence(_: Texts, config: StoreConfig | None, row: StoryLine, card: Card | 
         deal = next((d for d in card.deals if d.id == row.subject_id), None) if card else None
         stages = {s.key: _.label(s.label) for p in config.pipelines if deal is None or p.key == deal.pipeline for s in p.stages}
         return f"{thing} · {word}:{stages.get(str(row.old), '—')} → {stages.get(str(row.new), '—')}"
+    if row.field == "lost_reason" and config:
+        reasons = {r.key: _.label(r.label) for r in config.reasons}
+        return f"{thing} · {word}:{reasons.get(str(row.new), '—')}"
     if row.field == "due_on":
         return f"{thing} · {word}:{day_of(_, row.old, today)} → {day_of(_, row.new, today)}"
     if row.field == "status":

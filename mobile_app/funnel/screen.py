@@ -27,7 +27,7 @@ def FunnelScreen() -> ft.View:
     blocks: list[ft.Control] = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
     if len(pipelines) > 1:
         blocks.append(ft.Container(chips("pipeline", pipelines, state.pipeline, lambda key: act(state.choose_pipeline, key)), padding=EDGE))
-    views = [("mine", _("Mine")), ("funnel", _("Funnel")), ("board", _("Board"))]
+    views = [("mine", _("My numbers")), ("funnel", _("Funnel")), ("board", _("Board"))]
     blocks.append(
         ft.Container(chips("view", views, state.view, lambda key: act(state.choose_view, key)), padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=8, top=0 if len(pipelines) > 1 else 8))
     )  # fmt: skip

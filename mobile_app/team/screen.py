@@ -33,7 +33,7 @@ def TeamScreen() -> ft.View:
     else:
         blocks.append(Queues(state, key="queues"))
     body = ft.Column([head, ft.ListView(blocks, expand=True)], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
-    return tab_view("team", _("Team"), body, actions=[refresh], bottom=HandOut(state, state.chosen) if state.part == "leads" else None)
+    return tab_view("team", _("My team"), body, actions=[refresh], bottom=HandOut(state, state.chosen) if state.part == "leads" else None)
 
 
 @component
