@@ -184,7 +184,7 @@ def test_a_batch_is_approved_in_one_tap(visit, make_task, operator, people):
     """Budget 6: once the cards are picked, one tap; each is a decision of its own."""
     requests = []
     for n in range(2):
-        customer, task = make_task("zhou", f"批量{n}")
+        _customer, task = make_task("zhou", f"批量{n}")
         request = operator.execute(
             "insert into crm.approvals (store_id, id, task_id, customer_id, requester_id, reason) select store_id, gen_random_uuid(), id, customer_id, assignee_id, 'unreachable' from crm.tasks where id = %s returning id",
             (task,),
