@@ -68,7 +68,8 @@ PUBLISHERS = only("ocp", *ADMINS, group_admin="ocps")
 IMPORTERS = only("ocp", "inspector", *LEADERS, two_stores="s")
 INVITERS = only("ocp", *ADMINS)
 MERGERS = IMPORTERS
-EXPORTERS = AUDITORS = only("ocp", "inspector", *ADMINS)
+AUDITORS = only("ocp", "inspector", *ADMINS)
+EXPORTERS = {**AUDITORS, "team_lead": "ocp", "other_lead": "ocp"}
 EVERYONE = only("ocpsg", *[n for n in IDENTITIES if n != "anon"])  # whoever is signed in, wherever he points
 
 
@@ -93,7 +94,7 @@ VIEWS: dict[str, View] = {
     "promises": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "flags": View("store_id = {store} and id = {flag}", only("ocp", *LEADERS, two_stores="s")),
     "merges": View("store_id = {store} and id = {merge}", MERGERS),
-    "exports": View("store_id = {store} and reason = {paper}", EXPORTERS),
+    "exports": View("store_id = {store} and reason = {paper}", {**AUDITORS, "team_lead": "o", "other_lead": "o"}),
     "export_layouts": View("store_id = {store} and name = {paper}", EXPORTERS),
     "timeline": View("store_id = {store} and customer_id = {customer}", RECORDS),
     "whoami": View("store_id = {store} and user_id = {owner}", SELF),
@@ -296,7 +297,7 @@ TABLES: dict[str, Table] = {
     **dict.fromkeys(("companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals", "promises"), OF_CUSTOMER),
     **dict.fromkeys(("base_fields", "exits", "form_tables", "pinyin"), Table("true", EVERYBODY)),  # the same for all stores
     "handovers": Table(HANGS, RECORDS, updates=RECORDS),
-    "consents": Table(HANGS, RECORDS, RECORDS),
+    "consents": OF_CUSTOMER,  # a merge moves them
     **dict.fromkeys(("links", "receptions"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
     **dict.fromkeys(("moved_records", "key_columns"), Table("true", NOBODY)),

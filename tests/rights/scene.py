@@ -51,7 +51,7 @@ def document() -> dict[str, Any]:
         for form, rights in inspector["rights"].items()
     }
     lead = json.loads(json.dumps(roles["advisor"]))
-    lead |= {"key": "team_lead", "label": {"zh_CN": "组长"}, "scope": "team", "verbs": [*lead["verbs"], "decide_approval"]}
+    lead |= {"key": "team_lead", "label": {"zh_CN": "组长"}, "scope": "team", "verbs": [*lead["verbs"], "decide_approval", "export_rows"]}
     d["roles"] += [inspector, lead]
     for name, form in d["forms"].items():
         form["fields"] += [dict(f) for f in EXTRA]
@@ -278,7 +278,7 @@ class Scene(World):
             starts_on="2030-06-07", expires_on="2031-06-06", custom=custom)  # fmt: skip
         deal = self._insert("deals", **on, id=new_id(), owner_id=who, vehicle_id=vehicle, policy_id=policy, pipeline="new_car", stage="lead", title=f"{mark}deal", amount_fen=5_500_000 + n * 113,
             expected_close_on="2031-08-09", custom=custom)  # fmt: skip
-        conversation = self._insert("conversations", **on, id=new_id(), author_id=who, deal_id=deal, method="call", outcome="interested", reached=True, words=f"{mark}words", level_after="near",
+        conversation = self._insert("conversations", **on, id=new_id(), author_id=who, deal_id=deal, method="call", outcome="interested", reached=True, words=f"{mark}words", level_after="near", level_before="potential",
             occurred_at="2026-11-01 10:00+08", custom=custom)  # fmt: skip
         task, asked = ([self._insert("tasks", **on, id=new_id(), assignee_id=who, why="manual", subject_id=customer, due_on="2026-11-01", remark=f"{mark}task", status=status)
             for status in ("open", "cancel_requested")])  # fmt: skip

@@ -102,6 +102,14 @@ def scene(stack) -> Iterator[Scene]:
         connection.rollback()
 
 
+def ways(selects: dict[str, str], action: str, letter: str) -> list[tuple[str, str]]:
+    """How an action is tried: reading in every way, writing in one of the two, in the long run in both."""
+    if action == "select":
+        return list(selects.items())
+    both = list(zip(("plain", "more"), WRITES[action], strict=True))
+    return both if selects is MORE_SELECTS else [both[TARGETS.index(letter) % 2]]
+
+
 # Views ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -118,7 +126,7 @@ def test_views(scene, selects):
                 values["at"] = rule.at.format(**values)
                 for action in ACTIONS:
                     tally.cells.add((f"view {view}", action, identity, letter))
-                    for way, sql in selects.items() if action == "select" else enumerate(WRITES[action]):
+                    for way, sql in ways(selects, action, letter):
                         asked.append((action, letter, way))
                         questions.append(sql.format(**values))
             for (action, letter, way), answer in zip(asked, scene.ask_many(identity, questions), strict=True):
@@ -259,15 +267,20 @@ def test_verbs(scene):
 # The wall behind the doors ---------------------------------------------------------------------------------------------------
 
 
-def wall_questions(scene: Scene, identity: str, table: str, letter: str, file: File) -> Iterator[tuple[str, str]]:
-    """What api_owner could try on a table for a person: (action, question). Rights on columns are the catalogue's, values the target's own row."""
+def wall_questions(scene: Scene, identity: str, table: str, letter: str, file: File, *, as_him: bool = False) -> Iterator[tuple[str, str]]:
+    """What api_owner could try on a table for a person: (action, question). Rights on columns are the catalogue's, values the target's own row.
+
+    as_him: an insert in the name of whoever the target's row names.
+    """
     rule, rights = TABLES[table], scene.column_rights[table]
     at = rule.at.format(**scene.values(file))
     yield "select", f"select count(*) from crm.{table} where {at}"
     row = dict(scene.row_of(table, at) or {}) | {"custom": {}}
     row |= {k: new_id() for k in ("id", "op_id") if isinstance(row.get(k), str)}
-    if rule.mine:
+    if rule.mine and not as_him:
         row[rule.mine] = str(scene.users.get(identity, "")) or None
+    elif rule.mine:
+        row[rule.mine] = row.get(rule.mine) or file.owner
     columns = ", ".join(rights["insert"]) or rights["all"][0]
     yield "insert", f"insert into crm.{table} ({columns}) select {columns} from jsonb_populate_record(null::crm.{table}, {literal(row)})"
     column = (rights["update"] or rights["all"])[0]
