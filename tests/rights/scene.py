@@ -176,9 +176,9 @@ class Answer:
 class Scene(World):
     """People, files and the probe. `ask_many` is the only way the batteries ask."""
 
-    def __init__(self, connection: psycopg.Connection, *, each: int = 1) -> None:
-        """`each`: how many files everyone has of his own; one without a second has nothing to sort."""
-        super().__init__(connection)
+    def __init__(self, connection: psycopg.Connection, *, each: int = 1, users: dict[str, UUID] | None = None, probed: bool = True) -> None:
+        """`each`: how many files everyone has of his own; one without a second has nothing to sort. `probed` false: to be committed, for HTTP."""
+        super().__init__(connection, users)
         self.attempts = 0
         self._rows: dict[tuple[str, str], Any] = {}
         self.document = document()
@@ -194,7 +194,8 @@ class Scene(World):
             self._add_file(COLLEAGUES[store], store, COLLEAGUES[store])
             self._add_file(f"pool_{store}", store, COLLEAGUES[store], pool="market")
         self._age()
-        self._add_probe()
+        if probed:
+            self._add_probe()
 
     def home(self, identity: str) -> str:
         return (IDENTITIES[identity] or ("east", None))[0]

@@ -32,11 +32,13 @@ def new_id() -> str:
 class World:
     """Stores east, west (one group) and far, seeded from the shipped preset inside the test's transaction."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, users: dict[str, UUID] | None = None) -> None:
+        """`users`: people whose ids are known before, e.g. because they signed up."""
         self.db = connection
         self.stores: dict[str, UUID] = {}
         self.users: dict[str, UUID] = {name: uuid7() for name in PEOPLE}
         self.users["stranger"] = uuid7()
+        self.users |= users or {}
         self._seq = 0
         groups = {"east": uuid7(), "far": uuid7()}
         groups["west"] = groups["east"]
