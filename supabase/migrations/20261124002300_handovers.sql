@@ -6,7 +6,7 @@ create table crm.handovers (
   store_id uuid not null,
   id uuid not null,
   customer_id uuid not null,
-  why text not null check (why in ('claim', 'reassign', 'request', 'claim_returned', 'level_pool', 'member_left')),
+  why text not null check (why in ('claim', 'reassign', 'request', 'claim_returned', 'level_pool', 'member_left', 'ladder')),
   from_id uuid, from_pool text,
   to_id uuid, to_pool text,
   by_id uuid,

@@ -34,6 +34,7 @@ grant update (role, team, name, active, disabled_at) on crm.members to api_owner
 grant delete on crm.invitations to api_owner;
 grant update (owner_id, pool, renewal_owner_id) on crm.customers to api_owner;
 grant update (owner_id) on crm.deals to api_owner;
+grant insert (store_id, id, customer_id, why, from_id, to_id, to_pool, by_id, accepted_at) on crm.handovers to api_owner;
 grant update (assignee_id) on crm.tasks to api_owner;
 
 -- What a person still holds, counted whatever the caller's rows are: the proof that nothing is lost. Belongs to the table owner.
@@ -149,6 +150,9 @@ begin
   if p_heir is not null and p_pool is not null and left_over.tasks > 0 and r.scope <> 'store' and p_pool <> all (r.pools) then
     raise sqlstate 'PT422' using message = 'heir_cannot_see', detail = 'heir_id';      -- calls about customers he would not see
   end if;
+  insert into crm.handovers (store_id, id, customer_id, why, from_id, to_id, to_pool, by_id, accepted_at)       -- the heir's cards (First 3)
+  select p_store, crm.new_id(), k.id, 'member_left', p_user, case when p_pool is null then p_heir end, p_pool, c.user_id, case when p_pool is not null then now() end
+  from crm.customers k where k.store_id = p_store and k.owner_id = p_user and k.removed_at is null;
   update crm.customers k set owner_id = case when p_pool is null then p_heir end, pool = p_pool where k.store_id = p_store and k.owner_id = p_user and k.removed_at is null;
   get diagnostics n = row_count;
   moved := jsonb_build_object('customers', n);

@@ -52,10 +52,11 @@ begin
       on conflict do nothing;
       if found then n := n + 1; end if;
     end loop;
-  elsif s ->> 'action' = 'pool' and exists (select from crm.pools x where x.store_id = p_store and x.key = s ->> 'pool') then
-    update crm.customers c set owner_id = null, pool = s ->> 'pool', next_contact_on = null where c.store_id = p_store and c.id = any (p_customers) and c.owner_id is not null;
-    get diagnostics n = row_count;
-    update crm.tasks t set removed_at = now() where t.store_id = p_store and t.customer_id = any (p_customers) and t.status = 'open' and t.removed_at is null and t.subject_form = 'customer';
+  elsif s ->> 'action' = 'pool' and exists (select from crm.pools x where x.store_id = p_store and x.key = s ->> 'pool' and not x.retired) then
+    foreach k in array p_customers loop               -- the one way an owner changes: deals, plan and history come along
+      if crm.hand_over(p_store, k, null, s ->> 'pool', null, 'ladder', null) is not null then n := n + 1; end if;
+    end loop;
+    update crm.tasks t set removed_at = now() where t.store_id = p_store and t.customer_id = any (p_customers) and t.rule = p_rule.key and t.status = 'open' and t.removed_at is null;
   end if;
   return jsonb_build_object(coalesce(s ->> 'action', ''), n);
 end $$;

@@ -43,6 +43,7 @@ def test_leaving_moves_every_open_thing_to_a_person_and_nothing_is_lost(world, b
     assert disable(world, heir="chen") == {"customers": 3, "renewals": 1, "deals": 1, "tasks": 2}
     assert holdings(world, "lin") == (0, 0, 0, 0)
     assert holdings(world, "chen") == (4, 1, 1, 2)
+    assert world.ask("chen", "select count(*) from api.handovers where why = 'member_left' and accepted_at is null")[0] == (3,)  # his cards to read
     assert (
         world.db.execute(
             "select id, level, next_contact_on, need from crm.customers where store_id = %s order by 1", (world.stores["east"],)
@@ -170,5 +171,6 @@ def test_a_customer_saved_while_his_owner_leaves_is_not_orphaned(stack):
         assert answer[0]["customers"] in (0, 1)
         assert disable(other, heir="chen")["customers"] in (0, 1)  # again is harmless, and takes what came meanwhile
         assert second.execute("select owner_id from crm.customers where id = %s", (customer,)).fetchone() == (world.users["chen"],)
+        second.execute("delete from crm.customers where store_id = any (%s)", (list(world.stores.values()),))
         second.execute("delete from crm.stores where id = any (%s)", (list(world.stores.values()),))
         second.commit()
