@@ -200,7 +200,13 @@ def Reasons(state: LogConversation) -> ft.Control:
         parts.append(text_field("lost-insurer", _("Who insures him now"), state.lost_insurer, typed(state.set_insurer), max_length=80))
         parts.append(
             text_field(
-                "lost-price", _("At what price"), state.lost_price, typed(state.set_price), suffix=_("yuan"), keyboard_type=ft.KeyboardType.NUMBER
+                "lost-price",
+                _("At what price"),
+                state.lost_price,
+                typed(state.set_price),
+                problem=field_problem(_, state.problems, "lost_price"),
+                suffix=_("yuan"),
+                keyboard_type=ft.KeyboardType.NUMBER,
             )
         )
     return section(_("Why"), *parts)

@@ -327,8 +327,10 @@ class LogConversation:
             return
         found = conversations.log_problems(config, method=self.method, outcome=self.outcome, level=self.level, words=self.words, reason=self.reason)
         self.problems = {p.field: p.code for p in found}
+        if self.chosen and self.chosen.effect == "lost" and self.lost_price.strip() and money_of(self.lost_price) is None:
+            self.problems = {**self.problems, "lost_price": "type"}
         fine = [f.check() for f in (self.facts, self.form) if f is not None]
-        if found or not all(fine):
+        if self.problems or not all(fine):
             return
         self._saving = True
         try:
@@ -363,6 +365,10 @@ class LogConversation:
                 found["away_seconds"] = dialled.away_seconds
         if self.chosen and self.chosen.effect == "lost":
             found["reason"] = self.reason
+            if self.lost_insurer.strip():
+                found["insurer"] = self.lost_insurer.strip()
+            if (price := money_of(self.lost_price)) is not None:
+                found["price_fen"] = price
         if self.promises:
             found["promises"] = [{"id": p.id, "words": p.words, "due_on": p.due_on.isoformat()} for p in self.promises]
         if self.present:
@@ -374,7 +380,7 @@ class LogConversation:
         return found
 
     async def _what_follows(self, name: str) -> list[UUID]:
-        """The deal that goes on, the renewal or deal that ends: verbs of their own, undone together with the talk."""
+        """The deal that goes on or ends: a verb of its own, undone together with the talk."""
         found, chosen, me = [], self.chosen, self.session.me
         if self.moves and self.deal_move is not None:
             deal, stage = self.deal_move
@@ -382,18 +388,8 @@ class LogConversation:
             found.append(await self.session.act("move_deal", payload, base_version=deal.version, title=name))
         if chosen is None or chosen.effect != "lost" or me is None:
             return found
-        if self.task is not None and self.task.subject_form == "policy" and me.may("save_policy"):
-            lost = {
-                "id": str(self.task.subject_id),
-                "customer_id": str(self.customer.id),
-                "reason": self.reason,
-                "next_id": str(self.session.services.new_id()),
-            }
-            if self.lost_insurer.strip():
-                lost["insurer"] = self.lost_insurer.strip()
-            price = money_of(self.lost_price) if self.lost_price else None
-            found.append(await self.session.act("lose_policy", lost | ({"price_fen": price} if price is not None else {}), title=name))
-        elif self.card is not None and self.session.config is not None and me.may("move_deal"):
+        about_policy = self.task is not None and self.task.subject_form == "policy"  # then the talk itself says what becomes of it
+        if not about_policy and self.card is not None and self.session.config is not None and me.may("move_deal"):
             for deal in self.card.deals:
                 here, pipeline = self.session.config.stage(deal.pipeline, deal.stage), self.session.config.pipeline(deal.pipeline)
                 end = next((s for s in pipeline.stages if s.type == "lost"), None) if pipeline else None

@@ -44,6 +44,11 @@ def put_talk(connection: sqlite3.Connection, put: Put, op_id: str, payload: dict
         )
     if payload.get("task_id"):
         put("tasks", payload["task_id"], {"status": "done", "closed_at": now})
+    if effect in ("lost", "won") and task.get("subject_form") == "policy":  # next year's policy comes with the next pull
+        put("policies", task["subject_id"], {"status": "lost" if effect == "lost" else "renewed", "lost_reason": payload.get("reason")})
+        for other in _open_tasks(connection, payload["customer_id"]):
+            if other.get("subject_id") == task["subject_id"] and other["id"] != payload["task_id"]:
+                put("tasks", other["id"], {"status": "dropped"})
     if reached:  # a contact answers the customer's other follow-ups
         for other in _open_tasks(connection, payload["customer_id"]):
             if other["id"] != payload.get("task_id") and other.get("why") in FOLLOW_UPS and other.get("subject_form", "customer") == "customer":

@@ -123,6 +123,27 @@ def test_an_outcome_that_ends_a_renewal_needs_a_reason_and_belongs_to_its_role(w
     assert world.talk("lin", customer, "renewal_lost", reason="price")["errors"] == [{"field": "outcome", "code": "option"}]
 
 
+def test_a_lost_renewal_as_the_phone_sends_it_comes_back_next_year_and_one_undo_takes_it_back(world):
+    """One operation: the talk with its reason, who has the policy now and at what price (F-35, F-37)."""
+    customer = world.customer("lin")
+    world.db.execute("update crm.customers set renewal_owner_id = %s where id = %s", (world.users["zhou"], customer))
+    policy = new_id()
+    world.db.execute(
+        "insert into crm.policies (store_id, id, customer_id, insurer, premium_fen, expires_on) values (%s, %s, %s, '人保', 320000, current_date + 20)",
+        (world.stores["east"], policy, customer),
+    )
+    task = world.task(customer, "zhou", why="policy_window", subject=policy)
+    world.db.execute("update crm.tasks set subject_form = 'policy' where id = %s", (task,))
+    talk = world.talk("zhou", customer, "renewal_lost", reason="insured_agent", task_id=task, insurer="平安", price_fen=298000)
+    assert talk["status"] == "applied"
+    assert world.row("select status, lost_reason from crm.policies where id = %s", policy) == ("lost", "insured_agent")
+    assert world.row("select insurer, premium_fen, origin from crm.policies where renews_id = %s", policy) == ("平安", 298000, "elsewhere")
+    world.done("zhou", "undo", {"op_id": talk["op_id"]})
+    assert world.row("select status from crm.policies where id = %s", policy) == "active"
+    assert world.row("select count(*) from crm.policies where renews_id = %s and removed_at is null", policy) == 0
+    assert world.row("select status from crm.tasks where id = %s", task) == "open"
+
+
 def test_retries_come_at_other_hours_and_end_with_the_manager(world):
     document = presets.load("three_levels").document()
     document["outcomes"] = [o | {"after_last": "manager"} if o["key"] == "no_answer" else o for o in document["outcomes"]]

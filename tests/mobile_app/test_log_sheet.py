@@ -276,11 +276,19 @@ async def test_a_lost_renewal_asks_for_the_closer_reason_and_who_has_it(speciali
     await s.tap("reason-insured-elsewhere")
     await s.tap("reason-insured-agent")
     await s.type("lost-insurer", "平安")
+    await s.type("lost-price", "三千")
+    await s.tap("save-conversation")
+    assert await specialist.sent() == [] and "内容类型不对。" in s.texts("lost-price")
     await s.type("lost-price", "2980")
     await s.tap("save-conversation")
-    ops = await specialist.sent()
-    assert [op["verb"] for op in ops] == ["log_conversation", "lose_policy"]
-    assert ops[0]["payload"]["reason"] == "insured_agent" and ops[1]["payload"]["insurer"] == "平安" and ops[1]["payload"]["price_fen"] == 298_000
+    [op] = await specialist.sent()
+    assert (op["verb"], op["payload"]["reason"], op["payload"]["insurer"], op["payload"]["price_fen"]) == (
+        "log_conversation",
+        "insured_agent",
+        "平安",
+        298_000,
+    )
+    assert sorted(y.get("status", "active") for y in await specialist.shown("policies")) == ["active", "active", "lost"]
 
 
 async def test_after_the_last_try_a_message_is_offered(specialist):
