@@ -603,7 +603,13 @@ begin
     end;
     if r ->> 'code' in ('not_found', 'forbidden') then  -- refused because his standing changed while he was away: kept for a manager
       held := coalesce(held, case when crm.handed_over(op) is not null then 'handed_over' end);
-      if held is not null then r := crm.hold(op || jsonb_build_object('device_id', p_device), held); end if;
+      if held is not null then
+        begin
+          r := crm.hold(op || jsonb_build_object('device_id', p_device), held);
+        exception when others then                    -- his standing may change again at this very moment: the refusal stands, the words stay with him
+          raise log 'op % not held: % %', v_op, sqlstate, sqlerrm;
+        end;
+      end if;
     end if;
     r := r || jsonb_build_object('change_no', crm.change_no());   -- a pull complete up to a higher number holds what this operation did
     update crm.ops o set result = r - 'row' where o.store_id = v_store and o.op_id = v_op;

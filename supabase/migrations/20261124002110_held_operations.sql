@@ -66,7 +66,7 @@ begin
   select * into a from crm.my_access('conversation') x where x.store_id = v_store;
   select * into f from crm.forms x where x.store_id = v_store and x.form = 'conversation';
   answers := case when v_words is null then answers else answers || jsonb_build_object('words', v_words) end;
-  if crm.as_uuid(p ->> 'id') is null or o.key is null or 'log_conversation' <> all (c.verbs) or coalesce(p ->> 'method', 'call') <> all (o.methods)
+  if c.user_id is null or crm.as_uuid(p ->> 'id') is null or o.key is null or 'log_conversation' <> all (c.verbs) or coalesce(p ->> 'method', 'call') <> all (o.methods)
     or (o.reached or o.needs_words) and v_words is null
     or crm.problems(v_store, f.fields, answers, jsonb_build_object('method', coalesce(p ->> 'method', 'call'), 'outcome', o.key), a.writable, '{}', true) <> '[]' then return null; end if;
   insert into crm.conversations (store_id, id, customer_id, author_id, method, outcome, reached, words, level_before, level_after, occurred_at, dialled_at, custom)
