@@ -16,7 +16,7 @@ from tests.support.browser import App
 from tests.support.proxy import ThreadedProxy, clear, storm
 
 pytestmark = pytest.mark.journey
-SEED = SEEDX  # its first two draws lose the answer of a push that was done
+SEED = 20261687  # its first two draws lose the answer of a push that was done
 SIZES = [pytest.param(3, 1, 1, id="ci"), pytest.param(20, 5, 3, id="whole", marks=pytest.mark.long)]
 
 

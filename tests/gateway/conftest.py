@@ -1,0 +1,5 @@
+"""Phones and the town they live in (tests/support/phones.py)."""
+
+from tests.support.phones import hand, phone, town
+
+__all__ = ["hand", "phone", "town"]
