@@ -6,7 +6,7 @@ STAMPS := .forecourt/stamps
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 
-.PHONY: help env demo up down status tick test test-long check format text screenshots bench bench-client advisors lock reset clean
+.PHONY: help env demo up down status tick test test-long reliability check format text screenshots bench bench-client bench-phone advisors lock reset clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -54,6 +54,9 @@ test: env $(STAMPS)/browser ## every test, on a throw-away stack
 test-long: env $(STAMPS)/browser ## the long batteries too
 	@$(BIN)/python -m pytest -q -m "long or not long"
 
+reliability: env $(STAMPS)/browser ## run the long batteries of the phone one by one; results in docs/reliability.md
+	@$(BIN)/python -m tests.support.reliability
+
 check: env ## format, lint, types, import directions
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
 
@@ -74,6 +77,9 @@ bench-client: env ## measure the phone app itself: taps, first page, search, byt
 
 bench: env ## measure; results in bench/results and docs/performance.md
 	@$(BIN)/python -m bench.run
+
+bench-phone: env ## measure the phone itself: saving, draining, first sync, deltas, cold start
+	@$(BIN)/python -m bench.phone
 
 lock: ## choose versions anew
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group serve --group admin --group stack --group dev -o requirements.lock

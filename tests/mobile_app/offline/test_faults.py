@@ -19,7 +19,7 @@ from tests.support.people import new_id
 from tests.support.phones import Phone
 from tests.support.proxy import FAULTS, FaultProxy, clear
 
-SECONDS = httpx.Timeout(0.6, connect=0.6, pool=0.6)  # the phone's patience with one call, so that a stall costs a run no minute
+SECONDS = httpx.Timeout(1.0)  # the phone's patience with a call that stalls, so that it costs a run no quarter of a minute
 OPERATIONS = ("new customer", "conversation", "change", "conflict", "cancel request", "undo", "attachment", "pull", "refresh")
 PATHS = {"attachment": "put_attachment", "pull": "sync_pull", "refresh": "/token"}
 BEFORE_THE_WIRE = ("dns", "tls", "clock_tls")  # they fail in the client, before a byte leaves
@@ -111,11 +111,14 @@ async def run_one(worker: Worker, proxy: FaultProxy, fault: str, operation: str,
         phone.network.before = broken
     else:
         proxy.weather = once(fault, PATHS.get(operation, "sync_push"), worker.dice.choice([1, 1, 2] if operation == "attachment" else [1]))
-    noticed = False
+    noticed, patience = False, phone.gateway._http.timeout
+    if fault == "stalled":
+        phone.gateway._http.timeout = SECONDS
     try:
         await phone.sync.once()
     except Problem:
         noticed = True
+    phone.gateway._http.timeout = patience
     proxy.weather, phone.network.before = clear, None
     try:
         await phone.sync.once()
@@ -128,7 +131,6 @@ async def battery_of(phone, proxy: FaultProxy, town, seeds: range, operations: i
     """`operations`: how many of them each fault meets at each seed; fewer than all rotate."""
     battery = Battery("T6", "Network faults × operations × seeds, over real sockets", seeds=f"{seeds.start}…{seeds.stop - 1}")
     device: Phone = await phone("lin", url=proxy.url)
-    device.gateway._http.timeout = SECONDS
     total = Verdict()
 
     def chosen(fault: str, seed: int) -> list[str]:

@@ -1,0 +1,79 @@
+"""`make reliability`: runs the long batteries one after the other, then writes docs/reliability.md from what they left in docs/reliability/*.json.
+
+`--only-page` writes the page from the results there are. Bounded in time per battery, loopback only.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from forecourt.settings import ROOT
+from tests.support.battery import RESULTS
+
+PAGE = ROOT / "docs" / "reliability.md"
+# battery → (test file, what pytest selects with -k, seconds it may take)
+RUNS = {
+    "airplane": ("tests/journeys/test_airplane.py", "whole", 900),
+    "T5": ("tests/mobile_app/offline/test_crash.py", "two_thousand", 2400),
+    "T6": ("tests/mobile_app/offline/test_faults.py", "25_seeds", 3600),
+    "T6-partitions": ("tests/mobile_app/offline/test_faults.py", "thousand_partitions", 900),
+    "T7": ("tests/mobile_app/offline/test_convergence.py", "each_trouble", 1800),
+    "T8": ("tests/mobile_app/offline/test_convergence.py", "ten_thousand", 1800),
+    "T9": ("tests/mobile_app/offline/test_races.py", "edit_at_once_a_thousand", 900),
+    "T9r": ("tests/mobile_app/offline/test_races.py", "handover_a_thousand", 900),
+    "T11": ("tests/mobile_app/offline/test_races.py", "five_hundred", 900),
+    "T12": ("tests/gateway/test_login_session.py", "sixty", 300),
+}
+MEANING = """What a phone calls saved survives a kill and a month without network, and reaches the server exactly once. These are the last long runs of the
+batteries that try to break that. The columns that must be nothing:
+
+* **lost**: a screen said saved, and the operation is neither on the phone nor at the server;
+* **doubled**: one operation made two records of a kind;
+* **stuck**: still waiting after the trouble was over and the phone tried again by itself;
+* **wrong saved**: the phone says sent, the server neither applied nor holds it; **books apart**: once all is quiet, the phone shows something
+  else than the same question in SQL, asked as that person.
+
+`make test` runs a small part of each; `make reliability` runs them whole, one after the other, and writes this page. T10 (nine wrong clocks) and T23
+(the protocol's rules, one test each) run whole every time: tests/mobile_app/offline/test_races.py, test_protocol.py."""
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(str(row.get(c, "")) for c in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def write_page() -> None:
+    parts = ["# Reliability", "<!-- written by `make reliability`; do not edit -->", MEANING]
+    for key in RUNS:
+        file = RESULTS / f"{key}.json"
+        if not file.exists():
+            parts.append(f"## {key}\n\nNot run yet in its long form.")
+            continue
+        told = json.loads(file.read_text(encoding="utf8"))
+        note = f"{told['at']}, {told['seconds']} s, seeds {told['seeds'] or '-'}."
+        parts.append(f"## {key}: {told['title']}\n\n{note}\n\n{table(told['rows'])}")
+    PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf8")
+
+
+def main() -> int:
+    failed = []
+    if "--only-page" not in sys.argv:
+        for key, (file, chosen, seconds) in RUNS.items():
+            print(f"· {key}", flush=True)
+            command = [sys.executable, "-m", "pytest", "-q", "-m", "long", "-k", chosen, file]
+            try:
+                done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FORECOURT_RELIABILITY": "1"}, timeout=seconds, check=False)
+                failed += [key] if done.returncode else []
+            except subprocess.TimeoutExpired:
+                failed.append(key)
+    write_page()
+    print(f"docs/reliability.md is written{', failed: ' + ', '.join(failed) if failed else ''}")
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
