@@ -37,6 +37,13 @@ class Mend:
     problem: str = ""
     done: Callable[[], Any] | None = None
 
+    async def open(self, op_id: UUID) -> None:
+        """Another operation on the same screen begins from nothing."""
+        if op_id != self.op_id:
+            self.op_id, self.row, self.form, self.loaded = op_id, None, None, False
+            self.beside, self.days, self.problems, self.keeps, self.problem = {}, {}, {}, {}, ""
+        await self.load()
+
     async def load(self) -> None:
         if self.loaded:
             return

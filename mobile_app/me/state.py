@@ -1,6 +1,5 @@
 """Settings of this person, what is not sent yet, and what a manager decides for someone who cannot any more."""
 
-import json
 from dataclasses import dataclass, field
 
 import flet as ft
@@ -105,10 +104,3 @@ class Held:
                 self.refusals = {**self.refusals, str(row.op_id): problem.code}
                 return
         await self.load()
-
-
-def words_of(row: Waiting) -> str:
-    """What the person wrote, to copy."""
-    text = row.payload.get("words") or row.payload.get("remark")
-    fields = row.payload.get("set") or {}
-    return "\n".join(x for x in (str(text or ""), json.dumps(fields, ensure_ascii=False) if fields else "") if x)

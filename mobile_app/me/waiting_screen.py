@@ -5,7 +5,7 @@ from uuid import UUID
 import flet as ft
 
 from mobile_app.me.mend_state import Mend
-from mobile_app.me.state import Held, NotSent, words_of
+from mobile_app.me.state import Held, NotSent
 from mobile_app.offline.attachments import Attachment
 from mobile_app.offline.effects import SAVES
 from mobile_app.offline.outbox import FORMS, Waiting
@@ -73,7 +73,7 @@ def WaitingRow(state: NotSent, row: Waiting, giving_up: bool) -> ft.Control:
     page = ft.context.page
     head = " · ".join(x for x in (verb_name(_, row.verb), row.title) if x)
     parts: list[ft.Control] = [ft.Text(head, theme_style=ft.TextThemeStyle.TITLE_SMALL)]
-    if words := words_of(row):
+    if words := told(_, row.payload, state.session.config, form_of(row.verb)):
         parts.append(ft.Text(words, max_lines=4, overflow=ft.TextOverflow.ELLIPSIS, size=13))
     if row.files:
         parts.append(ft.Text(_("With files: %(n)d") % {"n": row.files}, size=12, color=ft.Colors.ON_SURFACE_VARIANT))
@@ -107,8 +107,30 @@ def field_name(_: Texts, config, form: str, key: str) -> str:
     return (_.label(known.label) if known else "") or beside.get(key, key)
 
 
+def form_of(verb: str) -> str:
+    return FORMS[SAVES.get(verb, "conversations")]
+
+
+def fields_text(_: Texts, fields: dict, config, form: str) -> list[str]:
+    """Fields and their values in the store's own words."""
+    definition = config.forms.get(form) if config else None
+    found = []
+    for key, value in fields.items():
+        known = definition.field(key) if definition else None
+        levels = [(x.key, x.label) for x in config.levels] if config and key == "level" else None
+        text = value_text(_, known, form, value, levels) if known else str(value if value is not None else "")
+        found.append(f"{field_name(_, config, form, key)}: {text or '—'}")
+    return found
+
+
+def told(_: Texts, payload: dict, config, form: str) -> str:
+    """What the person wrote, to read and to copy."""
+    words = payload.get("words") or payload.get("remark")
+    return "\n".join([*([str(words)] if words else []), *fields_text(_, payload.get("set") or {}, config, form)])
+
+
 def why(_: Texts, row: Waiting, config) -> str:
-    form = FORMS[SAVES.get(row.verb, "conversations")]
+    form = form_of(row.verb)
     named = [problem_text(_, code, field_name(_, config, form, key)) for key, code in row.errors]
     return "\n".join(named) or problem_text(
         _, row.code or "unexpected", field_name(_, config, form, row.field) if row.field and row.code == "required" else None
@@ -150,8 +172,8 @@ def MendScreen() -> ft.View:
     page = ft.context.page
     op_id = UUID(ft.use_route_params()["op_id"])
     state, _set = ft.use_state(lambda: Mend(session, op_id, done=lambda: page.navigate("/me/waiting")))
-    ft.use_effect(act(state.load), [])
-    row = state.row
+    ft.use_effect(act(state.open, op_id), [op_id])
+    row = state.row if state.op_id == op_id else None
     if row is None:
         body: list[ft.Control] = [EmptyState(ft.Icons.CLOUD_DONE_OUTLINED, _("Already settled"))] if state.loaded else [Skeleton(3)]
         return page_view(ft.use_view_path(), _("Mend"), ft.ListView(body, expand=True))
@@ -245,7 +267,7 @@ def HeldRow(state: Held, row: HeldOperation, refusal: str) -> ft.Control:
     told = [
         " · ".join(x for x in (verb_name(_, row.verb), row.customer_name, _.label(outcome.label) if outcome else None) if x),
         f"“{row.words}”" if row.words else "",
-        ";".join(f"{k}: {v}" for k, v in row.fields.items()),
+        "\n".join(fields_text(_, row.fields, config, form_of(row.verb))),
     ]
     at = row.made_at or row.received_at
     parts: list[ft.Control] = [

@@ -132,7 +132,7 @@ async def test_giving_up_asks_once_and_copying_keeps_the_words(hand, town):
         await screen.settle(lambda: screen.has(f"copy-{op}"))
         assert "客户说不买了" in str(screen.inside(f"copy-{op}", ft.TextButton).action.args)
         await screen.tap(f"discard-{op}")
-        assert screen.sees("确定放弃")
+        assert screen.inside(f"discard-{op}", ft.TextButton).content == "确定放弃?"
         assert len(await lin.session.book.outbox.unsettled()) == 1
         await screen.tap(f"discard-{op}")
         await screen.settle(lambda: screen.sees("已全部上传"))
