@@ -201,6 +201,7 @@ begin
   end if;
   insert into crm.invitations (store_id, id, code_hash, name, contact, role, invited_by)
   values (p_store, v_id, sha256(convert_to(code, 'utf8')), trim(p_name), trim(p_contact), p_role, c.user_id);
+  perform crm.note_act(c, 'member_invited', v_id, jsonb_build_object('role', p_role));      -- 0025xx_people: into the audit
   return jsonb_build_object('id', v_id, 'code', code);
 end $$;
 comment on function crm.invite_member is 'Keeps a place and answers the code once. S-49, S-42.';

@@ -157,7 +157,9 @@ def test_people_and_exports_stand_in_the_audit(world):
     export(world)
     world.ask("liang", "select api.set_member(%s, %s, '林晓', 'manager')", world.stores["east"], world.users["lin"])
     world.ask("liang", "select api.disable_member(%s, %s)", world.stores["east"], world.users["xu"])
-    rows = audit(world, what="acts")["rows"]
+    world.ask("liang", "select api.invite_member(%s, '新人', '13800001111', 'advisor')", world.stores["east"])
+    invited, *rows = audit(world, what="acts")["rows"]
+    assert (invited["kind"], invited["detail"]) == ("member_invited", {"role": "advisor"})
     assert [r["kind"] for r in rows] == ["member_disabled", "member_changed", "exported"]
     assert rows[1]["detail"]["role"] == ["advisor", "manager"]
     assert rows[2]["detail"]["reason"] == "月度报表"
