@@ -38,8 +38,10 @@ comment on function crm.save_config_draft is 'Keeps the caller''s draft, half-fi
 -- What a check says: the refusals of publishing in words, then what the document would change for records, roles and tasks.
 create function crm.config_impact(p_store uuid, p_document jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
-declare d jsonb := p_document; f record; found jsonb := '[]'; n int; ids jsonb; failure text; failure_detail text; today date; before jsonb; after jsonb;
+declare d jsonb := p_document; f record; found jsonb := '[]'; n int; ids jsonb; failure text; failure_detail text; today date; before jsonb; after jsonb; sees jsonb;
 begin
+  -- which records hold a value is an answer about the value: named to who may read the field, counted for everybody
+  select coalesce(jsonb_object_agg(a.form, to_jsonb(a.readable)), '{}') into sees from crm.my_access(null) a where a.store_id = p_store;
   select (now() at time zone s.time_zone)::date into today from crm.stores s where s.id = p_store;
 
   -- options and fields that go, while records hold them
@@ -56,6 +58,7 @@ begin
       execute format('select count(*), coalesce((jsonb_agg(t.id) filter (where t.n <= 20)), ''[]'') from (select r.id, row_number() over () as n from crm.%I r
         where r.store_id = $1 and r.removed_at is null and %s) t', f.relation,
         case when f.was ? 'base' then format('%I is not null', f.key) else 'r.custom ? $2' end) into n, ids using p_store, f.key;
+      if not coalesce(sees -> f.form ? f.key, false) then ids := '[]'; end if;
       found := found || jsonb_build_object('kind', 'field_removed', 'level', case when n > 0 then 'warning' else 'info' end, 'form', f.form, 'key', f.key, 'count', n, 'ids', ids);
       continue;
     end if;
@@ -64,6 +67,7 @@ begin
         where r.store_id = $1 and r.removed_at is null and %s) t', f.relation,
         case when f.was ? 'base' then format('%I = any ($3)', f.key) else 'r.custom ? $2 and (r.custom ->> $2 = any ($3) or jsonb_typeof(r.custom -> $2) = ''array'' and r.custom -> $2 ?| $3)' end)
         into n, ids using p_store, f.key, f.gone;
+      if not coalesce(sees -> f.form ? f.key, false) then ids := '[]'; end if;
       found := found || jsonb_build_object('kind', 'option_removed', 'level', case when n > 0 then 'warning' else 'info' end, 'form', f.form, 'key', f.key,
         'options', to_jsonb(f.gone), 'count', n, 'ids', ids);
     end if;
@@ -72,6 +76,7 @@ begin
           select r.id, r.custom -> $2 as v, row_number() over () as n from crm.%I r
           where r.store_id = $1 and r.custom ? $2 and crm.converted(r.custom -> $2, $3, $4) is null) t', f.relation)
         into n, ids using p_store, f.key, f.field ->> 'type', f.field -> 'options';
+      if not coalesce(sees -> f.form ? f.key, false) then ids := '[]'; end if;
       found := found || jsonb_build_object('kind', 'type_changed', 'level', case when n > 0 then 'refused' else 'info' end, 'form', f.form, 'key', f.key,
         'before', f.was -> 'type', 'after', f.field -> 'type', 'count', n, 'rows', ids);
     end if;

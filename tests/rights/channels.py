@@ -331,3 +331,15 @@ def _merges(scene: Scene, f: Field, file: File) -> str:
 @channel("flags and held operations")
 def _flags(scene: Scene, f: Field, file: File) -> str:
     return "select jsonb_build_array((select jsonb_agg(to_jsonb(m) order by m.id) from api.flags m), (select jsonb_agg(to_jsonb(m) order by m.op_id) from api.held_operations m))"
+
+
+@channel("check of a document")
+def _check(scene: Scene, f: Field, file: File) -> str | None:
+    """Another type that no value fits, which the check counts and, to a reader, names."""
+    if f.key != "secret_text" or f.form != "customer":
+        return None
+    changed = json.loads(json.dumps(scene.document))
+    next(x for x in changed["forms"]["customer"]["fields"] if x["key"] == f.key)["type"] = "bool"
+    return (
+        f"select jsonb_path_query_array(api.check_config({scene.values(file)['store']}, {literal(changed)}), '$[*] ? (@.kind == \"type_changed\")')"
+    )
