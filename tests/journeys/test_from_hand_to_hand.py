@@ -186,7 +186,7 @@ def test_a_batch_is_approved_in_one_tap(visit, make_task, operator, people):
     for n in range(2):
         _customer, task = make_task("zhou", f"批量{n}")
         request = operator.execute(
-            "insert into crm.approvals (store_id, id, task_id, customer_id, requester_id, reason) select store_id, gen_random_uuid(), id, customer_id, assignee_id, 'unreachable' from crm.tasks where id = %s returning id",
+            "insert into crm.approvals (store_id, id, task_id, customer_id, requester_id, reason, created_at) select store_id, gen_random_uuid(), id, customer_id, assignee_id, 'unreachable', now() - interval '40 days' from crm.tasks where id = %s returning id",
             (task,),
         ).fetchone()[0]
         operator.execute("update crm.tasks set status = 'cancel_requested' where id = %s", (task,))
