@@ -62,7 +62,6 @@ class LogConversation:
     form: FormState | None = None
     moves: bool = False  # the deal goes on to the outcome's stage
     photos: tuple[NewAttachment, ...] = ()
-    show_facts: bool = False
     phrases: tuple[Phrase, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
     problem: str = ""
@@ -268,9 +267,6 @@ class LogConversation:
 
     def toggle_move(self) -> None:
         self.moves = not self.moves
-
-    def toggle_facts(self) -> None:
-        self.show_facts = not self.show_facts
 
     def toggle_present(self, companion_id: UUID) -> None:
         self.present = tuple(x for x in self.present if x != companion_id) if companion_id in self.present else (*self.present, companion_id)

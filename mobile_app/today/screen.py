@@ -81,8 +81,7 @@ def OpenCard(state: Today, log: LogConversation | None) -> ft.Control:
         return Skeleton(2)
     task, customer, standing = state.current
     level = session.config.level(customer.level) if session.config else None
-    clock = session.now().astimezone().time() if session.me is None else state._local(session.now()).time()
-    missed = queue.is_missed(task, session.today, clock, session.config)
+    missed = queue.is_missed(task, session.today, state.local(session.now()).time(), session.config)
     head = ft.Row(
         [
             ft.Column(

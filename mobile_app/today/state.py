@@ -85,16 +85,17 @@ class Today:
         fresh = self._open(card)
         self.pending = [r for r in rows.values() if r[0].status == "cancel_requested" and r[0].due_on <= session.today]
         self.done = sum(
-            1 for t, _c in everything if t.status in ("done", "excused") and t.closed_at and self._local(t.closed_at).date() == session.today
+            1 for t, _c in everything if t.status in ("done", "excused") and t.closed_at and self.local(t.closed_at).date() == session.today
         )
-        clock = self._local(session.now()).time()
+        clock = self.local(session.now()).time()
         self.missed = sum(1 for t, _c in everything if queue.is_missed(t, session.today, clock, session.config))
         self.undoable = undoable
         first, self.loaded = not self.loaded, True
         if first and fresh is not None:
             await fresh.take_up_draft()
 
-    def _local(self, instant: datetime) -> datetime:
+    def local(self, instant: datetime) -> datetime:
+        """An instant in the store's zone."""
         return instant.astimezone(ZoneInfo(self.session.me.time_zone)) if self.session.me else instant
 
     def _open(self, card: Card | None) -> LogConversation | None:
