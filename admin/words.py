@@ -157,7 +157,7 @@ def _part_name(_: Texts, part_: str) -> str:
 def _join(words: list[str]) -> str:
     text = ""
     for word in words:
-        text += word if not text or (word.startswith("「") and not text.endswith("」")) else f" · {word}" if not word.startswith("「") else f" {word}"
+        text += word if not text or word.startswith("「") else f" · {word}"
     return text
 
 
