@@ -65,10 +65,7 @@ def FieldList(state: Forms) -> ft.Control:
     def dropped(place: int) -> Any:
         return lambda e: add(e.src.data, place)
 
-    rows: list[ft.Control] = [
-        ft.DragTarget(group="field", key=f["key"], on_accept=dropped(i), content=FieldRow(state, i, f, len(fields), key=f["key"]))
-        for i, f in enumerate(fields)
-    ]
+    rows: list[ft.Control] = [FieldRow(state, i, f, len(fields), key=f["key"]) for i, f in enumerate(fields)]
     listing = ft.ReorderableListView(
         rows, height=ROW * len(rows) + 4, show_default_drag_handles=False, build_controls_on_demand=False,
         on_reorder=lambda e: draft.move(state.path, e.old_index or 0, e.new_index or 0),
@@ -106,10 +103,8 @@ def FieldRow(state: Forms, index: int, field: dict[str, Any], count: int, **_key
         ),
         expand=True,
     )  # fmt: skip
-    return ft.Container(
-        ft.Row([handle(index), words, *mover(draft, state.path, index, count, "field", name, (_("Up"), _("Down")))], spacing=2),
-        height=ROW, border_radius=8, bgcolor=ft.Colors.SECONDARY_CONTAINER if chosen else None,
-    )  # fmt: skip
+    row = ft.Row([handle(index), words, *mover(draft, state.path, index, count, "field", name, (_("Up"), _("Down")))], spacing=2)
+    return ft.Container(row, height=ROW, border_radius=8, bgcolor=ft.Colors.SECONDARY_CONTAINER if chosen else None)
 
 
 @component
