@@ -188,9 +188,14 @@ def titled(title: str, *controls: ft.Control, note: str = "") -> ft.Control:
 
 
 def ordered(draft: Draft, path: Path, rows: Sequence[ft.Control], row_height: int) -> ft.Control:
-    """Rows a person drags into an order; each brings its own arrows for the keyboard (mover)."""
+    """Rows a person drags into an order; each brings its own arrows for the keyboard (mover).
+
+    Its key is the order: Flutter's list throws when its rows change places by other means than dragging, so another order is another list.
+    """
+    things = draft.at(path)
+    order = [t.get("key") or str(sorted(t.get("text", {}).items())) for t in things] if things is not GONE else []
     return ft.ReorderableListView(
-        list(rows), height=row_height * len(rows) + 4, show_default_drag_handles=False, build_controls_on_demand=False,
+        list(rows), key=f"{'.'.join(path)}:{','.join(order)}", height=row_height * len(rows) + 4, show_default_drag_handles=False, build_controls_on_demand=False,
         on_reorder=lambda e: draft.move(path, e.old_index or 0, e.new_index or 0),
     )  # fmt: skip
 

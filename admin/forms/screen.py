@@ -8,7 +8,7 @@ from admin.draft import use_draft
 from admin.forms.preview import Budget, PhonePreview
 from admin.forms.properties import FieldProperties
 from admin.forms.state import PALETTE, Forms
-from admin.parts import NameField, handle, mover, small_chip
+from admin.parts import NameField, handle, mover, ordered, small_chip
 from admin.session import use_admin
 from admin.shell import panel_view
 from admin.words import type_name
@@ -66,10 +66,7 @@ def FieldList(state: Forms) -> ft.Control:
         return lambda e: add(e.src.data, place)
 
     rows: list[ft.Control] = [FieldRow(state, i, f, len(fields), key=f["key"]) for i, f in enumerate(fields)]
-    listing = ft.ReorderableListView(
-        rows, height=ROW * len(rows) + 4, show_default_drag_handles=False, build_controls_on_demand=False,
-        on_reorder=lambda e: draft.move(state.path, e.old_index or 0, e.new_index or 0),
-    )  # fmt: skip
+    listing = ordered(draft, state.path, rows, ROW)
     end = ft.DragTarget(
         group="field", on_accept=dropped(len(fields)),
         content=ft.Container(ft.Text(_("Drag a kind of field here, or tap it"), size=12, color=ft.Colors.ON_SURFACE_VARIANT), height=36, alignment=ft.Alignment.CENTER, border_radius=10, border=ft.Border.all(1, ft.Colors.OUTLINE_VARIANT)),
