@@ -41,9 +41,12 @@ class Gateway:
         self.keeper = Keeper(url, publishable_key, http, store)
         self._http, self._url, self._key = http, url, publishable_key
 
-    async def call(self, function: str, arguments: dict[str, Any]) -> Any:
-        """An `api` function, always by POST: nothing personal stands in a URL. Raises Offline, SignedOut, Refused."""
-        return await self._answer(lambda client: client.rpc(function, arguments))
+    async def call(self, function: str, arguments: dict[str, Any], *, patience: float | None = None) -> Any:
+        """An `api` function, always by POST: nothing personal stands in a URL. patience: seconds for what a person waits for knowingly.
+
+        Raises Offline, SignedOut, Refused.
+        """
+        return await self._answer(lambda client: client.rpc(function, arguments), patience)
 
     async def rows(
         self, view: str, row: type[Row], *, store_id: str | None = None, ids: Sequence[UUID] | None = None, order: str | None = None, limit: int = 200
@@ -62,12 +65,19 @@ class Gateway:
 
         return parsed(TypeAdapter(list[row]), await self._answer(query))
 
-    async def _answer(self, build) -> Any:
-        renewed = False
+    async def _answer(self, build, patience: float | None = None) -> Any:
+        renewed, http = False, self._http
+        if patience is not None:  # the same connections under another clock
+            http = httpx.AsyncClient(
+                timeout=httpx.Timeout(patience, connect=5.0, pool=5.0),
+                transport=self._http._transport,
+                event_hooks=self._http.event_hooks,
+                trust_env=False,
+            )
         while True:
             token = await self.keeper.token(renew=renewed)
             client = AsyncPostgrestClient(
-                f"{self._url}/rest/v1", schema="api", headers={"apikey": self._key, "Authorization": f"Bearer {token}"}, http_client=self._http
+                f"{self._url}/rest/v1", schema="api", headers={"apikey": self._key, "Authorization": f"Bearer {token}"}, http_client=http
             )
             try:
                 return (await build(client).execute()).data

@@ -90,4 +90,4 @@ async def save_mapping(gateway: Gateway, store_id: UUID, kind: str, name: str, m
 
 async def revert(gateway: Gateway, store_id: UUID, import_id: UUID) -> Reverted:
     """Take back what an import made and changed. Raises Refused: forbidden, not_found."""
-    return parsed(TypeAdapter(Reverted), await gateway.call("import_revert", {"store_id": str(store_id), "import_id": str(import_id)}))
+    return parsed(TypeAdapter(Reverted), await gateway.call("import_revert", {"store_id": str(store_id), "import_id": str(import_id)}, patience=300))

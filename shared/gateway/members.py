@@ -68,7 +68,7 @@ class Handover(BaseModel):
 async def disable(gateway: Gateway, store_id: UUID, user_id: UUID, *, heir_id: str = "", pool: str = "") -> Handover:
     """Ends his access and moves what he holds. Raises Refused: heir_needed, heir_cannot_see, own_access, option, last_admin, forbidden."""
     asked = {"store_id": str(store_id), "user_id": str(user_id), "heir_id": heir_id or None, "pool": pool or None}
-    return parsed(TypeAdapter(Handover), await gateway.call("disable_member", asked))
+    return parsed(TypeAdapter(Handover), await gateway.call("disable_member", asked, patience=120))
 
 
 async def enable(gateway: Gateway, store_id: UUID, user_id: UUID, *, role: str = "") -> None:

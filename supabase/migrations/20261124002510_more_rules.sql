@@ -312,6 +312,6 @@ comment on function crm.preview_rules is 'The rules of a document (null: the pub
 
 create function api.preview_rules(store_id uuid, document jsonb default null, days int default 90) returns jsonb
   language sql volatile security invoker set search_path = '' begin atomic select crm.preview_rules(store_id, document, days); end;
-alter function api.preview_rules(uuid, jsonb, int) set statement_timeout = '60s';
+alter function api.preview_rules(uuid, jsonb, int) set statement_timeout = '120s';
 grant execute on function crm.preview_rules(uuid, jsonb, int), api.preview_rules(uuid, jsonb, int) to authenticated;
 insert into crm.exits (name, function, why_not) values ('preview_rules', 'preview_rules', 'counts of tasks by member and day; for who may see the whole document');

@@ -236,6 +236,7 @@ alter function crm.merge_customers(uuid, uuid, uuid, uuid, jsonb) owner to api_o
 alter function crm.unmerge_customers(uuid, uuid) owner to api_owner;
 create function api.import_revert(store_id uuid, import_id uuid) returns jsonb
   language sql volatile security invoker set search_path = '' begin atomic select crm.import_revert(store_id, import_id); end;
+alter function api.import_revert(uuid, uuid) set statement_timeout = '300s';   -- PostgREST hoists it
 create function api.duplicate_pairs(store_id uuid, page_size int default 50) returns jsonb
   language sql stable security invoker set search_path = '' begin atomic select crm.duplicate_pairs(store_id, page_size); end;
 create function api.merge_customers(store_id uuid, merge_id uuid, winner_id uuid, loser_id uuid, take jsonb default '[]') returns jsonb
