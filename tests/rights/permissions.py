@@ -230,7 +230,7 @@ ACTS: dict[str, Act] = {
     "ask for a customer": Act(
         "request_customer",
         {"id": "{fresh}", "phone": "{phone}"},
-        only("cp", "advisor", "market", "assistant", "team_lead", "other_lead", *LEADERS, renewal="ocp", two_stores="cps"),
+        only("cp", "advisor", "assistant", "team_lead", "other_lead", *LEADERS, renewal="ocp", two_stores="cps"),
     ),
     "receive": Act(
         "receive",
@@ -296,7 +296,7 @@ TABLES: dict[str, Table] = {
     ),
     **dict.fromkeys(("companions", "vehicles", "policies", "deals", "conversations", "tasks", "approvals", "promises"), OF_CUSTOMER),
     **dict.fromkeys(("base_fields", "exits", "form_tables", "pinyin"), Table("true", EVERYBODY)),  # the same for all stores
-    "handovers": Table(HANGS, RECORDS, updates=RECORDS),
+    "handovers": OF_CUSTOMER,
     "consents": OF_CUSTOMER,  # a merge moves them
     **dict.fromkeys(("links", "receptions"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
