@@ -20,8 +20,8 @@ import httpx
 import psycopg
 import uuid6
 
-from bench.report import ROOT
 from forecourt.demo import sign_up
+from forecourt.settings import ROOT
 from forecourt.stack import Stack
 from mobile_app.offline.attachments import Attachments
 from mobile_app.offline.database import Database

@@ -36,7 +36,10 @@ batteries that try to break that. The columns that must be nothing:
   else than the same question in SQL, asked as that person.
 
 `make test` runs a small part of each; `make reliability` runs them whole, one after the other, and writes this page. T10 (nine wrong clocks) and T23
-(the protocol's rules, one test each) run whole every time: tests/mobile_app/offline/test_races.py, test_protocol.py."""
+(the protocol's rules, one test each) run whole every time: tests/mobile_app/offline/test_races.py, test_protocol.py.
+
+The counts in the tables are what was run, which may be less than a battery's goal (T5: 2,000 kills, 20 at each point; T6: 25 seeds): a short
+look is made with FORECOURT_KILLS, FORECOURT_POINTS, FORECOURT_SEEDS, FORECOURT_SECONDS. A battery that has not run says so."""
 
 
 def table(rows: list[dict[str, Any]]) -> str:

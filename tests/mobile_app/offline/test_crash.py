@@ -126,7 +126,15 @@ async def test_killed_at_any_moment_nothing_is_lost(phone, stack, town, zygote):
 
 @pytest.mark.long
 async def test_killed_two_thousand_times_nothing_is_lost(phone, stack, town, zygote):
-    await battery_of(phone, stack, town, zygote, kills=int(os.environ.get("FORECOURT_KILLS", "1680")), per_point=20, seed=55)
+    await battery_of(
+        phone,
+        stack,
+        town,
+        zygote,
+        kills=int(os.environ.get("FORECOURT_KILLS", "1680")),
+        per_point=int(os.environ.get("FORECOURT_POINTS", "20")),
+        seed=55,
+    )
 
 
 @pytest.mark.parametrize(("trouble", "pragma"), [("full", "pragma max_page_count = 1"), ("read only", "pragma query_only = on")])
