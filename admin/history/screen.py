@@ -116,7 +116,7 @@ def ToMany(state: History) -> ft.Control:
                 live_region=True,
             )
         )
-        for d in state.deliveries:
+        for d in sorted(state.deliveries, key=lambda d: d.state != "refused"):  # who needs something done comes first
             words = {
                 "waiting": _("waits"), "published": _("published as version %(n)d") % {"n": d.version}, "same": _("has it already"),
                 "refused": _("refused: %(why)s") % {"why": f"{_place(_, d.at, draft.base)}{problem_text(_, d.code)}" if d.code else ""},

@@ -181,9 +181,12 @@ def test_a_group_admin_publishes_to_twenty_stores(visit, shop):
     app.tap("nav-history")
     app.tap("source-last")
     app.tap("all-stores")
+    app.page.mouse.move(740, 600)
+    app.page.mouse.wheel(0, 2000)  # what is not in sight is not in the tree of semantics
     app.see("发布到 20 家门店")
     app.tap("deliver")
     expect(app.id("delivery-count").first).to_contain_text("20 家门店中 19 家已生效", timeout=180_000)
+    app.page.mouse.wheel(0, 3000)
     app.see("请先移走")
     versions = dict(shop.operator.execute("select id, config_version from crm.stores where id = any (%s)", (stores,)).fetchall())
     assert [versions[s] for s in stores] == [2] * 19 + [1]
