@@ -214,7 +214,7 @@ def write_table(rows: list[dict[str, Any]], load: float) -> None:
     else:
         text = (
             text.rstrip()
-            + "\n\n## The phone itself\n\n`make bench-phone`: the client with its real SQLite file against the embedded API on loopback, one process.\n\n"
+            + "\n\n## The phone's book\n\n`make bench-phone`: the client with its real SQLite file against the embedded API on loopback, one process.\n\n"
             + block
             + "\n"
         )
