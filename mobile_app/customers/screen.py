@@ -2,6 +2,7 @@
 
 import flet as ft
 
+from mobile_app.customers.filter import FilterPanel
 from mobile_app.customers.parts import CustomerRow, HandedRow
 from mobile_app.customers.state import CustomerList
 from mobile_app.session import use_session
@@ -52,6 +53,9 @@ def CustomersScreen() -> ft.View:
     if state.handed and not state.words:
         rows = [*[HandedRow(h, c, key=str(h.id)) for h, c in state.handed[:20]], *rows]
     add, actions = None, []
+    if state.filter is not None and state.filter.form is not None:
+        icon = ft.Icons.FILTER_ALT if state.filter.active else ft.Icons.FILTER_ALT_OUTLINED
+        actions.append(icon_button("filter", icon, _("Filter"), act(state.toggle_filter)))
     if session.me and (session.me.may("claim_customer") or session.me.may("claim_policy")):
         actions.append(icon_button("pool", ft.Icons.INBOX_OUTLINED, _("To claim"), lambda e: e.page.navigate("/customers/pool")))
     if session.me and session.me.may("add_customer"):
@@ -61,6 +65,8 @@ def CustomersScreen() -> ft.View:
         )
         add = identified("new-customer", button)
     banner = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
+    if state.filter is not None and state.filtering:
+        return tab_view("customers", _("Customers"), ft.ListView([FilterPanel(state.filter, state.show_filtered)], expand=True), actions=actions)
     body = ft.Column(
         [search, *banner, ft.ListView(rows, expand=True, padding=ft.Padding.only(bottom=88))],
         expand=True,

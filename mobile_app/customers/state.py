@@ -7,6 +7,7 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.customers.filter import Filter
 from mobile_app.offline.replica import PAGE, Card
 from mobile_app.session import Session
 from shared.domain import forms
@@ -32,7 +33,12 @@ class CustomerList:
     more: bool = False
     problem: str = ""
     handed: list[tuple[Handover, Customer]] = field(default_factory=list)
+    filter: Filter | None = None
+    filtering: bool = False
     _typed: int = 0
+
+    def __post_init__(self) -> None:
+        self.filter = Filter(self.session) if self.sees_store else None
 
     @property
     def sees_store(self) -> bool:
@@ -46,8 +52,9 @@ class CustomerList:
             self.handed = await self.session.book.replica.handed_to(self.session.me.user_id)
         if self.sees_store:
             try:
-                found = await remote.search(self.session.services.gateway, self.session.store_id, words, limit=PAGE)
-                self.rows, self.more, self.loaded = [(c, False) for c in found], False, True
+                found = await self._on_server(words)
+                self.rows, self.loaded = [(c, False) for c in found], True
+                self.more = not words and len(found) == PAGE
                 return
             except Offline:
                 self.problem = "offline"
@@ -55,8 +62,27 @@ class CustomerList:
         self.rows = await (replica.search(words) if words else replica.customers())
         self.more, self.loaded = not words and len(self.rows) == PAGE, True
 
+    async def _on_server(self, words: str, offset: int = 0) -> list[Customer]:
+        """Words find by name, number and plate; without them the filter and its order."""
+        gateway, store_id = self.session.services.gateway, self.session.store_id
+        if words or self.filter is None:
+            return await remote.search(gateway, store_id, words, limit=PAGE)
+        sort = self.filter.sort
+        return await remote.find(gateway, store_id, self.filter.asked, sort=sort, descending=sort != "next_contact_on", limit=PAGE, offset=offset)
+
+    def toggle_filter(self) -> None:
+        self.filtering = not self.filtering
+
+    async def show_filtered(self) -> None:
+        """The panel gives way to what was found."""
+        self.words, self.filtering = "", False
+        await self.load()
+
     async def load_more(self) -> None:
-        if self.more:
+        if self.more and self.sees_store:
+            page = await self._on_server("", offset=len(self.rows))
+            self.rows, self.more = [*self.rows, *((c, False) for c in page)], len(page) == PAGE and len(self.rows) < 200
+        elif self.more:
             page = await self.session.book.replica.customers(offset=len(self.rows))
             self.rows, self.more = [*self.rows, *page], len(page) == PAGE and len(self.rows) < 200
 

@@ -71,7 +71,7 @@ def BriefLines(card: Card, task: Task) -> ft.Control:
     if card.conversations:
         last = card.conversations[0]
         outcome = config.outcome(last.outcome) if config else None
-        said = f"{_.day(last.occurred_at.date(), session.today)} · {_.label(outcome.label) if outcome else last.outcome}"
+        said = f"{_.day(session.day(last.occurred_at), session.today)} · {_.label(outcome.label) if outcome else last.outcome}"
         lines.append((ft.Icons.HISTORY, f"{said}:{last.words}" if last.words else said, None))
     if card.customer.need:
         lines.append((ft.Icons.STAR_OUTLINE, card.customer.need, None))

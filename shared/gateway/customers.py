@@ -50,6 +50,14 @@ async def search(gateway: Gateway, store_id: UUID, words: str, *, limit: int = 5
     return parsed(TypeAdapter(list[Customer]), data)
 
 
+async def find(
+    gateway: Gateway, store_id: UUID, filters: list[dict[str, Any]], *, sort: str, descending: bool, limit: int = 50, offset: int = 0
+) -> list[Customer]:
+    """By searchable fields [{key, op, value}]. Raises Refused: forbidden, not_searchable, invalid."""
+    asked = {"store_id": str(store_id), "filters": filters, "sort": sort, "descending": descending, "page_size": limit, "page_offset": offset}
+    return parsed(TypeAdapter(list[Customer]), await gateway.call("find_customers", asked))
+
+
 async def brief(gateway: Gateway, store_id: UUID, customer_id: UUID) -> Brief:
     data = await gateway.call("customer_brief", {"store_id": str(store_id), "customer_id": str(customer_id)})
     return parsed(TypeAdapter(Brief), data)
