@@ -130,6 +130,9 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "too_many": _("More than a phone can show: at most 200 fields in a form, 20 stages in a pipeline, 30 roles."),
         "no_open_stage": _("A pipeline has no open stage. A deal must begin somewhere."),
         "unknown_field": _("A stage asks for a field that the deal form does not have. No deal could enter it."),
+        "stage_blind": _(
+            "A role may move deals to a stage whose required field it may not see. Let it read the field, or take away its right to move deals."
+        ),
         "needed_field": _("A field that every record needs is missing from its form."),
         "not_shown": _("This is not asked for here."),
         "taken": _("Another record holds this value already."),

@@ -547,6 +547,14 @@ begin
     select jsonb_build_object('kind', 'no_open_stage', 'level', 'refused', 'pipeline', p -> 'key')
     from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
     where jsonb_typeof(p -> 'stages') = 'array' and not p -> 'stages' @> '[{"type": "open"}]'
+    union all                                         -- what is missing is told by name, so who moves deals must be allowed to know
+    select distinct jsonb_build_object('kind', 'stage_blind', 'level', 'refused', 'role', role -> 'key', 'pipeline', p -> 'key', 'key', st -> 'key', 'form', 'deal', 'hidden', wanted)
+    from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
+    cross join lateral jsonb_array_elements(case jsonb_typeof(p -> 'stages') when 'array' then p -> 'stages' else '[]' end) st
+    cross join lateral jsonb_array_elements_text(case jsonb_typeof(st -> 'required') when 'array' then st -> 'required' else '[]' end) wanted
+    cross join lateral jsonb_array_elements(case jsonb_typeof(p_document -> 'roles') when 'array' then p_document -> 'roles' else '[]' end) role
+    where role -> 'verbs' ? 'move_deal' and coalesce(role -> 'rights' -> 'deal' ->> wanted, 'hidden') not in ('read', 'write')
+      and p_document -> 'forms' -> 'deal' -> 'fields' @> jsonb_build_array(jsonb_build_object('key', wanted))
     union all
     select jsonb_build_object('kind', 'unknown_field', 'level', 'refused', 'pipeline', p -> 'key', 'key', st -> 'key', 'subject', wanted)
     from jsonb_array_elements(case jsonb_typeof(p_document -> 'pipelines') when 'array' then p_document -> 'pipelines' else '[]' end) p
@@ -555,7 +563,7 @@ begin
     where not coalesce(p_document -> 'forms' -> 'deal' -> 'fields' @> jsonb_build_array(jsonb_build_object('key', wanted)), false)) y;
   return found;
 end $$;
-comment on function crm.config_refusals is 'bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, unknown_field: items as crm.config_impact has them, all of level refused.';
+comment on function crm.config_refusals is 'bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, stage_blind, unknown_field: items as crm.config_impact has them, all of level refused.';
 
 create function crm.demand_an_admin(p_store uuid) returns void
   language plpgsql stable set search_path = '' as $$
@@ -596,7 +604,7 @@ begin
   delete from crm.config_drafts d where d.store_id = p_store and d.author_id = c.user_id;
   return jsonb_build_object('version', now_version + 1);
 end $$;
-comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, level_in_use, pool_in_use, bad_successor, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, unknown_field, last_admin, leaks, invalid_config.';
+comment on function crm.publish_config is 'Compare-and-set of the store''s document; errors: forbidden, version_conflict, role_in_use, stage_in_use, level_in_use, pool_in_use, bad_successor, field_type_fixed, values_do_not_convert, values_not_unique, bad_condition, reads_hidden, needed_field, cannot_fill, too_many, no_open_stage, stage_blind, unknown_field, last_admin, leaks, invalid_config.';
 
 create function crm.create_store(p_group uuid, p_id uuid, p_name text, p_document jsonb) returns uuid
   language plpgsql volatile set search_path = '' as $$

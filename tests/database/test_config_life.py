@@ -173,7 +173,11 @@ def no_such_field(doc):
     doc["pipelines"][0]["stages"][1]["required"] = ["no_such"]
 
 
-@pytest.mark.parametrize(("damage", "code"), [(too_many_fields, "too_many"), (too_many_roles, "too_many"), (too_many_stages, "too_many"), (nowhere_to_begin, "no_open_stage"), (no_such_field, "unknown_field")])  # fmt: skip
+def blind_mover(doc):
+    next(r for r in doc["roles"] if r["key"] == "advisor")["rights"]["deal"].pop("amount_fen")
+
+
+@pytest.mark.parametrize(("damage", "code"), [(blind_mover, "stage_blind"), (too_many_fields, "too_many"), (too_many_roles, "too_many"), (too_many_stages, "too_many"), (nowhere_to_begin, "no_open_stage"), (no_such_field, "unknown_field")])  # fmt: skip
 def test_what_no_phone_could_work_with_is_refused(world, damage, code):
     doc = document()
     damage(doc)

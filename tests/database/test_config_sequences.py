@@ -73,7 +73,7 @@ def edited(document: dict, dice: random.Random) -> dict:
             dice.shuffle(fields)
         case 4 if fields:
             key = dice.choice(fields)["key"]
-            if key not in ("name", "source", "level", "expires_on", "words"):  # the server needs them: cannot_fill
+            if key not in ("name", "source", "level", "expires_on", "words", "amount_fen", "expected_close_on"):  # needed: cannot_fill, stage_blind
                 role["rights"].setdefault(form, {})[key] = dice.choice(["hidden", "read", "write"])
         case 5:
             pipeline["stages"].insert(1, {"key": f"s{uuid4().hex[:8]}", "label": label, "type": "open", "color": dice.choice(["red", "teal"])})
