@@ -21,7 +21,7 @@ create table crm.attachments (
   removed_at timestamptz,
   primary key (store_id, id),
   foreign key (store_id, customer_id) references crm.customers on delete cascade);
-comment on table crm.attachments is 'A voice memo, photo or file of a record; complete when received = bytes. Rights are those of its record. In Postgres on purpose: docs/decisions/0021.';
+comment on table crm.attachments is 'A voice memo, photo or file of a record; complete when received = bytes. Rights are those of its record. In Postgres on purpose: docs/decisions/0008.';
 create index on crm.attachments (store_id, customer_id);
 
 create table crm.attachment_chunks (
