@@ -5,9 +5,10 @@ create table crm.exits (
   function text not null,
   call text,
   by_value bool not null default false,
+  on_demand bool not null default false,
   why_not text,
   check ((call is null) <> (why_not is null)));
-comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {id} filled in; by_value: once with each value it must not find ({value}, {json}, of the field {key}). why_not: what it cannot tell. A function that is not here is red.';
+comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {id} filled in; by_value: once with each value it must not find ({value}, {json}, of the field {key}). on_demand: publishing does not wait for it. why_not: what it cannot tell. A function that is not here is red.';
 alter table crm.exits enable row level security;
 create policy select_all on crm.exits for select to api_owner using (name is not null);
 grant select on crm.exits to api_owner;
@@ -23,10 +24,10 @@ insert into crm.exits (name, function, call, by_value) values
   ('duplicates by plate', 'find_duplicates', 'find_duplicates({store}, null, {value})', true),
   ('funnel_report', 'funnel_report', 'funnel_report({store})', false),
   ('pending_approvals', 'pending_approvals', 'pending_approvals({store})', false),
-  ('sync_pull', 'sync_pull', 'sync_pull({store})', false),
   ('a conflict', 'sync_push', 'sync_push({id}, jsonb_build_array(jsonb_build_object(''op_id'', {id}, ''seq'', 1, ''verb'', ''save_customer'', ''base_version'', 0, ''payload'', jsonb_build_object(''store_id'', {store}, ''id'', {customer}, ''set'', jsonb_build_object(''name'', ''x'', ''need'', ''x'')))))', false),
   ('rights', 'effective_access', 'effective_access({store}, {member}, {customer})', false),
   ('an import', 'import_preview', 'import_preview({store}, ''customers'', ''{"pool": "market", "level": "near", "source": "walk_in"}'', jsonb_build_array(jsonb_build_object(''row'', 1, ''key'', ''k'', ''customer'', jsonb_build_object(''name'', ''x'', ''phone'', {value}))))', true);
+insert into crm.exits (name, function, call, on_demand) values ('sync_pull', 'sync_pull', 'sync_pull({store})', true);   -- it reads the views, one statement made for each
 insert into crm.exits (name, function, why_not) values
   ('accept_invitation', 'accept_invitation', 'answers a store id'), ('invite_member', 'invite_member', 'answers a code'),
   ('save_config_draft', 'save_config_draft', 'answers a time'), ('check_config', 'check_config', 'for who may see the whole document'),
@@ -109,8 +110,9 @@ create function crm.given_away(p_answer text, p_fields crm.marked_field[], p_for
   select coalesce(jsonb_agg(distinct jsonb_build_object('form', k.form, 'key', k.key, 'how', 'shown')), '[]')
   from (select unnest(crm.marks_in(p_answer)) intersect select unnest(p_forbidden)) i (n) join unnest(p_fields) k on k.n = i.n % 2000 $$;
 
--- p_roles null: all. p_by_value: also ask by value, as a guesser would; publishing leaves that to the proof on demand.
-create function crm.prove(p_store uuid, p_roles text[], p_by_value bool) returns jsonb
+-- p_roles null: all. p_whole: everything; else what publishing waits for: the views of records and the functions that answer without
+-- being asked by value, as a guesser would.
+create function crm.prove(p_store uuid, p_roles text[], p_whole bool) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
   prober uuid := gen_random_uuid(); colleague uuid := gen_random_uuid(); mine uuid := gen_random_uuid(); theirs uuid := gen_random_uuid();
@@ -137,6 +139,7 @@ begin
         from pg_catalog.pg_class c left join crm.form_tables t on t.relation = c.relname
         where c.relnamespace = 'api'::regnamespace and c.relkind in ('v', 'r', 'm', 'f', 'p') order by 1
       loop
+        if not p_whole and v.form is null and not v.by_customer then continue; end if;
         place := format(case when v.form = 'customer' then 'z.store_id = %1$L and z.id in (%2$L, %3$L)' when v.by_customer then 'z.store_id = %1$L and z.customer_id in (%2$L, %3$L)'
           when v.name = 'stores' then 'z.id = %1$L' else 'z.store_id = %1$L' end, p_store, mine, theirs);
         answer := crm.answer_of(format('api.%I z where %s', v.name, place));
@@ -153,7 +156,7 @@ begin
 
       for e in
         select q.* from pg_catalog.pg_proc p left join crm.exits q on q.function = p.proname
-        where p.pronamespace = 'api'::regnamespace and (q.name is null or q.call is not null and (p_by_value or not q.by_value)) order by p.proname, q.name
+        where p.pronamespace = 'api'::regnamespace and (q.name is null or q.call is not null and (p_whole or not q.by_value and not q.on_demand)) order by p.proname, q.name
       loop
         if e.name is null then
           cells := cells || jsonb_build_object('role', r.key, 'exit', '?', 'asked', 0, 'leaks', '[{"how": "not_asked"}]'::jsonb); continue;

@@ -8,7 +8,8 @@ create function crm.next_policy(p_policy crm.policies, p_id uuid, p_origin text,
 declare v_id uuid := coalesce(p_id, crm.new_id());
 begin
   insert into crm.policies (store_id, id, customer_id, vehicle_id, insurer, kind, premium_fen, starts_on, expires_on, origin, renews_id)
-  values (p_policy.store_id, v_id, p_policy.customer_id, p_policy.vehicle_id, p_insurer, p_policy.kind, p_premium, p_policy.expires_on + 1,
+  values (p_policy.store_id, v_id, p_policy.customer_id, p_policy.vehicle_id, p_insurer, p_policy.kind, p_premium,
+    case when p_expires is null then p_policy.expires_on else (p_expires - interval '1 year')::date end + 1,
     coalesce(p_expires, (p_policy.expires_on + interval '1 year')::date), p_origin, p_policy.id) on conflict do nothing;
   return case when found then v_id end;
 end $$;
@@ -109,7 +110,8 @@ begin
       perform crm.end_policy(y, 'ended', null);
       ended := ended + 1;
     else
-      perform crm.end_policy(y, 'lost', null), crm.next_policy(y, null, 'elsewhere', null, null, null);
+      perform crm.end_policy(y, 'lost', null), crm.next_policy(y, null, 'elsewhere', null, null,      -- a list may be years old: the anniversary that is still to come, so that a second run finds nothing more
+        (select min(d.day) from generate_series(1, 80) k cross join lateral (select (y.expires_on + make_interval(years => k))::date as day) d where d.day >= p_day - 30));
       remembered := remembered + 1;
     end if;
   end loop;

@@ -117,7 +117,10 @@ async def test_ten_thousand_policies_in_one_go_and_nothing_new_the_second_time(p
         again = db.execute("select crm.run_rules(%s, %s)", (store, day)).fetchone()[0]["policy_window"]
     expected = Counter()
     for text, number in listed.items():
-        left = (date.fromisoformat(text) - day).days
+        ends = date.fromisoformat(text)
+        while (day - ends).days > 30:  # nobody renewed it: remembered for the next year (F-35)
+            ends = ends.replace(year=ends.year + 1) if (ends.month, ends.day) != (2, 29) else date(ends.year + 1, 2, 28)
+        left = (ends - day).days
         if 0 <= left <= 90:
             expected[min(window for window in (90, 60, 30, 15, 7) if window >= left)] += number
     assert made == sum(expected.values()) > 500

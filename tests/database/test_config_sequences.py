@@ -109,7 +109,7 @@ def run_sequences(world, seeds: range) -> int:
 
 
 def test_edits_taken_back_leave_the_store_as_it_was(world):
-    assert run_sequences(world, range(25)) >= 25
+    assert run_sequences(world, range(10)) >= 10
 
 
 @pytest.mark.long
@@ -139,7 +139,7 @@ def test_two_versions_behind_nothing_is_lost(world):
     store, version = world.stores["east"], 1
     document = world.row("select document from crm.config_versions where store_id = %s and version = 1", store)
     saved = refused = 0
-    for seed in range(30):
+    for seed in range(12):
         dice = random.Random(seed)
         config = StoreConfig.model_validate(world.ask("lin", "select document from api.config")[0][0])
         writable = {
@@ -163,4 +163,4 @@ def test_two_versions_behind_nothing_is_lost(world):
         else:
             assert answer["status"] == "applied", (seed, answer, values)
             saved += 1
-    assert saved >= 5, (saved, refused)
+    assert saved >= 2, (saved, refused)

@@ -120,6 +120,16 @@ class App:
         button = target.locator("[role=button]").first
         (button if button.count() else target).click()
 
+    def scroll_to(self, identifier: str, screens: int = 12) -> None:
+        """Down a long list until it is there: what is far outside the window has no semantics."""
+        size = self.page.viewport_size or {"width": 390, "height": 844}
+        self.page.mouse.move(size["width"] / 2, size["height"] / 2)
+        for _ in range(screens):
+            self.page.evaluate(QUIET)
+            if self.id(identifier).count():
+                return
+            self.page.mouse.wheel(0, size["height"] * 0.6)
+
     def type(self, identifier: str, value: str, *, submit: bool = False) -> None:
         """Never fill(): on an unfocused field it silently does nothing. insert_text carries Chinese."""
         self.page.bring_to_front()
