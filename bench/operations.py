@@ -43,6 +43,7 @@ class Operation:
     goal: float
     bare: str | None = None
     peer_ms: float | None = None
+    beside: str = "bare"  # of an operation that writes: the way its O/F is judged by; "floor" where triggers and keys are part of the bargain
 
     @property
     def writes(self) -> bool:
@@ -326,6 +327,7 @@ OPERATIONS = [
         _new_customer,
         3,
         bare=_NEW_FLOOR,
+        beside="floor",
     ),
     Operation(
         "e",

@@ -115,7 +115,7 @@ def _http(result: dict[str, Any]) -> list[str]:
 
 
 def _floor(o: dict[str, Any], size: str) -> dict[str, float]:
-    return o["sizes"][size]["bare"] if o["writes"] else o["sizes"][size]["floor"]
+    return o["sizes"][size][o.get("beside", "bare" if o["writes"] else "floor")]
 
 
 def _ratio(o: dict[str, Any], size: str) -> str:

@@ -124,6 +124,7 @@ def measure(stack: Stack, databases: dict[str, str], operations: list[Operation]
             "goal": operation.goal,
             "peer_ms": operation.peer_ms,
             "writes": operation.writes,
+            "beside": operation.beside if operation.writes else "floor",
             "sizes": {size: {way: samples[s, way].summary() for s, way in samples if s == size} for size in databases},
         }
         answers.append(answer)

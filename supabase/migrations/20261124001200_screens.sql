@@ -135,7 +135,8 @@ declare
   c crm.caller := crm.me(p_store); a crm.caller_access; fields jsonb; x jsonb; k text; v jsonb; source text; side text; compared text; conditions text := ''; ordered text; ids uuid[];
   columns jsonb := '{"level": "text", "source": "text", "gender": "text", "preferred_time": "text", "do_not_call": "bool", "next_contact_on": "date",
     "owner_id": "uuid", "pool": "text", "created_at": "timestamptz", "last_contact_at": "timestamptz"}';
-  always text[] := array['owner_id', 'pool', 'created_at', 'last_contact_at'];
+  always text[] := array['owner_id', 'pool', 'created_at', 'last_contact_at']; wanted jsonb := '{}'; taken int; skipped int;
+  looked text := ' and exists (select from crm.searchable_values s where s.store_id = $1 and s.form = ''customer'' and s.key = %L and s.subject_id = c.id%s)';
 begin
   if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   if jsonb_typeof(coalesce(p_filters, '[]')) <> 'array' or jsonb_array_length(coalesce(p_filters, '[]')) > 12 then raise sqlstate 'PT400' using message = 'invalid'; end if;
@@ -163,9 +164,11 @@ begin
       when 'eq' then format('= %L::%s', v #>> '{}', side) when 'min' then format('>= %L::%s', v #>> '{}', side) when 'max' then format('<= %L::%s', v #>> '{}', side)
       when 'in' then format('= any (%L::%s[])', array(select jsonb_array_elements_text(case jsonb_typeof(v) when 'array' then v else jsonb_build_array(v) end)), side)
       else format('like %L', case x ->> 'op' when 'contains' then '%' else '' end || replace(replace(replace(v #>> '{}', '\', '\\'), '%', '\%'), '_', '\_') || '%') end;
-    conditions := conditions || case when columns ? k then format(' and %s %s', source, compared)
-      else format(' and exists (select from crm.searchable_values s where s.store_id = $1 and s.form = ''customer'' and s.key = %L and s.subject_id = c.id and %s %s)', k, source, compared) end;
+    if columns ? k then conditions := conditions || format(' and %s %s', source, compared);
+    elsif side = 'float8' or x ->> 'op' in ('min', 'max') then wanted := wanted || jsonb_build_object(k, coalesce(wanted ->> k, '') || format(' and %s %s', source, compared));   -- one look for a range
+    else conditions := conditions || format(looked, k, format(' and %s %s', source, compared)); end if;
   end loop;
+  select conditions || coalesce(string_agg(format(looked, key, value), ''), '') into conditions from jsonb_each_text(wanted);
   if c.scope = 'own' then                             -- his own book first: the store's index would pass every colleague's row
     ids := array(select o.id from crm.customers o where o.store_id = p_store and o.owner_id = c.user_id and o.removed_at is null
       union all select r.id from crm.customers r where r.store_id = p_store and r.renewal_owner_id = c.user_id and r.owner_id is distinct from c.user_id and r.removed_at is null
@@ -176,9 +179,14 @@ begin
   ordered := case when ordered like 'o.%' then format(case when p_descending then '%1$s desc, o.subject_id desc' else '%1$s, o.subject_id' end, ordered)
     when ordered = 'c.created_at' then case when p_descending then 'c.created_at desc, c.id' else 'c.created_at, c.id desc' end
     else format('%s %s nulls last, c.id', ordered, case when p_descending then 'desc' else 'asc' end) end;
-  execute format('select array(select c.id from %s where c.store_id = $1 and c.removed_at is null%s order by %s limit %s offset %s)',
-      case when ordered like 'o.%' then format('crm.searchable_values o join crm.customers c on c.store_id = o.store_id and c.id = o.subject_id and o.store_id = $1 and o.form = ''customer'' and o.key = %L and %s is not null', p_sort, rtrim(split_part(ordered, ' ', 1), ',')) else 'crm.customers c' end,
-      conditions, ordered, least(greatest(coalesce(p_limit, 50), 1), 200), least(greatest(coalesce(p_offset, 0), 0), 10000))
+  taken := least(greatest(coalesce(p_limit, 50), 1), 200); skipped := least(greatest(coalesce(p_offset, 0), 0), 10000);
+  -- who sees every row of the store may stop at a page of values before any row is looked at; who sees his own book begins at his rows.
+  -- Left to itself the planner thinks little of the join, and sorts the store
+  source := case when ordered not like 'o.%' then 'crm.customers c'
+    else format('(select * from crm.searchable_values o where o.store_id = $1 and o.form = ''customer'' and o.key = %L and %s is not null%s%s) o join crm.customers c on c.store_id = o.store_id and c.id = o.subject_id',
+      p_sort, rtrim(split_part(ordered, ' ', 1), ','), case when c.scope = 'own' then ' and o.subject_id = any ($2)' else '' end,
+      case when c.scope in ('store', 'group') and conditions = '' then format(' order by %s limit %s', ordered, taken + skipped) else '' end) end;
+  execute format('select array(select c.id from %s where c.store_id = $1 and c.removed_at is null%s order by %s limit %s offset %s)', source, conditions, ordered, taken, skipped)
     into ids using p_store, ids;
   return query select r.* from unnest(ids) with ordinality i (id, place) join api.customers r on r.store_id = p_store and r.id = i.id order by i.place;
 end $$;
