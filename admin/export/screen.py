@@ -51,7 +51,7 @@ def ExportScreen() -> ft.View:
     zone = ZoneInfo(session.me.time_zone if session.me else "Asia/Shanghai")
     lines = [
         ft.Text(
-            f"{r.created_at.astimezone(zone):%Y-%m-%d %H:%M} · {r.author_name or '–'} · {dict(forms).get(r.form, r.form)} · {_('%(n)d rows') % {'n': r.rows}} · {r.reason}" + (f" · {r.file_name} · {r.sha256[:12]}…" if r.sha256 else ""), size=13
+            f"{r.created_at.astimezone(zone):%Y-%m-%d %H:%M} · {r.author_name or '–'} · {dict(forms).get(r.form, r.form)} · " + _("%(n)d rows") % {"n": r.rows} + f" · {r.reason}" + (f" · {r.file_name} · {r.sha256[:12]}…" if r.sha256 else ""), size=13
         ) for r in state.runs[:30]
     ]  # fmt: skip
     if lines:

@@ -35,7 +35,7 @@ def FieldProperties(state: Forms, **_key) -> ft.Control:
     if not base and len(types) > 1:
         what.append(choice("field-type", _("Type"), types, kind, retype))
     else:
-        what.append(ft.Text(type_name(_, kind) + (f" · {_('belongs to every store')}" if base else ""), size=12, color=ft.Colors.ON_SURFACE_VARIANT))
+        what.append(ft.Text(type_name(_, kind) + (" · " + _("belongs to every store") if base else ""), size=12, color=ft.Colors.ON_SURFACE_VARIANT))
     what.append(NameField(draft, (*path, "hint"), "field-hint", _("Hint under the field"), multiline=True, optional=True, key=f"hint-{field['key']}"))
     parts: list[ft.Control] = [*what, WhoSees(state)]
     if kind in ("select", "multi"):
@@ -162,6 +162,12 @@ def Demands(state: Forms) -> ft.Control:
         if kind in ("text", "phone", "plate", "vin", "number"):
             parts.append(
                 toggle("field-unique", _("No two records may hold the same"), bool(field.get("unique")), lambda yes: state.flag("unique", yes))
+            )
+        if kind not in ("long_text", "file"):
+            parts.append(
+                toggle(
+                    "field-searchable", _("Can be filtered and sorted by"), bool(field.get("searchable")), lambda yes: state.flag("searchable", yes)
+                )
             )
         if kind not in ("bool", "file", "level"):
             masks = [(m, mask_name(_, m)) for m in ("all", "tail4", "phone", "plate")]

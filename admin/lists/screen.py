@@ -59,7 +59,7 @@ def Entries(state: Lists) -> ft.Control:
                     handle(i), ft.Container(field, expand=True),
                     icon_button(f"entry-up-{i}", ft.Icons.ARROW_UPWARD, f"{name}: {_('Up')}", act(state.move, i, -1), disabled=i == 0, icon_size=18),
                     icon_button(f"entry-down-{i}", ft.Icons.ARROW_DOWNWARD, f"{name}: {_('Down')}", act(state.move, i, 1), disabled=i == len(things) - 1, icon_size=18),
-                    icon_button(f"entry-details-{i}", ft.Icons.CHEVRON_RIGHT, f"{name}: {_('Details')}", act(state.choose, i), icon_size=18),
+                    icon_button(f"entry-details-{i}", ft.Icons.CHEVRON_RIGHT, name + ": " + _("Details"), act(state.choose, i), icon_size=18),
                 ],
                 spacing=2,
             ),

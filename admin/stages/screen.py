@@ -126,7 +126,7 @@ def StageRow(state: Stages, index: int, stage: dict[str, Any], count: int, **_ke
                 ft.Container(NameField(draft, (*state.path, key, "label"), f"stage-name-{index}", _("Name"), bare=True, key=f"{state.path[1]}-{key}"), expand=True),
                 ft.Text(_.many("%(n)d deal", "%(n)d deals", deals) if deals else "", size=12, width=64, color=ft.Colors.ON_SURFACE_VARIANT), kinds,
                 *mover(draft, state.path, index, count, "stage", name, (_("Up"), _("Down"))),
-                icon_button(f"stage-details-{index}", ft.Icons.CHEVRON_RIGHT, f"{name}: {_('Details')}", act(state.choose, key), icon_size=18),
+                icon_button(f"stage-details-{index}", ft.Icons.CHEVRON_RIGHT, name + ": " + _("Details"), act(state.choose, key), icon_size=18),
                 icon_button(f"stage-remove-{index}", ft.Icons.DELETE_OUTLINE, f"{name}: {_('Remove')}", act(state.leave, key), icon_size=18),
             ],
             spacing=4,

@@ -167,7 +167,7 @@ def Consents(state: OpenCustomer, found: Card, noting: bool) -> ft.Control:
     latest = {c.purpose: c for c in reversed(found.consents)}
     rows: list[ft.Control] = [
         line(
-            ft.Icons.CHECK_CIRCLE_OUTLINE if c.given else ft.Icons.BLOCK, f"{purposes.get(key, key)} · {_('allowed') if c.given else _('taken back')}",
+            ft.Icons.CHECK_CIRCLE_OUTLINE if c.given else ft.Icons.BLOCK, f"{purposes.get(key, key)} · " + (_("allowed") if c.given else _("taken back")),
             " · ".join(x for x in (_.day(session.day(c.said_at), session.today), c.source) if x),
         )
         for key, c in latest.items()

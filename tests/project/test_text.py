@@ -1,10 +1,12 @@
 """Catalogues are complete: gettext itself never complains about a missing text."""
 
+import ast
 import re
 
 import pytest
 
-from forecourt.text import catalogue_file, load, template
+from forecourt.settings import ROOT
+from forecourt.text import SOURCES, catalogue_file, load, template
 from shared.ui.text import LANGUAGES
 
 
@@ -43,3 +45,20 @@ def _one(text):
 def test_traditional_chinese_is_no_copy_of_simplified():
     simplified, traditional = ({_one(m.id): m.string for m in load(x) if m.id} for x in ("zh_CN", "zh_TW"))
     assert sum(simplified[k] != traditional.get(k) for k in simplified) > len(simplified) / 2
+
+
+def test_no_phrase_hides_where_the_extractor_does_not_look():
+    """Babel does not look into f-strings: a phrase said only there would stay English for everybody."""
+    known = {message.id if isinstance(message.id, str) else message.id[0] for message in template() if message.id}
+    said = {
+        (str(file.relative_to(ROOT)), node.args[0].value)
+        for source in SOURCES
+        for file in (ROOT / source).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "_"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert {(file, phrase) for file, phrase in said if phrase not in known} == set()
