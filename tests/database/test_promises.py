@@ -82,11 +82,11 @@ def test_do_not_call_is_final_for_the_queue(world):
     answer = world.talk("lin", customer, "do_not_call", words="别再打了", next_contact_on=in_days(world, 3))
     assert answer["status"] == "applied" and "task_id" not in answer
     assert world.row("select do_not_call from crm.customers where id = %s", customer)
-    assert world.row("select count(*) from crm.tasks where status = 'open' and removed_at is null") == 0
+    assert world.row("select count(*) from crm.tasks where customer_id = %s and status = 'open' and removed_at is null", customer) == 0
     assert world.row("select removed_at is not null from crm.tasks where id = %s", other)
     world.done("lin", "undo", {"op_id": answer["op_id"]})
     assert not world.row("select do_not_call from crm.customers where id = %s", customer)
-    assert world.row("select count(*) from crm.tasks where status = 'open' and removed_at is null") == 2
+    assert world.row("select count(*) from crm.tasks where customer_id = %s and status = 'open' and removed_at is null", customer) == 2
 
 
 def test_facts_are_told_once_and_say_by_whom(world):

@@ -292,7 +292,7 @@ class Scene(World):
             self.db.execute(f"update crm.{table} set version = 1 where store_id = %s and id in (%s, %s)", (s, customer, deal))
         author = who if not pool else UUID(new_id())
         invitation = self._insert(
-            "invitations", store_id=s, id=new_id(), code_hash=b"hash" + mark.encode(), name=paper, contact="someone", role="advisor", invited_by=who
+            "invitations", store_id=s, id=new_id(), code_hash=new_id().encode(), name=paper, contact="someone", role="advisor", invited_by=who
         )
         code = f"CODE{n:02d}ABCDEFGH"
         self.db.execute(
