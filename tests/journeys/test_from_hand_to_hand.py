@@ -115,7 +115,8 @@ def test_a_walk_in_is_received_on_one_small_screen(visit, people, operator):
 def test_a_known_number_is_joined_not_blocked(visit, people, operator):
     """F-15: a colleague's customer is named by days only; asking sends him to the manager, who hands him over."""
     phone = operator.execute(
-        "select phone from crm.customers where owner_id = %s and phone is not null and removed_at is null limit 1", (people["chen"].user_id,)
+        "select k.phone from crm.customers k where k.owner_id = %s and k.removed_at is null and (select count(*) from crm.customers o where o.phone = k.phone) = 1 limit 1",
+        (people["chen"].user_id,),
     ).fetchone()[0]
     app = visit("lin")
     app.see_id("progress")
