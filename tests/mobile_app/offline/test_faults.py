@@ -147,6 +147,7 @@ async def battery_of(phone, proxy: FaultProxy, town, seeds: range, operations: i
                 saw, drained = await run_one(worker, proxy, fault, operation, town)
                 runs, noticed, stuck = runs + 1, noticed + saw, stuck + (not drained)
             promised |= worker.promised
+            await device.sync.once()  # a file that was sent after the last pull is in the book with the next one
             apart += await device.holds() != device.should_hold()
             for row in await device.outbox.unsettled():  # refused by rule, and told so: the next seed begins with a clean list
                 await device.outbox.discard(row.op_id)
