@@ -48,8 +48,8 @@ up: env ## start only the database and the API
 down status tick reset: env ## stop · what runs · run the rules of today · drop the local data
 	@$(BIN)/python -m forecourt.cli $@
 
-test: env $(STAMPS)/browser ## every test, on a throw-away stack
-	@$(BIN)/python -m pytest -q
+test: env $(STAMPS)/browser ## every test, on throw-away stacks, two files at once
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-long: env $(STAMPS)/browser ## the long batteries too
 	@$(BIN)/python -m pytest -q -m "long or not long"

@@ -59,7 +59,7 @@ def test_requests_pools_and_stages(seeded):
     db, _users, _stack, _seconds = seeded
     assert dict(db.execute("select status, count(*) from crm.approvals group by 1").fetchall()) == {"pending": 2, "rejected": 1}
     assert db.execute("select count(*) from crm.customers where do_not_call").fetchone()[0] >= 5
-    assert {p for (p,) in db.execute("select distinct pool from crm.customers where pool is not null").fetchall()} == {"market", "retained"}
+    assert {p for (p,) in db.execute("select distinct pool from crm.customers where pool is not null").fetchall()} == {"market", "open", "retained"}
     assert db.execute("select count(distinct (pipeline, stage)) from crm.funnel_counts where deals > 0").fetchone()[0] >= 9
     assert db.execute("select count(*) from crm.funnel_counts f where f.deals <> (select count(*) from crm.deals d where d.store_id = f.store_id and d.pipeline = f.pipeline and d.stage = f.stage and d.owner_id = f.owner_id)").fetchone() == (0,)  # fmt: skip
 
