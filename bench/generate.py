@@ -57,12 +57,12 @@ create function bench.id(kind int, n bigint) returns uuid language sql immutable
 create function bench.draw(n bigint, salt int, below int) returns int language sql immutable parallel safe as $$
   select ((hashint8extended(n, salt) & 9223372036854775807) % below)::int $$;
 create table bench.names as
-  select n, surname || given as name, crm.pinyin_of(surname || given, false) collate "C" as pinyin, crm.pinyin_of(surname || given, true) collate "C" as initials
+  select n, surname || given as name, p.full_text collate "C" as pinyin, p.initials collate "C" as initials
   from (select n,
       substr('王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛', 1 + bench.draw(n, 1, 78), 1) as surname,
       substr('伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建国文辉力海燕波宁晓东雪梅林峰志鹏宇浩然子涵欣怡', 1 + bench.draw(n, 2, 51), 1)
         || case when n % 5 > 0 then substr('伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建国文辉力海燕波宁晓东雪梅林峰志鹏宇浩然子涵欣怡', 1 + bench.draw(n, 3, 51), 1) else '' end as given
-    from generate_series(0, 19999) n) x;
+    from generate_series(0, 19999) n) x cross join lateral crm.pinyin_of(surname || given) p;
 alter table bench.names add primary key (n);
 create table bench.stores (no int primary key, id uuid not null, first bigint not null, size int not null);
 """

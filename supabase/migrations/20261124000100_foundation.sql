@@ -93,14 +93,13 @@ alter table crm.pinyin enable row level security;
 create policy select_all on crm.pinyin for select to api_owner using (hanzi is not null);
 grant select on crm.pinyin to api_owner;
 
-create function crm.pinyin_of(p_name text, p_initials bool) returns text
+create function crm.pinyin_of(p_name text, out full_text text, out initials text)
   language plpgsql stable set search_path = '' as $$
 begin
-  return (select lower(string_agg(coalesce(
-    case when p_initials then left(r.reading, 1) else r.reading end,
-    case when c.letter ~ '[A-Za-z0-9]' then c.letter end, ''), '' order by c.n))
-  from regexp_split_to_table(left(p_name, 24), '') with ordinality as c (letter, n)
-  left join lateral (select case when c.n = 1 then coalesce(p.surname_reading, p.reading) else p.reading end as reading
-    from crm.pinyin p where p.hanzi = c.letter) r on true);
+  select lower(string_agg(r.reading, '' order by r.n)), lower(string_agg(left(r.reading, 1), '' order by r.n)) into full_text, initials
+  from (select c.n, coalesce(                           -- a scalar subquery, so that each letter enters the index: a join hashes all 20,902
+      (select case when c.n = 1 then coalesce(p.surname_reading, p.reading) else p.reading end from crm.pinyin p where p.hanzi = c.letter),
+      case when c.letter ~ '[A-Za-z0-9]' then c.letter end, '') as reading
+    from string_to_table(left(p_name, 24), null) with ordinality as c (letter, n)) r;
 end $$;
-comment on function crm.pinyin_of is '张三 → zhangsan, or its initials zs; Latin letters and digits stay.';
+comment on function crm.pinyin_of is '张三 → zhangsan and its initials zs; Latin letters and digits stay.';

@@ -243,6 +243,6 @@ create function api.accept_invitation(code text) returns jsonb
 grant execute on function crm.mask_text(text, text), crm.me(uuid), crm.my_places(), crm.my_store_ids(text), crm.my_team(), crm.my_pools(), crm.may(uuid, text)
   to authenticated, api_owner;
 grant execute on function crm.digits(text), crm.is_date(text), crm.as_number(jsonb), crm.as_date(jsonb), crm.as_uuid(text), crm.as_instant(text),
-  crm.change_no(), crm.refuse(text, text, jsonb), crm.pinyin_of(text, bool), crm.demand(uuid, text) to api_owner;
+  crm.change_no(), crm.refuse(text, text, jsonb), crm.pinyin_of(text), crm.demand(uuid, text) to api_owner;
 grant execute on function crm.invite_member(uuid, text, text, text), crm.accept_invitation(text),
   api.invite_member(uuid, text, text, text), api.accept_invitation(text) to authenticated;

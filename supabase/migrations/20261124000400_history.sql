@@ -79,15 +79,15 @@ end $$;
 
 -- The guard, for every writer, importers and the operator too: no key this store never defined; masked copies follow.
 create function crm.tg_record__custom() returns trigger
-  language plpgsql volatile set search_path = '' as $$
-declare f crm.forms; v_formulas jsonb; record jsonb;
+  language plpgsql volatile security definer set search_path = '' as $$
+declare f crm.forms; record jsonb;
 begin
-  select x.formulas into v_formulas from crm.forms x where x.store_id = new.store_id and x.form = tg_argv[0] and x.formulas is not null;
-  if found then
+  select x.formulas into f.formulas from crm.forms x where x.store_id = new.store_id and x.form = tg_argv[0];   -- not the whole row: its fields are unpacked only when needed
+  if f.formulas is not null then
     record := (to_jsonb(new) - 'custom') || new.custom;
-    select new.custom - array(select jsonb_object_keys(v_formulas)) || coalesce(jsonb_object_agg(k.key, to_jsonb(trim_scale(round(k.x::numeric, k.decimals)))) filter (where jsonb_typeof(k.x) = 'number'), '{}')
+    select new.custom - array(select jsonb_object_keys(f.formulas)) || coalesce(jsonb_object_agg(k.key, to_jsonb(trim_scale(round(k.x::numeric, k.decimals)))) filter (where jsonb_typeof(k.x) = 'number'), '{}')
       into new.custom
-    from (select key, crm.logic(value -> 'formula', record) as x, (value ->> 'decimals')::int as decimals from jsonb_each(v_formulas)) k;
+    from (select key, crm.logic(value -> 'formula', record) as x, (value ->> 'decimals')::int as decimals from jsonb_each(f.formulas)) k;
   end if;
   if new.custom = '{}' and (tg_op = 'INSERT' or old.custom = '{}') then return new; end if;
   if tg_op = 'UPDATE' and new.custom = old.custom and new.custom_masked = old.custom_masked then return new; end if;

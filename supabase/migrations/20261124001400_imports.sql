@@ -386,9 +386,9 @@ begin
   if p_import is null or coalesce(p_kind, '') not in ('customers', 'policies', 'deals') or coalesce(p_file, '') = '' then raise sqlstate 'PT400' using message = 'ops_malformed'; end if;
   insert into crm.imports (store_id, id, kind, file_name, options, author_id) values (p_store, p_import, p_kind, left(p_file, 200), p_options, c.user_id) on conflict (store_id, id) do nothing;
   if exists (select from crm.imports i where i.store_id = p_store and i.id = p_import and i.reverted_at is not null) then raise sqlstate 'PT409' using message = 'import_reverted'; end if;
-  perform set_config('crm.op_id', crm.import_mark(p_store, p_import)::text, true);   -- history tells later what this import did
+  perform set_config('crm.op_id', crm.import_mark(p_store, p_import)::text, true), set_config('crm.is_list', 'on', true);   -- history tells later what this import did
   answers := crm.import_batch(p_store, p_import, p_kind, p_options, p_rows);
-  perform set_config('crm.op_id', '', true);
+  perform set_config('crm.op_id', '', true), set_config('crm.is_list', '', true);
   update crm.imports i set created = i.created + n.created, updated = i.updated + n.updated, unchanged = i.unchanged + n.unchanged, refused = i.refused + n.refused, updated_at = now()
   from (select count(*) filter (where x ->> 'status' = 'created') as created, count(*) filter (where x ->> 'status' = 'updated') as updated,
           count(*) filter (where x ->> 'status' = 'unchanged') as unchanged, count(*) filter (where x ->> 'status' = 'refused') as refused
