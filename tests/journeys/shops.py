@@ -36,6 +36,16 @@ class Shop:
             self.operator.execute("insert into crm.members (store_id, user_id, role, name) values (%s, %s, %s, %s)", (store, user, role, name))
         return email
 
+    def customer(self, owner: str, name: str) -> UUID:
+        """A customer of the member of that name."""
+        customer = uuid4()
+        self.operator.execute(
+            "insert into crm.customers (store_id, id, owner_id, name, phone, source, level)"
+            " select m.store_id, %s, m.user_id, %s, '13800002222', 'walk_in', 'potential' from crm.members m where m.store_id = %s and m.name = %s",
+            (customer, name, self.id, owner),
+        )
+        return customer
+
     def deal(self, stage: str, store: UUID | None = None, **values: object) -> UUID:
         """A deal of the store's first customer owner at a stage of the new-car pipeline."""
         store, customer, deal = store or self.id, uuid4(), uuid4()

@@ -6,7 +6,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -65,6 +65,7 @@ class App:
         self.page: Page = self.context.new_page()
         self.page.add_init_script(RECORD_SOCKETS)
         self.errors: list[str] = []
+        self.taps = self.typed = 0  # what a person did so far
         self.blocked: set[str] = set()
         self.page.on("requestfailed", lambda request: self.blocked.add(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -117,23 +118,33 @@ class App:
         self.page.bring_to_front()  # a page behind another never has the focus
         self.page.evaluate(QUIET)
         target = (self.id(where) if isinstance(where, str) else where).first
+        self.taps += 1
         button = target.locator("[role=button]").first
         (button if button.count() else target).click()
 
-    def scroll_to(self, identifier: str, screens: int = 12) -> None:
-        """Down a long list until it is there: what is far outside the window has no semantics."""
+    def scroll_to_text(self, words: str, screens: int = 12) -> None:
+        """Down until these words are there; fails when they never come."""
+        self._scroll(lambda: self.text(words).count() > 0, screens)
+        self.see(words)
+
+    def scroll_to(self, identifier: str, screens: int = 12, *, up: bool = False) -> None:
+        """Down (or up) a long list until it is there: what is far outside the window has no semantics."""
+        self._scroll(lambda: self.id(identifier).count() > 0, screens, up=up)
+
+    def _scroll(self, there: Callable[[], bool], screens: int, *, up: bool = False) -> None:
         size = self.page.viewport_size or {"width": 390, "height": 844}
         self.page.mouse.move(size["width"] / 2, size["height"] / 2)
         for _ in range(screens):
             self.page.evaluate(QUIET)
-            if self.id(identifier).count():
+            if there():
                 return
-            self.page.mouse.wheel(0, size["height"] * 0.6)
+            self.page.mouse.wheel(0, size["height"] * (-0.6 if up else 0.6))
 
     def type(self, identifier: str, value: str, *, submit: bool = False) -> None:
         """Never fill(): on an unfocused field it silently does nothing. insert_text carries Chinese."""
         self.page.bring_to_front()
         self.page.evaluate(QUIET)
+        self.typed += 1
         field = self.field(identifier)
         field.click()
         expect(field).to_be_focused()
