@@ -182,6 +182,8 @@ begin
   where r.store_id = p_store group by r.key;
 end $$;
 
+alter function crm.compile_access(uuid, text) set plan_cache_mode = force_custom_plan;   -- a plan kept from when the store had no field joins two hundred of them by hand
+
 create type crm.caller_access as (
   store_id uuid, user_id uuid, form text, readable text[], masked text[], writable text[], required text[]);
 create function crm.my_access(p_form text) returns setof crm.caller_access

@@ -109,12 +109,9 @@ begin
 
   delete from crm.field_rights where store_id = p_store;
   insert into crm.field_rights (store_id, role, form, key, access)
-  select p_store, r ->> 'key', form.key, field.key, field.value #>> '{}'
-  from jsonb_array_elements(d -> 'roles') r
-  cross join jsonb_each(coalesce(r -> 'rights', '{}')) form
-  cross join jsonb_each(form.value) field
-  where field.value #>> '{}' <> 'hidden'
-    and exists (select from crm.fields k where k.store_id = p_store and k.form = form.key and k.key = field.key and not k.retired);
+  select p_store, r ->> 'key', k.form, k.key, r -> 'rights' -> k.form ->> k.key
+  from jsonb_array_elements(d -> 'roles') r cross join crm.fields k
+  where k.store_id = p_store and not k.retired and r -> 'rights' -> k.form ->> k.key <> 'hidden';
   for f in select distinct form from crm.fields where store_id = p_store loop perform crm.compile_access(p_store, f.form); end loop;
   perform crm.apply_values(p_store, before);
 
@@ -176,6 +173,7 @@ begin
   update crm.rules set active = false where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'rules') x where x ->> 'key' = key);
 end $$;
+alter function crm.apply_config(uuid, jsonb) set plan_cache_mode = force_custom_plan;      -- as compile_access
 comment on function crm.apply_config is 'Materialises a document: what it no longer names is retired, never deleted.';
 
 -- What a document may not say, whatever the store's records are: trees that cannot be judged or that let a role see through

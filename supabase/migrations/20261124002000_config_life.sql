@@ -241,6 +241,7 @@ begin
         and (x.access is not null and not f.retired or 'publish_config' = any (c.verbs))      -- to himself a hidden field is not there
       group by f.form) g)));
 end $$;
+alter function crm.effective_access(uuid, uuid, uuid) set plan_cache_mode = force_custom_plan;   -- as compile_access
 comment on function crm.effective_access is 'The rights of a member with the rule behind each (why can he see this?); of oneself, or for who may publish. Errors: forbidden, not_found.';
 
 create function api.save_config_draft(store_id uuid, document jsonb, base_version int) returns timestamptz
