@@ -26,12 +26,13 @@ from mobile_app.session import Session, SessionContext
 from mobile_app.sign_in.screen import SignInScreen
 from mobile_app.team.screen import TeamScreen
 from mobile_app.today.screen import TodayScreen
+from mobile_app.watching import NoticesContext, SendingContext
 from shared.gateway.client import Gateway, make_http
 from shared.ui.feedback import Skeleton
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale
 from shared.ui.theme import apply_text_scale, apply_theme
-from shared.ui.view import Connection, ConnectionContext, View, screen, watch_connection
+from shared.ui.view import Connection, ConnectionContext, View, draw_parents_first, screen, watch_connection
 
 
 @screen
@@ -49,6 +50,7 @@ def App(session: Session, connection: Connection) -> Any:
         page.locale_configuration = flutter_locale(session.language)
         page.update()
 
+    ft.on_mounted(lambda: draw_parents_first(page))
     ft.use_effect(look, [session.theme, session.language, session.text_scale])
 
     def begin_again() -> None:
@@ -64,7 +66,10 @@ def App(session: Session, connection: Connection) -> Any:
             return [SignInScreen()]
         return ft.Router(ROUTES, not_found=lambda: TodayScreen(), manage_views=True)
 
-    return ConnectionContext(connection, lambda: TextContext(Texts(session.language), lambda: SessionContext(session, inside)))
+    def watched() -> Any:
+        return SendingContext(session.sending, lambda: NoticesContext(session.notices, inside))
+
+    return ConnectionContext(connection, lambda: TextContext(Texts(session.language), lambda: SessionContext(session, watched)))
 
 
 ROUTES = [

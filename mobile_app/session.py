@@ -21,10 +21,12 @@ from mobile_app.offline.outbox import Outbox
 from mobile_app.offline.replica import Replica
 from mobile_app.offline.sync import Sync, SyncState
 from mobile_app.services import Services
+from mobile_app.watching import BookChanges, Notice, Notices, Sending
 from shared.domain.config import StoreConfig
 from shared.domain.members import Membership
 from shared.domain.problems import Offline, Problem, Refused, SignedOut
 from shared.gateway import members as remote_members
+from shared.ui.feedback import act
 
 logger = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
@@ -43,21 +45,14 @@ class Book:
     clock: DeviceClock
 
 
-@dataclass(frozen=True)
-class Notice:
-    """One line above the lower edge; `undo` takes the act back."""
-
-    text: str
-    undo: tuple[UUID, ...] = ()
-
-
 NOTICE_SECONDS = 8
 
 
 @ft.observable
 @dataclass(eq=False)
 class Session:
-    """phase: starting → signed_out | not_invited | ready. `revision` moves whenever the book changed: screens reload on it."""
+    """phase: starting → signed_out | not_invited | ready. Every screen is drawn anew when a public field changes, so these are the slow
+    ones; what moves with each act is watched apart (watching.py): `sending`, `notices`, and the book itself by `use_book`."""
 
     services: Services
     phase: str = "starting"
@@ -68,16 +63,17 @@ class Session:
     language: str = "zh_CN"
     theme: str = "system"
     text_scale: float = 1.0
-    sync: SyncState = field(default_factory=SyncState)
-    revision: int = 0
+    book_is_here: bool = False  # or nobody knows when it will be: then half a one is better than none
+    sending: Sending = field(default_factory=Sending)
+    notices: Notices = field(default_factory=Notices)
+    changes: BookChanges = field(default_factory=BookChanges)
     _book: Book | None = None
     _loop: asyncio.Task | None = None
     _today: date | None = None
     _refreshing: asyncio.Task | None = None
     _leaving: asyncio.Task | None = None
     _starts: int = 0
-    notice: Notice | None = None
-    dialled: Dialled | None = None
+    _dialled: Dialled | None = None
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def kept(self, name: str, make: Callable[[], Kept]) -> Kept:
@@ -85,6 +81,16 @@ class Session:
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]
+
+    @property
+    def sync(self) -> SyncState:
+        """How far it is now; a component that shows it asks `use_sync`."""
+        return self.sending.state
+
+    @property
+    def dialled(self) -> Dialled | None:
+        """The last press of a dial button, until it is logged or forgotten."""
+        return self._dialled
 
     @property
     def book(self) -> Book:
@@ -188,20 +194,22 @@ class Session:
         sync = Sync(self.services.gateway, outbox, replica, self.me.store_id, self._synced, attachments=attachments, clock=clock)
         self._book = Book(database, outbox, replica, sync, attachments, clock)
         self.config = await replica.config()
-        self.dialled = Dialled.read(await replica.recall("dialled"), self.now())
+        self._dialled = Dialled.read(await replica.recall("dialled"), self.now())
         self._today = await replica.today() or self.me.today
+        self.book_is_here = await replica.complete()
         self.phase = "ready"
         self._loop = asyncio.create_task(sync.run())
+        self.changes.tell()
 
     def _synced(self, state: SyncState) -> None:
-        before = self.sync
         try:
-            self.sync = state
+            self.sending.state = state
+            self.book_is_here = self.book_is_here or state.complete or bool(state.trouble)
         except RuntimeError:  # Flet's word for "this page is gone": the book goes with it
             if self._loop is not None:
                 self._loop.cancel()
             return
-        if (before.running and not state.running) or (state.progress is not None and not state.complete):  # while the first book comes: what is there
+        if state.moved:
             self._refreshing = asyncio.create_task(self.refresh())
         if state.trouble == "signed_out":
             self.phase = "signed_out"
@@ -234,7 +242,7 @@ class Session:
             return  # the book was closed meanwhile
         if config != self.config:
             self.config = config
-        self.revision += 1
+        self.changes.tell()
 
     async def _leave_book(self) -> None:
         if self._loop is not None:
@@ -251,7 +259,8 @@ class Session:
         await self._leave_book()
         await self.services.gateway.keeper.sign_out()
         await self.services.preferences.set("memberships", None)
-        self.me, self.config, self.memberships, self.sync, self.notice = None, None, [], SyncState(), None
+        self.me, self.config, self.memberships = None, None, []
+        self.sending.state, self.notices.notice = SyncState(), None
 
     async def close(self) -> None:
         """The page is gone."""
@@ -272,30 +281,30 @@ class Session:
 
     def say(self, text: str, *, undo: UUID | tuple[UUID, ...] | None = None) -> None:
         """Show a line for some seconds."""
-        notice = self.notice = Notice(text, undo if isinstance(undo, tuple) else (undo,) if undo else ())
+        notice = self.notices.notice = Notice(text, undo if isinstance(undo, tuple) else (undo,) if undo else ())
 
         def over() -> None:
-            if self.notice is notice:
-                self.notice = None
+            if self.notices.notice is notice:
+                self.notices.notice = None
 
         asyncio.get_running_loop().call_later(NOTICE_SECONDS, over)
 
     async def undo_notice(self) -> None:
-        if self.notice is not None and self.notice.undo:
-            op_ids, self.notice = self.notice.undo, None
+        if (notice := self.notices.notice) is not None and notice.undo:
+            op_ids, self.notices.notice = notice.undo, None
             for op_id in reversed(op_ids):
                 await self.undo(op_id)
 
     async def undo(self, op_id: UUID) -> None:
-        self.notice = None
+        self.notices.notice = None
         await self.book.outbox.undo(op_id, now=self.now())
         self._one_more_waits()
         self.book.sync.wake()
 
     def _one_more_waits(self) -> None:
         """The mark says "not sent yet" from the first moment, not from the next round of the loop."""
-        self.sync = replace(self.sync, waiting=self.sync.waiting + 1)
-        self.revision += 1
+        self.sending.state = replace(self.sync, waiting=self.sync.waiting + 1)
+        self.changes.tell()
 
     # dialling: the sheet opens on return, also when the app was killed meanwhile (F-02) -----------------------------------------
 
@@ -316,7 +325,7 @@ class Session:
             await self._keep_dialled(None)
 
     async def _keep_dialled(self, dialled: "Dialled | None") -> None:
-        self.dialled = dialled
+        self._dialled = dialled
         if self._book is not None:
             await self._book.replica.remember("dialled", dialled.written() if dialled else None)
 
@@ -345,3 +354,21 @@ SessionContext: Any = ft.create_context(None)
 
 def use_session() -> Session:
     return ft.use_context(SessionContext)
+
+
+def use_book(load: Callable[..., Any], *arguments: Any, again: Any = None) -> None:
+    """Read the book now and whenever it changed: `load`, a method of the screen's state; and when its `arguments` or `again` are others.
+    The change itself draws nothing: what `load` found different does."""
+    session = use_session()
+    watching = ft.use_ref(None)
+
+    def end() -> None:
+        if watching.current is not None:
+            watching.current()
+            watching.current = None
+
+    def begin() -> None:
+        end()
+        watching.current = session.changes.watch(act(load, *arguments))
+
+    ft.use_effect(begin, [*arguments, again], end)

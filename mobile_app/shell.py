@@ -5,6 +5,7 @@ from typing import Any
 import flet as ft
 
 from mobile_app.session import Session, use_session
+from mobile_app.watching import use_notices, use_sync
 from shared.ui.feedback import ProblemBanner, act
 from shared.ui.parts import icon_button
 from shared.ui.text import Texts, use_text
@@ -80,8 +81,7 @@ def page_view(
 @component
 def SyncMark() -> ft.Control:
     """What is not sent yet, in one touch."""
-    session, _ = use_session(), use_text()
-    state = session.sync
+    state, _ = use_sync(), use_text()
     if state.attention:
         name, icon, color = _("%(n)d need attention") % {"n": state.attention}, ft.Icons.ERROR_OUTLINE, ft.Colors.ERROR
     elif state.waiting:
@@ -96,9 +96,9 @@ def SyncMark() -> ft.Control:
 @component
 def BookProgress() -> ft.Control:
     """While a whole book comes for the first time: how far it is. What is here already can be worked with."""
-    session, _ = use_session(), use_text()
-    progress = session.sync.progress
-    if session.sync.complete or progress is None:
+    sync, _ = use_sync(), use_text()
+    progress = sync.progress
+    if sync.complete or progress is None:
         return ft.Container(height=0)
     here, total = progress
     text = _("Your customers are coming: %(here)d of %(total)d") % {"here": here, "total": total}
@@ -115,15 +115,15 @@ def BookProgress() -> ft.Control:
 @component
 def NoticeBar() -> ft.Control:
     """What was just done, and the way back; it stands in the flow, so that it never covers the next button."""
-    session, _ = use_session(), use_text()
-    if session.notice is None:
+    session, notice, _ = use_session(), use_notices().notice, use_text()
+    if notice is None:
         return ft.Container(height=0)
     words: list[ft.Control] = [
         ft.Semantics(
-            identifier="notice", live_region=True, expand=True, content=ft.Text(session.notice.text, color=ft.Colors.ON_INVERSE_SURFACE, max_lines=2)
+            identifier="notice", live_region=True, expand=True, content=ft.Text(notice.text, color=ft.Colors.ON_INVERSE_SURFACE, max_lines=2)
         )
     ]
-    if session.notice.undo:
+    if notice.undo:
         words.append(
             ft.Semantics(
                 identifier="undo",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import flet as ft
 
 from mobile_app.session import Session, use_session
+from mobile_app.watching import use_sync
 from shared.domain.problems import Offline
 from shared.gateway import tasks as remote
 from shared.gateway.tasks import Flag
@@ -47,7 +48,7 @@ def flag_words(_: Texts, flag: Flag) -> str:
 def FlagLines() -> ft.Control:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Flags(session))
-    ft.use_effect(act(state.load), [session.sync.running])
+    ft.use_effect(act(state.load), [use_sync().running])
     icons = {"burst": ft.Icons.SPEED, "complaint": ft.Icons.SENTIMENT_VERY_DISSATISFIED, "unreachable": ft.Icons.PHONE_MISSED}
     me = session.me.user_id if session.me else None
     lines: list[ft.Control] = [

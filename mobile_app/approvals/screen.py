@@ -4,7 +4,7 @@ import flet as ft
 
 from mobile_app.approvals.flags import FlagLines
 from mobile_app.approvals.state import Approvals
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
 from shared.domain.config import StoreConfig
 from shared.domain.labels import money_text
@@ -20,7 +20,7 @@ from shared.ui.view import component, screen
 def ApprovalsScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Approvals(session, _))
-    ft.use_effect(act(state.load), [session.revision])
+    use_book(state.load)
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(state.load))
     blocks: list[ft.Control] = [*([ProblemBanner(state.problem, act(state.load))] if state.problem else []), FlagLines()]
     if not state.loaded:

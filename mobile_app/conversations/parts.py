@@ -2,7 +2,7 @@
 
 import flet as ft
 
-from mobile_app.conversations.state import FACE_TO_FACE, LogConversation
+from mobile_app.conversations.state import FACE_TO_FACE, LogConversation, Said
 from mobile_app.session import use_session
 from shared.domain import conversations
 from shared.domain.config import Level
@@ -45,7 +45,7 @@ def LogPanel(state: LogConversation, with_methods: bool = False) -> ft.Control:
         return ft.Column(parts, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
     if chosen.effect == "lost":
         parts.append(Reasons(state))
-    parts.append(Words(state))
+    parts.append(Words(state, state.said))
     if chosen.reached:
         if "level" in config.rights("customer").writable:
             problem = field_problem(_, state.problems, "level")
@@ -67,11 +67,11 @@ def LogPanel(state: LogConversation, with_methods: bool = False) -> ft.Control:
 
 
 @component
-def Words(state: LogConversation) -> ft.Control:
+def Words(state: LogConversation, said: Said) -> ft.Control:
     """What was said: the keyboard's own microphone dictates into it; phrases in one tap, a photo beside."""
     _ = use_text()
     box = text_field(
-        "words", _("What was said"), state.words, typed(state.set_words), problem=field_problem(_, state.problems, "words"), multiline=True, min_lines=2,
+        "words", _("What was said"), said.text, typed(state.set_words), problem=field_problem(_, state.problems, "words"), multiline=True, min_lines=2,
         max_lines=6, autofocus=not state.phrases,
     )  # fmt: skip
     row: list[ft.Control] = [

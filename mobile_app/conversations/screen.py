@@ -8,7 +8,7 @@ import flet as ft
 from mobile_app.conversations.parts import LogPanel
 from mobile_app.conversations.recent import ChooseCustomer
 from mobile_app.conversations.state import LogConversation
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from shared.domain.records import Customer
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, typed
@@ -66,7 +66,7 @@ def ChooseCustomerScreen() -> ft.View:
     session, _ = use_session(), use_text()
     page = ft.context.page
     state, _set = ft.use_state(lambda: ChooseCustomer(session))
-    ft.use_effect(act(state.load), [session.revision])
+    use_book(state.load)
     rows: list[ft.Control] = [
         identified(
             f"recent-{n}",

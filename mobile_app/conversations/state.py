@@ -37,6 +37,14 @@ class DraftPromise:
 
 @ft.observable
 @dataclass(eq=False)
+class Said:
+    """The words being typed: apart from the rest of the sheet, since a letter draws only their box."""
+
+    text: str = ""
+
+
+@ft.observable
+@dataclass(eq=False)
 class LogConversation:
     """One talk with one customer; with a task it clears that task. `card` is what this device knows of him."""
 
@@ -48,7 +56,7 @@ class LogConversation:
     method: str = "call"
     outcome: str | None = None
     level: str | None = None
-    words: str = ""
+    said: Said = field(default_factory=Said)
     next_on: date | None = None
     reason: str | None = None
     lost_insurer: str = ""
@@ -66,11 +74,12 @@ class LogConversation:
     problems: dict[str, str] = field(default_factory=dict)
     problem: str = ""
     done: Callable[["LogConversation"], Any] | None = None
-    saved: tuple[UUID, ...] = ()
+    _saved: bool = False
     _chosen_date: bool = False
     _chosen_level: bool = False
     _saving: bool = False
     _uses: dict[str, int] = field(default_factory=dict)
+    _drafted: bool = False
     _drafting: asyncio.Task | None = None
 
     def __post_init__(self) -> None:
@@ -192,8 +201,12 @@ class LogConversation:
     def choose_next(self, day: date | None) -> None:
         self.next_on, self._chosen_date = (None if day == self.next_on else day), True
 
+    @property
+    def words(self) -> str:
+        return self.said.text
+
     def set_words(self, text: str) -> None:
-        self.words = text
+        self.said.text = text
         self._keep_draft()
         if "words" in self.problems and text.strip():
             self.problems = {k: v for k, v in self.problems.items() if k != "words"}
@@ -211,6 +224,7 @@ class LogConversation:
 
     def _keep_draft(self) -> None:
         """What is being typed is on disk a moment later: a phone that ends the app takes no words with it."""
+        self._drafted = True
         if self._drafting is None or self._drafting.done():
             self._drafting = asyncio.create_task(self._write_draft())
 
@@ -219,7 +233,7 @@ class LogConversation:
         await self.session.book.replica.remember("draft", self._draft())
 
     def _draft(self) -> str | None:
-        if self.saved or not self.words.strip():
+        if self._saved or not self.words.strip():
             return None
         return json.dumps(
             [str(self.customer.id), str(self.task.id) if self.task else None, self.method, self.outcome, self.words], ensure_ascii=False
@@ -231,7 +245,7 @@ class LogConversation:
         if text and not self.is_worked_on:
             customer, task, method, outcome, words = json.loads(text)
             if customer == str(self.customer.id) and task == (str(self.task.id) if self.task else None):
-                self.method, self.words = method, words
+                self.method, self.said.text, self._drafted = method, words, True
                 if outcome is not None and self.session.config and self.session.config.outcome(outcome):
                     await self.choose_outcome(outcome)
 
@@ -319,7 +333,7 @@ class LogConversation:
     async def save(self) -> None:
         """On disk, then the next card. Problems stay by their fields; nothing typed is lost."""
         config = self.session.config
-        if self._saving or self.saved or config is None:
+        if self._saving or self._saved or config is None:
             return
         found = conversations.log_problems(config, method=self.method, outcome=self.outcome, level=self.level, words=self.words, reason=self.reason)
         self.problems = {p.field: p.code for p in found}
@@ -333,13 +347,14 @@ class LogConversation:
             name, payload = self.customer.name or "", self._payload()
             done = [await self.session.act("log_conversation", payload, title=name, attachments=self.photos)]
             done += await self._what_follows(name)
-            self.saved = tuple(done)
+            self._saved = True
             await self.session.forget_dial()
-            await self.session.book.replica.remember("draft", None)
+            if self._drafted:
+                await self.session.book.replica.remember("draft", None)
         finally:
             self._saving = False
         _ = self.texts
-        self.session.say(_("Saved: %(name)s") % {"name": name}, undo=self.saved)
+        self.session.say(_("Saved: %(name)s") % {"name": name}, undo=tuple(done))
         if self.done:
             self.done(self)
 

@@ -9,7 +9,7 @@ from mobile_app.customers.card_parts import CarsByYear, Companions, Consents, De
 from mobile_app.customers.edit_state import may_save
 from mobile_app.customers.parts import ConversationLine, block_text
 from mobile_app.customers.state import OpenCustomer
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
 from shared.ui.parts import docked, icon_button, primary_button, secondary_button, section, text_button
@@ -23,7 +23,7 @@ def CustomerScreen() -> ft.View:
     session, _ = use_session(), use_text()
     customer_id = UUID(ft.use_route_params()["customer_id"])
     state, _set = ft.use_state(lambda: OpenCustomer(session, customer_id, _))
-    ft.use_effect(act(state.open, customer_id), [customer_id, session.revision])
+    use_book(state.open, customer_id)
     route = ft.use_view_path()
     found, config = state.card, session.config
     if found is None or config is None:

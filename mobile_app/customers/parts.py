@@ -5,10 +5,12 @@ from typing import Any
 import flet as ft
 
 from mobile_app.conversations.parts import method_name
+from mobile_app.customers.known import KnownAlready
 from mobile_app.session import use_session
 from shared.domain.labels import money_text
 from shared.domain.records import Conversation, Customer, Deal, Handover, Policy, Vehicle
-from shared.ui.parts import mark_waiting, pill
+from shared.ui.feedback import act
+from shared.ui.parts import identified, mark_waiting, pill, text_button
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component
@@ -146,3 +148,30 @@ def DealLine(deal: Deal, waiting: bool) -> ft.Control:
         ft.Icons.FILTER_ALT_OUTLINED, title, money_text(deal.amount_fen) if deal.amount_fen is not None else "", waiting=_("Not sent yet") if waiting else None,
         identifier=f"deal-{deal.id}", on_click=lambda e: e.page.navigate(f"/funnel/{deal.id}"),
     )  # fmt: skip
+
+
+@component
+def DuplicateNotice(state: KnownAlready) -> ft.Control:
+    """He is known: here, or to a colleague. Joining, never a block."""
+    _ = use_text()
+    ink = ft.Colors.ON_TERTIARY_CONTAINER
+    if state.known is not None:
+        known = state.known
+        words = _("Already your customer: %(name)s") % {"name": known.name or "—"}
+        row: list[ft.Control] = [ft.Text(words, expand=True, color=ink), text_button("open-duplicate", _("Open"), lambda e: e.page.navigate(f"/customers/{known.id}"))]  # fmt: skip
+    elif state.elsewhere is not None:
+        there = state.elsewhere
+        if there.pooled:
+            words = _("Known, without an owner at the moment.")
+        elif there.who:
+            words = _("Already with %(name)s, last contact %(days)d days ago.") % {"name": there.who, "days": there.days}
+        elif there.days == 0:
+            words = _("Already with a colleague, last contact today.")
+        else:
+            words = _("Already with a colleague, last contact %(days)d days ago.") % {"days": there.days}
+        ask = text_button("ask-for-him", _("Asked") if state.asked else _("Ask to join"), None if state.asked else act(state.ask_for_him))
+        row = [ft.Text(words, expand=True, color=ink), ask]
+    else:
+        return ft.Container(height=0)
+    box = ft.Container(ft.Row(row), padding=ft.Padding.only(left=12), border_radius=12, bgcolor=ft.Colors.TERTIARY_CONTAINER)
+    return identified("duplicate", box, live_region=True)

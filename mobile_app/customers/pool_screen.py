@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import flet as ft
 
-from mobile_app.session import Session, use_session
+from mobile_app.session import Session, use_book, use_session
 from mobile_app.shell import page_view
 from shared.domain.labels import money_text
 from shared.domain.problems import Problem
@@ -74,7 +74,7 @@ class Pool:
 def PoolScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Pool(session, _))
-    ft.use_effect(act(state.load), [session.revision])
+    use_book(state.load)
     blocks: list[ft.Control] = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
     if not state.loaded:
         return page_view(ft.use_view_path(), _("To claim"), Skeleton(4))

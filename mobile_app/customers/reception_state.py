@@ -1,6 +1,5 @@
 """Someone walks in: a few answers, who came along, and he is in the book (S-13…S-15, S-18, F-11, F-12, F-15)."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,31 +8,21 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
+from mobile_app.customers.known import KnownAlready, start_values
 from mobile_app.session import Session
 from shared.domain.problems import Problem
 from shared.domain.records import Customer
-from shared.gateway import customers as remote
 from shared.gateway import members as remote_members
 from shared.ui.form import FormState
 from shared.ui.text import Texts
 
-SEARCH_PAUSE = 0.3  # seconds without a key before the server is asked
 MOST_FIELDS = 6  # of a first screen (S-14)
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """A colleague's customer, as much as the store lets one know."""
-
-    days: int
-    who: str | None = None
-    pooled: bool = False
 
 
 @ft.observable
 @dataclass(eq=False)
 class ReceiveVisitor:
-    """One visit. `known`: he is in the book already; `elsewhere`: a colleague looks after him."""
+    """One visit of somebody new, or of one who is `already` known."""
 
     session: Session
     texts: Texts
@@ -43,29 +32,25 @@ class ReceiveVisitor:
     ago: str = "0"
     advisors: list[tuple[str, str]] = field(default_factory=list)
     owner: str | None = None
-    known: Customer | None = None
-    elsewhere: Elsewhere | None = None
+    already: KnownAlready | None = None
     with_companion: bool = False
-    asked: bool = False
     problem: str = ""
     saved: UUID | None = None
-    _typed: int = 0
-    _looking: asyncio.Future | None = None
 
     def __post_init__(self) -> None:
         config = self.session.config
         self.arrived_at = self.session.now()
         if config is None:
             return
-        ranked = sorted(config.levels, key=lambda level: level.rank)
-        level = next((x.key for x in ranked if not x.pool), ranked[0].key if ranked else None)
-        source = config.forms["customer"].field("source")
-        options = [o.key for o in source.options or ()] if source else []
-        defaults = {k: v for k, v in {"level": level, "source": options[0] if options else None}.items() if v}
         asked, demanded = config.reception.fields[:MOST_FIELDS], config.reception.required
+        defaults = start_values(config)
         self.form = FormState(config, "customer", self.session.today, defaults=defaults, only=asked, demanded=[k for k in demanded if k in asked])
+        self.already = KnownAlready(self.session, self.texts, self.form)
         self.people = FormState(config, "companion", self.session.today)
-        self.form.watch(self._changed)
+
+    @property
+    def known(self) -> Customer | None:
+        return self.already.known if self.already else None
 
     @property
     def may_name_an_advisor(self) -> bool:
@@ -94,48 +79,6 @@ class ReceiveVisitor:
 
     def add_companion(self) -> None:
         self.with_companion = not self.with_companion
-
-    # the duplicate check while typing ---------------------------------------------------------------------------------------
-
-    def _changed(self, key: str) -> None:
-        if key == "phone" and self.form:
-            self._typed += 1
-            self.known, self.elsewhere, self.asked = None, None, False
-            self._looking = asyncio.ensure_future(self._look(self.form.value("phone"), self._typed))
-
-    async def _look(self, digits: str | None, typed: int) -> None:
-        """My own book at once, without a network; a colleague's from the server, if it answers."""
-        if not digits or len(digits) < 7:
-            return
-        mine = await self.session.book.replica.duplicates(phone=digits)
-        if typed != self._typed:
-            return
-        if mine:
-            self.known = mine[0]
-            return
-        await asyncio.sleep(SEARCH_PAUSE)
-        if typed != self._typed:
-            return
-        try:
-            found = await remote.duplicates(self.session.services.gateway, self.session.store_id, phone=digits)
-        except Problem:
-            return  # offline: the server warns when it hears of it, and nothing is blocked by it
-        if typed == self._typed:
-            if found.mine:
-                self.known = Customer(id=found.mine[0].id, name=found.mine[0].name)
-            elif found.elsewhere:
-                self.elsewhere = Elsewhere(int(found.elsewhere.get("days") or 0), found.elsewhere.get("who"), bool(found.elsewhere.get("pooled")))
-
-    async def ask_for_him(self) -> None:
-        """Join instead of a block: the manager hears that he is here, with what was said; the colleague keeps him until then."""
-        if self.form is None or self.asked:
-            return
-        words = str(self.form.value("need") or "")
-        payload = {"id": str(self.session.services.new_id()), "phone": self.form.value("phone"), **({"words": words} if words else {})}
-        await self.session.act("request_customer", payload, title=str(self.form.value("name") or ""))
-        self.asked = True
-        _ = self.texts
-        self.session.say(_("The manager has been asked."))
 
     # saving -----------------------------------------------------------------------------------------------------------------
 

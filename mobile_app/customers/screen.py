@@ -5,7 +5,7 @@ import flet as ft
 from mobile_app.customers.filter import FilterPanel
 from mobile_app.customers.parts import CustomerRow, HandedRow
 from mobile_app.customers.state import CustomerList
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
 from shared.ui.parts import MAX_ROWS, icon_button, identified, text_button
@@ -18,7 +18,7 @@ from shared.ui.view import screen
 def CustomersScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: CustomerList(session))
-    ft.use_effect(act(state.load), [session.revision])
+    use_book(state.load)
 
     async def typing(event) -> None:
         await act(state.type, event.control.value)()

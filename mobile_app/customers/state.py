@@ -8,14 +8,14 @@ from uuid import UUID
 import flet as ft
 
 from mobile_app.customers.filter import Filter
+from mobile_app.customers.known import KnownAlready, start_values
 from mobile_app.offline.replica import PAGE, Card
 from mobile_app.session import Session
-from shared.domain import forms
 from shared.domain.entry import money_of
-from shared.domain.labels import phone_digits
 from shared.domain.problems import Offline, Problem
 from shared.domain.records import Customer, Handover
 from shared.gateway import customers as remote
+from shared.ui.form import FormState
 from shared.ui.text import Texts
 
 SEARCH_PAUSE = 0.3  # seconds without a key before searching
@@ -234,69 +234,40 @@ BACK = {"parent": "child", "child": "parent"}
 @ft.observable
 @dataclass(eq=False)
 class NewCustomer:
-    """Someone walked in: three things are required, the rest can wait (S-14, F-11)."""
+    """Somebody new, in the store's own form: first what it requires and what it asks at the reception, the rest folded away (S-14, F-11)."""
 
     session: Session
-    values: dict[str, Any] = field(default_factory=lambda: {"source": "walk_in"})
-    problems: dict[str, str] = field(default_factory=dict)
-    mine: tuple[UUID, str] | None = None
-    elsewhere_days: int | None = None
+    texts: Texts
+    form: FormState | None = None
+    already: KnownAlready | None = None
+    first: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
+    unfolded: bool = False
     problem: str = ""
     saved: UUID | None = None
-    _asked: int = 0
 
     def __post_init__(self) -> None:
-        if self.session.config and self.session.config.levels:
-            ranked = sorted(self.session.config.levels, key=lambda level: level.rank)
-            self.values = {**self.values, "level": next((x.key for x in ranked if not x.pool), ranked[0].key)}
-
-    def put(self, key: str, value: Any) -> None:
-        self.values = {**self.values, key: value}
-        if key in self.problems:
-            self.problems = {k: v for k, v in self.problems.items() if k != key}
-
-    async def type_phone(self, text: str) -> None:
-        """The duplicate check while typing: my own by name, a colleague's only as days (F-15)."""
-        self.put("phone", text)
-        self.mine, self.elsewhere_days = None, None
-        digits = phone_digits(text)
-        if digits is None or len(digits) < 7:
+        config = self.session.config
+        if config is None:
             return
-        self._asked += 1
-        asked = self._asked
-        for customer, _waiting in await self.session.book.replica.search(digits):
-            if customer.phone == digits:
-                self.mine = (customer.id, customer.name or "")
-                return
-        await asyncio.sleep(SEARCH_PAUSE)
-        if asked != self._asked:
-            return
-        try:
-            found = await remote.duplicates(self.session.services.gateway, self.session.store_id, phone=digits)
-        except Problem:
-            return  # offline or not allowed: the server warns nobody, and saving is not blocked by it
-        if asked == self._asked:
-            if found.mine:
-                self.mine = (found.mine[0].id, found.mine[0].name or "")
-            elif found.elsewhere:
-                self.elsewhere_days = int(found.elsewhere["days"] or 0)
+        fields, required = config.forms["customer"].fields, config.rights("customer").required
+        demanded = [f.key for f in fields if f.key in required or f.required or f.require is not None]
+        self.first = tuple(dict.fromkeys([*config.reception.fields, *demanded]))
+        self.rest = tuple(f.key for f in fields if f.key not in self.first)
+        self.form = FormState(config, "customer", self.session.today, defaults=start_values(config), only=[*self.first, *self.rest])
+        self.already = KnownAlready(self.session, self.texts, self.form)
+
+    def unfold(self) -> None:
+        self.unfolded = True
 
     async def save(self) -> None:
-        config = self.session.config
-        if config is None or self.saved is not None:
+        """On disk, then his card; what is wrong in the folded part unfolds it."""
+        form = self.form
+        if form is None or self.saved is not None:
             return
-        values = {k: v.strip() if isinstance(v, str) else v for k, v in self.values.items() if v not in (None, "")}
-        if typed_phone := values.get("phone"):
-            digits = phone_digits(typed_phone)
-            if digits is None:
-                self.problems = {"phone": "format"}
-                return
-            values["phone"] = digits
-        values = {k: v for k, v in values.items() if k in config.rights("customer").writable}
-        found = forms.problems(config, "customer", values, creating=True)
-        self.problems = {p.field: p.code for p in found}
-        if found:
+        if not form.check():
+            self.unfolded = self.unfolded or any(p.field in self.rest for p in form.problems())
             return
-        customer_id = self.session.services.new_id()
+        customer_id, values = self.session.services.new_id(), form.changes()
         await self.session.act("save_customer", {"id": str(customer_id), "set": values}, title=str(values.get("name", "")))
         self.saved = customer_id

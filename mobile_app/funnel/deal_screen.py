@@ -6,7 +6,7 @@ from uuid import UUID
 import flet as ft
 
 from mobile_app.funnel.state import MoveDeal
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from shared.domain.labels import money_text
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
@@ -22,7 +22,7 @@ def DealScreen() -> ft.View:
     page = ft.context.page
     deal_id = UUID(ft.use_route_params()["deal_id"])
     state, _set = ft.use_state(lambda: MoveDeal(session, deal_id))
-    ft.use_effect(act(state.load), [session.revision])
+    use_book(state.load)
 
     def leave() -> None:
         if state.moved:

@@ -5,7 +5,7 @@ import flet as ft
 from mobile_app.funnel.board import Board
 from mobile_app.funnel.scoreboard import Scoreboard
 from mobile_app.funnel.state import FunnelBoard
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
 from shared.domain.funnel import StageCount
 from shared.domain.labels import money_text
@@ -20,7 +20,7 @@ from shared.ui.view import component, screen
 def FunnelScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: FunnelBoard(session))
-    ft.use_effect(act(state.load), [session.revision])
+    use_book(state.load)
     if not state.loaded or state.counted is None or session.config is None:
         return tab_view("funnel", _("Funnel"), ft.Container(Skeleton(5), expand=True))
     pipelines = [(p.key, _.label(p.label)) for p in session.config.pipelines]

@@ -149,7 +149,7 @@ class Mend:
         return f"{theirs}\n{mine}" if self.keeps.get(key) == "both" else mine
 
     def _leave(self) -> None:
-        self.session.revision += 1
+        self.session.changes.tell()
         self.session.book.sync.wake()
         if self.done:
             self.done()

@@ -5,6 +5,7 @@ import flet as ft
 from mobile_app.me.state import Settings
 from mobile_app.session import use_session
 from mobile_app.shell import tab_view
+from mobile_app.watching import use_sync
 from shared.ui.feedback import Skeleton, act
 from shared.ui.parts import card, chips, secondary_button, section, text_button
 from shared.ui.text import LANGUAGES, problem_text, use_text
@@ -14,12 +15,11 @@ from shared.ui.view import screen
 
 @screen
 def MeScreen() -> ft.View:
-    session, _ = use_session(), use_text()
+    session, sync, _ = use_session(), use_sync(), use_text()
     state, _set = ft.use_state(lambda: Settings(session))
     me = session.me
     if me is None:
         return tab_view("me", _("Me"), Skeleton(3))
-    sync = session.sync
     status = (
         _("%(n)d need attention") % {"n": sync.attention}
         if sync.attention

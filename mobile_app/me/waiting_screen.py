@@ -9,8 +9,9 @@ from mobile_app.me.state import Held, NotSent
 from mobile_app.offline.attachments import Attachment
 from mobile_app.offline.effects import SAVES
 from mobile_app.offline.outbox import FORMS, Waiting
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
+from mobile_app.watching import use_sync
 from shared.gateway.held import HeldOperation
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem
 from shared.ui.form import FormView
@@ -43,7 +44,8 @@ def heading(text: str) -> ft.Control:
 def WaitingScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: NotSent(session))
-    ft.use_effect(act(state.load), [session.revision, session.sync])
+    sync = use_sync()
+    use_book(state.load, again=sync)
     groups = {
         "attention": (_("Needs you"), [r for r in state.rows if r.state == "attention"]),
         "waiting": (_("On this device, not sent yet"), [r for r in state.rows if r.state == "waiting"]),
@@ -62,8 +64,8 @@ def WaitingScreen() -> ft.View:
         body = [Skeleton(3)]
     elif not body:
         body = [EmptyState(ft.Icons.CLOUD_DONE_OUTLINED, _("Everything is sent"))]
-    elif session.sync.trouble:
-        body.insert(0, ProblemBanner(session.sync.trouble, act(session.pull_now)))
+    elif sync.trouble:
+        body.insert(0, ProblemBanner(sync.trouble, act(session.pull_now)))
     return page_view(ft.use_view_path(), _("Not sent yet"), ft.ListView(body, expand=True))
 
 

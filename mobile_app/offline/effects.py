@@ -95,9 +95,9 @@ def apply(
     return before
 
 
-def replay(connection: sqlite3.Connection, user_id: str, confirmed: int | None = None) -> None:
+def replay(connection: sqlite3.Connection, user_id: str, confirmed: int | None = None) -> bool:
     """Lay the overlays anew: the server's rows, then every operation it has not told back (waiting, or applied from change number
-    `confirmed` on), oldest first. So a refusal in the middle takes nothing else with it."""
+    `confirmed` on), oldest first. So a refusal in the middle takes nothing else with it. Answers whether there was anything to lay."""
     if confirmed is None:
         confirmed = int(get_about(connection, "complete_to") or "0")
     else:
@@ -123,6 +123,7 @@ def replay(connection: sqlite3.Connection, user_id: str, confirmed: int | None =
                 connection, op["op_id"], op["verb"], payload, base_version=op["base_version"], now=op["made_at"], user_id=user_id, config=config
             )
             connection.execute("update outbox set before = ? where op_id = ?", (json.dumps(before), op["op_id"]))
+    return bool(overlaid or open_ops)
 
 
 def take_back(connection: sqlite3.Connection, before: list[list[Any]], undo_id: str) -> None:

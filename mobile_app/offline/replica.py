@@ -61,6 +61,7 @@ class Replica:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._moved = False
 
     # taking pages ---------------------------------------------------------------------------------------------------------
 
@@ -84,6 +85,8 @@ class Replica:
             old = json.loads(get_about(connection, "cursor") or "null")
             if old != after:
                 return False
+            moved = page.reset or page.config is not None or get_about(connection, "today") != page.today.isoformat()
+            moved |= any(page.rows.values()) or any(page.removed.values())
             number = int(get_about(connection, "round") or "0")
             if page.reset and not (old and old.get("reset")):
                 number += 1
@@ -115,10 +118,16 @@ class Replica:
                 set_about(connection, "total", None)
                 set_about(connection, "synced", "1")
                 confirmed = page.complete_to if page.complete_to is not None else int(page.cursor.get("since", 0))
-                effects.replay(connection, str(page.user_id), confirmed)
+                moved |= effects.replay(connection, str(page.user_id), confirmed)
+            self._moved |= moved
             return True
 
         return await self._database.write(work)
+
+    def moved(self) -> bool:
+        """Whether pages taken since this was asked last showed anything new."""
+        moved, self._moved = self._moved, False
+        return moved
 
     async def forget(self) -> None:
         """The right to this book is gone for good: nothing of it stays on the disk; what was not sent stays until it is."""
@@ -207,8 +216,8 @@ class Replica:
         """A page of customers, who waits longest first; the flag says "not sent yet"."""
 
         def work(connection: sqlite3.Connection) -> list[tuple[Customer, bool]]:
-            found = connection.execute(
-                "select r.doc, r.op_id from customer_words w join shown r on r.form = 'customers' and r.id = w.id order by w.wait, w.id limit ? offset ?",
+            found = connection.execute(  # cross join: in that order; else SQLite reads and sorts the whole book for fifty (21 ms, not 0.1)
+                "select r.doc, r.op_id from customer_words w cross join shown r on r.form = 'customers' and r.id = w.id order by w.wait, w.id limit ? offset ?",
                 (limit, offset),
             ).fetchall()
             return [(Customer.model_validate_json(r["doc"]), r["op_id"] is not None) for r in found]
@@ -236,7 +245,7 @@ class Replica:
 
         def work(connection: sqlite3.Connection) -> list[tuple[Customer, bool]]:
             found = connection.execute(
-                "select distinct r.doc, r.op_id, w.wait, w.id from customer_words w join shown r on r.form = 'customers' and r.id = w.id"
+                "select r.doc, r.op_id from customer_words w cross join shown r on r.form = 'customers' and r.id = w.id"
                 " where w.name like :infix escape '\\' or w.pinyin like :prefix escape '\\' or w.initials like :prefix escape '\\' or (:digits and w.phone like :tail escape '\\')"
                 " or w.id in (select customer_id from plates where plate like :prefix escape '\\' or plate like :tail escape '\\') order by w.wait, w.id limit :limit",
                 {

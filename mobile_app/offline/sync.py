@@ -29,7 +29,8 @@ OUTAGE = {502, 503, 504}  # nobody is home: no operation is to blame
 @dataclass(frozen=True)
 class SyncState:
     """What the screen says about it: offline/signed_out/… in `trouble`, None when all is well; `progress` = (rows here, of how many)
-    while a whole book comes; `lost`: this person was disabled in the store, and the book is gone from the device."""
+    while a whole book comes; `moved`: the book is another one than when this was said last; `lost`: this person was disabled in the
+    store, and the book is gone from the device."""
 
     running: bool = False
     waiting: int = 0
@@ -37,6 +38,7 @@ class SyncState:
     trouble: str | None = None
     complete: bool = False
     progress: tuple[int, int] | None = None
+    moved: bool = False
     lost: bool = False
 
 
@@ -59,6 +61,7 @@ class Sync:
         self._clock = clock or DeviceClock(lambda: datetime.now(UTC))
         self._bell = asyncio.Event()
         self._one = asyncio.Lock()
+        self._moved = False
         self.state = SyncState()
 
     def wake(self) -> None:
@@ -132,6 +135,7 @@ class Sync:
             if {str(a.op_id) for a in answers} != {op["op_id"] for op in ops}:
                 raise Offline("answers do not match")  # half an answer is no answer: all are sent again, replay is harmless
             await self._outbox.settle(*answers)
+            self._moved = True
             size = min(size * 2, BATCH)
         if left is not None:
             raise left
@@ -144,6 +148,7 @@ class Sync:
         logger.warning("operation %s parked after %d failures: %s", op_id, ENOUGH, problem)
         code = problem.code if isinstance(problem, Refused) else "unexpected"
         await self._outbox.settle(remote.Answer(op_id=UUID(op_id), status="rejected", code=code))
+        self._moved = True
         return True
 
     # the book -----------------------------------------------------------------------------------------------------------------
@@ -163,6 +168,7 @@ class Sync:
                 await self._lose()
                 return
             taken = await self._replica.take(page, after=cursor)
+            self._moved |= self._replica.moved()
             if page.reset and page.more and taken:
                 await self._tell(running=True)
             if taken and not page.more:
@@ -208,7 +214,10 @@ class Sync:
         waiting, attention = await self._outbox.counts()
         complete = await self._replica.complete()
         progress = await self._replica.progress() if running or trouble else None
-        self.state = SyncState(running, waiting, attention, trouble if not running else self.state.trouble, complete, progress, self.state.lost)
+        moved, self._moved = self._moved, False
+        self.state = SyncState(
+            running, waiting, attention, trouble if not running else self.state.trouble, complete, progress, moved, self.state.lost
+        )
         self._changed(self.state)
 
 

@@ -2,7 +2,7 @@
 
 import flet as ft
 
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
 from mobile_app.team.state import Team
 from shared.gateway.handovers import Pooled, Waiting
@@ -17,7 +17,7 @@ from shared.ui.view import component, screen
 def TeamScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Team(session, _))
-    ft.use_effect(act(state.load), [session.revision])
+    use_book(state.load)
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(state.load))
     parts = [("leads", _("New leads")), ("waiting", _("To pass on")), ("queues", _("Queues"))]
     head = ft.Container(

@@ -4,7 +4,7 @@ import flet as ft
 
 from mobile_app.conversations.parts import LogPanel
 from mobile_app.conversations.state import LogConversation
-from mobile_app.session import use_session
+from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
 from mobile_app.today.parts import BriefLines, TaskRow, why_pills
 from mobile_app.today.state import Today
@@ -20,11 +20,11 @@ from shared.ui.view import component, screen
 def TodayScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: session.kept(f"today {_.language}", lambda: Today(session, _)))
-    ft.use_effect(act(state.load), [session.revision, session.me, session.dialled is not None])
+    use_book(state.load, again=session.me)
     name = _("Show the card") if state.show_list else _("Show the list")
     toggle = icon_button("toggle-list", ft.Icons.VIEW_AGENDA_OUTLINED if state.show_list else ft.Icons.LIST, name, act(state.toggle_list))
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(session.pull_now))
-    if not state.loaded or not (session.sync.complete or session.sync.trouble):  # half a queue would jump under the thumb
+    if not state.loaded or not session.book_is_here:  # half a queue would jump under the thumb
         return tab_view("today", _("Today"), ft.Container(Skeleton(3), expand=True), actions=[refresh])
     if state.show_list:
         rows = [TaskRow(t, c, act(state.choose, str(t.id)), s, key=str(t.id)) for t, c, s in state.due[:MAX_ROWS]]

@@ -111,7 +111,7 @@ class Today:
         return self.log
 
     def _next(self, logged: LogConversation) -> None:
-        """The next card opens by itself; session.revision brings the fresh queue. After the last try a text is offered."""
+        """The next card opens by itself; the book has changed, so `load` brings the fresh queue. After the last try a text is offered."""
         self._wanted = None
         self.offer = self._offer_after(logged)
 

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,27 @@ def revive(page: ft.Page) -> None:
     """Start the page's update loop again if an error in a control ended it; nothing happens while it lives. A control that does not
     validate (a navigation bar with one tab) ends it silently, and from then on no tap changes the screen."""
     page.session.start_updates_scheduler()
+
+
+class ParentsFirst(set):
+    """The components that wait to be drawn, outermost first: drawing one draws what is inside it, and Flet then passes over those. In a
+    set's own order a card is drawn once for itself and once more with each of its parents (measured: 122 drawings for one save)."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(sorted(set.__iter__(self), key=_depth))
+
+
+def _depth(control: Any) -> int:
+    found = 0
+    while (control := control.parent) is not None:
+        found += 1
+    return found
+
+
+def draw_parents_first(page: ft.Page) -> None:
+    """Flet keeps what waits in a private set of the session (1.0.5); tests/ui/test_drawing.py says so when that changes."""
+    name = "_Session__pending_updates"
+    setattr(page.session, name, ParentsFirst(getattr(page.session, name)))
 
 
 def error_card() -> ft.Control:

@@ -1,12 +1,15 @@
 """What makes the phone a tool: every control has a name, words being composed are left alone, back and deep links lead where they say."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import flet as ft
 import pytest
+from flet.components.component import Renderer
 
 from shared.domain import presets
+from shared.domain.problems import Offline
 from tests.support.flet_screen import Screen, _walk
 from tests.support.phone_screen import Book, ident, phone
 
@@ -81,7 +84,7 @@ async def test_words_being_composed_are_left_alone_when_the_book_changes(p):
     await s.type("words", "周末带家", leave=False)
     field = s.inside("words", ft.TextField)._i
     for _ in range(3):
-        p.session.revision += 1  # a pull came in
+        p.session.changes.tell()  # a pull came in
         await s.settle()
     assert (
         s.inside("words", ft.TextField).value == "周末带家" and s.inside("words", ft.TextField)._i == field
@@ -125,3 +128,39 @@ async def test_half_a_card_never_hides_what_was_typed_when_going_to_the_customer
     await s.go("/")
     await s.settle(until=lambda: s.has("card-name"))
     assert s.has("words") and s.inside("words", ft.TextField).value == "说到一半"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """How often which component was drawn since it was last cleared."""
+    found: Counter[str] = Counter()
+    whole = Renderer.render
+
+    def render(self, fn, *arguments, **named):
+        found[fn.__name__] += 1
+        return whole(self, fn, *arguments, **named)
+
+    monkeypatch.setattr(Renderer, "render", render)
+    return found
+
+
+async def test_a_letter_draws_its_box_and_a_save_draws_the_next_card_once(p, drawn):
+    s = p.screen
+    await s.tap("outcome-interested")
+    drawn.clear()
+    await s.type("words", "聊了置换的价格", leave=False)
+    assert drawn == {"Words": 1}
+    before = s.texts("card-name")
+    drawn.clear()
+    await s.tap("save-conversation")
+    await s.settle(until=lambda: s.texts("card-name") != before and not p.session.sync.running)
+    assert max(drawn[part] for part in ("App", "TodayScreen", "OpenCard", "LogPanel", "CardActions")) == 1, drawn
+    assert s.has("notice") and s.has("undo")
+
+
+async def test_a_round_of_the_sync_that_brings_nothing_draws_the_mark_alone(p, drawn):
+    drawn.clear()
+    with pytest.raises(Offline):
+        await p.session.book.sync.once()
+    await p.screen.settle()
+    assert set(drawn) == {"SyncMark", "BookProgress"}, drawn

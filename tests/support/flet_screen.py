@@ -146,13 +146,20 @@ class Screen:
 
     async def tap(self, identifier: str) -> None:
         """One tap of a thumb, on what is there and may be tapped."""
+        await self.press(*self.target(identifier))
+        await self.settle()
+
+    def target(self, identifier: str) -> tuple[BaseControl, str]:
+        """What a tap there reaches, and by which event."""
         target = next((c for c in _walk([self.find(identifier)]) if any(getattr(c, n, None) is not None for n in TAPPABLE)), None)
         assert target is not None, f"{identifier} cannot be tapped"
         assert not getattr(target, "disabled", False), f"{identifier} is disabled"
+        return target, next(n for n in TAPPABLE if getattr(target, n, None) is not None).removeprefix("on_")
+
+    async def press(self, target: BaseControl, event: str) -> None:
+        """The event alone; nothing is waited for."""
         self.taps += 1
-        name = next(n for n in TAPPABLE if getattr(target, n, None) is not None)
-        await self.session.dispatch_event(target._i, name.removeprefix("on_"), None)
-        await self.settle()
+        await self.session.dispatch_event(target._i, event, None)
 
     async def type(self, identifier: str, words: str, *, leave: bool = True) -> None:
         """Text into a field, a letter at a time as a keyboard does."""

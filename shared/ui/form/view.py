@@ -3,6 +3,8 @@
 Identifiers are the fields' keys in kebab-case (`phone`, `source-walk-in`), as tests and screen readers use them.
 """
 
+from collections.abc import Collection
+
 import flet as ft
 
 from shared.domain.config import FieldDefinition
@@ -22,15 +24,17 @@ FIELD_GAP = 16
 
 
 @component
-def FormView(state: FormState, on_attach=None) -> ft.Control:
-    """All fields that are to be seen now, under their sections.
+def FormView(state: FormState, on_attach=None, keys: Collection[str] | None = None) -> ft.Control:
+    """All fields that are to be seen now, under their sections; or those of `keys`, for a form that is folded.
 
     on_attach(key): take a photo or file for a field of type file; without it such a field only shows what it holds.
     """
     _ = use_text()
     parts: list[ft.Control] = []
     for label, fields in state.sections():
-        if label:
+        if keys is not None:
+            fields = [f for f in fields if f.key in keys]
+        if label and fields:
             parts.append(ft.Text(_.label(label), theme_style=ft.TextThemeStyle.TITLE_MEDIUM))
         parts += [FieldView(state, held, on_attach, key=held.key) for held in fields]
     return ft.Column(parts, spacing=FIELD_GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)

@@ -79,7 +79,7 @@ async def test_a_conflict_shows_both_versions_and_keeps_what_the_person_chooses(
         await screen.tap("send-mended")
         await settled(lin)
     assert town.row("select need from crm.customers where owner_id = %s", town.users["lin"]) == kept
-    assert lin.session.sync.attention == 0
+    await lin.until(lambda session: session.sync.attention == 0)
 
 
 async def test_a_refused_talk_is_mended_where_it_stands_with_every_word_kept(hand, town):

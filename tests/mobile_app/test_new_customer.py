@@ -1,0 +1,76 @@
+"""A new customer in the store's own form: what it asks first, what it folds away, and who is known already."""
+
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import flet as ft
+import pytest
+
+from shared.domain import presets
+from shared.domain.config import Role, StoreConfig
+from tests.mobile_app.test_tap_budgets import CONFIGS
+from tests.support.phone_screen import Book, ident, phone
+
+TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
+
+
+def receiver(config: StoreConfig) -> str:
+    return next(r.key for r in config.roles if isinstance(r, Role) and "add_customer" in r.verbs and "customers" in r.screens)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("route", ["/customers/new", "/customers/receive"])
+async def test_5_a_new_walk_in_is_three_required_answers_at_most_and_two_of_them_are_there(tmp_path, name, route):
+    """Budget 5 (S-14) on the generated form of each preset: one name is typed, and he is in the book."""
+    config = CONFIGS[name]()
+    async with phone(tmp_path, config, receiver(config), Book(TODAY), route=route) as p:
+        s = p.screen
+        asked = [t for t in s.texts() if t.endswith(" *")]
+        assert len(asked) <= 3 and len(s.all("save-")) == 1, asked
+        assert len([c for c in s.controls() if isinstance(c, ft.TextField)]) <= 4
+        await s.type("name", "欧阳修远")
+        await s.tap("save-customer" if s.has("save-customer") else "save-reception")
+        [op] = await p.sent()
+        assert s.taps == 1 and op["payload"]["set"]["name"] == "欧阳修远" and {"source", "level"} <= set(op["payload"]["set"])
+        await s.settle(until=lambda: s.has("customer-name"))
+
+
+def with_a_plan_asked_of_the_near(config: StoreConfig) -> StoreConfig:
+    """A store that wants to know of whoever is near to buying when he comes."""
+    document = json.loads(json.dumps(config.document()))
+    fields = document["forms"]["customer"]["fields"]
+    near = {"==": [{"var": "level"}, "near"]}
+    fields.append({"key": "visit_plan", "label": {"zh_CN": "到店打算"}, "type": "text", "show": near, "required": True})
+    for role in document["roles"]:
+        if role.get("rights", {}).get("customer", {}).get("name") == "write":
+            role["rights"]["customer"]["visit_plan"] = "write"
+    return StoreConfig.model_validate(document)
+
+
+async def test_a_field_of_the_store_is_there_required_under_its_condition_and_saved(tmp_path):
+    async with phone(tmp_path, with_a_plan_asked_of_the_near(presets.load("three_levels")), "advisor", Book(TODAY), route="/customers/new") as p:
+        s = p.screen
+        assert not s.has("visit-plan") and not s.has("gender") and s.has("more-fields")
+        await s.type("name", "王先生")
+        await s.tap("level-near")
+        await s.tap("save-customer")
+        assert s.has("visit-plan") and s.texts("visit-plan") and await p.sent() == []  # said at its field, nothing lost
+        await s.type("visit-plan", "周六带家人")
+        await s.tap("more-fields")
+        await s.type("budget-fen", "20万")
+        await s.tap("save-customer")
+        [op] = await p.sent()
+        assert op["payload"]["set"] == {"name": "王先生", "source": op["payload"]["set"]["source"], "level": "near", "visit_plan": "周六带家人", "budget_fen": 20_000_000}  # fmt: skip
+
+
+async def test_my_own_customer_is_named_while_his_number_is_typed_without_a_network(tmp_path):
+    book = Book(TODAY)
+    book.customer("欧阳修远", phone="13911110000")
+    async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route="/customers/new") as p:
+        s = p.screen
+        await s.type("phone", "139 1111 0000", leave=False)
+        await s.settle(until=lambda: s.has("duplicate"))
+        assert s.sees("已是您的客户:欧阳修远")
+        await s.tap("open-duplicate")
+        assert s.session.page.route == f"/customers/{ident('欧阳修远')}"

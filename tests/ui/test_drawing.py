@@ -1,0 +1,42 @@
+"""What a change draws: each part once, outermost first, and nothing that does not show it."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import flet as ft
+import pytest
+
+from shared.ui.view import View, component, draw_parents_first, screen
+from tests.support.flet_screen import Screen
+
+
+@ft.observable
+@dataclass(eq=False)
+class Count:
+    n: int = 0
+
+
+@pytest.mark.parametrize("depth", [2, 6])
+async def test_a_change_draws_each_part_once(depth):
+    """Every level watches the same thing, as parts of a screen do; Flet's own order drew the inner ones once for each level."""
+    drawn, state = Counter(), Count()
+
+    @component
+    def Part(level: int, count: Count) -> ft.Control:
+        drawn[level] += 1
+        inside = [Part(level + 1, count)] if level < depth else []
+        return ft.Column([ft.Text(f"{level}: {count.n}"), *inside])
+
+    @screen
+    def Whole() -> ft.View:
+        page = ft.context.page
+        ft.on_mounted(lambda: draw_parents_first(page))
+        return View(route="/", controls=[Part(0, state)])
+
+    s = await Screen.open(lambda: [Whole()])
+    for n in range(1, 6):
+        drawn.clear()
+        state.n = n
+        await s.settle(until=lambda n=n: s.sees(f"{depth}: {n}"))
+        assert drawn == dict.fromkeys(range(depth + 1), 1)
+    s.close()
