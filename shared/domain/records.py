@@ -127,7 +127,7 @@ class Promise(Record):
 
     customer_id: UUID
     conversation_id: UUID | None = None
-    words: str
+    words: str | None = None  # under the right of the talk's words
     due_on: date
     status: str = "open"
 

@@ -44,6 +44,24 @@ def test_a_promise_is_an_open_item_until_it_is_kept(world):
     assert ("promise", "status") in world.ask("lin", "select form, field from api.timeline where customer_id = %s", customer)
 
 
+@pytest.mark.parametrize(("right", "seen"), [("read", "答应发配置单"), ("hidden", None)])
+def test_what_was_promised_in_a_talk_is_read_by_who_may_read_the_talk(world, right, seen):
+    customer = world.customer()
+    world.talk("lin", customer, promises=[promise(world)])
+    roles = presets.load("three_levels").document()["roles"]
+    config_with(
+        world,
+        roles=[
+            role | {"rights": role["rights"] | {"conversation": role["rights"].get("conversation", {}) | {"words": right}}}
+            if role["key"] == "manager"
+            else role
+            for role in roles
+        ],
+    )
+    assert world.ask("he", "select words, due_on::text from api.promises") == [(seen, in_days(world, 2))]
+    assert [p["words"] for p in world.ask("he", "select api.customer_brief(%s, %s)", world.store_of("he"), customer)[0][0]["promises"]] == [seen]
+
+
 @pytest.mark.parametrize(
     ("change", "code"), [({"words": " "}, "required"), ({"due_on": "2020-01-01"}, "range"), ({"due_on": "soon"}, "date"), ({"id": "x"}, "required")]
 )
