@@ -68,7 +68,9 @@ def lines(_, state: OpenCustomer, found: Card) -> list[tuple[ft.IconData, str, s
         rows.append((ft.Icons.REPORT_GMAILERRORRED, _("Complaint: %(words)s") % {"words": told}, ft.Colors.ERROR))
     for promise in found.promises[:2]:
         late = promise.due_on < session.today
-        rows.append((ft.Icons.HANDSHAKE_OUTLINED, f"{_.day(promise.due_on, session.today)} · {promise.words or ''}", ft.Colors.ERROR if late else None))
+        rows.append(
+            (ft.Icons.HANDSHAKE_OUTLINED, f"{_.day(promise.due_on, session.today)} · {promise.words or ''}", ft.Colors.ERROR if late else None)
+        )
     if customer.need:
         rows.append((ft.Icons.STAR_OUTLINE, customer.need, None))
     last = next((c for c in found.conversations if c.words and c is not complaint), None)
