@@ -133,7 +133,7 @@ def OpenPromises(state: Today) -> ft.Control:
         ft.Row(
             [
                 ft.Icon(ft.Icons.EVENT_AVAILABLE, size=18, color=ft.Colors.ERROR if p.due_on <= session.today else ft.Colors.PRIMARY),
-                ft.Text(f"{p.words} · {_.day(p.due_on, session.today)}", expand=True),
+                ft.Text(f"{p.words or ''} · {_.day(p.due_on, session.today)}", expand=True),
                 icon_button(f"keep-promise-{n}", ft.Icons.CHECK, _("Kept"), act(state.end_promise, p.id, "kept"), width=TARGET, height=TARGET),
                 icon_button(f"drop-promise-{n}", ft.Icons.CLOSE, _("Not wanted any more"), act(state.end_promise, p.id, "dropped"), width=TARGET, height=TARGET),
             ]

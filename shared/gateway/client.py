@@ -1,6 +1,7 @@
 """One door to Supabase: typed answers in, Problems out. Everything about HTTP is known here and nowhere else."""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,11 +17,18 @@ Shape = TypeVar("Shape")
 
 # HTTP/1.1 on purpose: HTTP/2 keep-alive dies silently on phones (supabase-py#1064). Seconds.
 TIMEOUTS = httpx.Timeout(15.0, connect=5.0, pool=5.0)
+PATIENCE: ContextVar[httpx.Timeout] = ContextVar("PATIENCE", default=TIMEOUTS)  # of the call that is being made
 
 
 def make_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """The one shared client of a process; a transport is the seam where tests inject faults."""
-    return httpx.AsyncClient(timeout=TIMEOUTS, http2=False, transport=transport, trust_env=False, event_hooks={"response": [_only_our_server]})
+    hooks: dict[str, list] = {"request": [_with_patience], "response": [_only_our_server]}
+    return httpx.AsyncClient(timeout=TIMEOUTS, http2=False, transport=transport, trust_env=False, event_hooks=hooks)
+
+
+async def _with_patience(request: httpx.Request) -> None:
+    """postgrest's builders take no timeout, so the call tells it here."""
+    request.extensions = {**request.extensions, "timeout": PATIENCE.get().as_dict()}
 
 
 async def _only_our_server(answer: httpx.Response) -> None:
@@ -46,7 +54,11 @@ class Gateway:
 
         Raises Offline, SignedOut, Refused.
         """
-        return await self._answer(lambda client: client.rpc(function, arguments), patience)
+        before = PATIENCE.set(httpx.Timeout(patience, connect=5.0, pool=5.0) if patience else TIMEOUTS)
+        try:
+            return await self._answer(lambda client: client.rpc(function, arguments))
+        finally:
+            PATIENCE.reset(before)
 
     async def rows(
         self, view: str, row: type[Row], *, store_id: str | None = None, ids: Sequence[UUID] | None = None, order: str | None = None, limit: int = 200
@@ -65,19 +77,12 @@ class Gateway:
 
         return parsed(TypeAdapter(list[row]), await self._answer(query))
 
-    async def _answer(self, build, patience: float | None = None) -> Any:
-        renewed, http = False, self._http
-        if patience is not None:  # the same connections under another clock
-            http = httpx.AsyncClient(
-                timeout=httpx.Timeout(patience, connect=5.0, pool=5.0),
-                transport=self._http._transport,
-                event_hooks=self._http.event_hooks,
-                trust_env=False,
-            )
+    async def _answer(self, build) -> Any:
+        renewed = False
         while True:
             token = await self.keeper.token(renew=renewed)
             client = AsyncPostgrestClient(
-                f"{self._url}/rest/v1", schema="api", headers={"apikey": self._key, "Authorization": f"Bearer {token}"}, http_client=http
+                f"{self._url}/rest/v1", schema="api", headers={"apikey": self._key, "Authorization": f"Bearer {token}"}, http_client=self._http
             )
             try:
                 return (await build(client).execute()).data

@@ -147,3 +147,12 @@ async def test_nothing_personal_stands_in_a_url(gateway, weather, person):
     await customers.search(gateway, person[1], "13800138000")
     await customers.duplicates(gateway, person[1], phone="13800138000")
     assert not [url for url in weather.seen if "13800138000" in url or person[0] in url]
+
+
+async def test_only_the_call_a_person_waits_for_has_more_patience(gateway, weather, person):
+    await gateway.keeper.sign_in(person[0], PASSWORD)
+    seconds = []
+    weather.say = lambda request: seconds.append(request.extensions["timeout"]["read"])
+    for patience in (None, 300, None):
+        await gateway.call("today", {"store_id": str(person[1])}, patience=patience)
+    assert seconds == [15, 300, 15]
