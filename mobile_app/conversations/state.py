@@ -87,16 +87,12 @@ class LogConversation:
         config = self.session.config
         if config is None:
             return
-        values = self._customer_values()
+        values = self.customer.flat()
         stages = tuple(d.stage for d in self.card.deals) if self.card else ()
         asked = [f.key for f in conversations.questions(config, values, level=self.level, stages=stages)]
         self.facts = FormState(config, "customer", self.session.today, record=values, creating=False, only=asked) if asked else None
         own = [f.key for f in config.forms["conversation"].fields if f.key != "words"] if "conversation" in config.forms else []
         self.form = FormState(config, "conversation", self.session.today, only=own, beside=self._beside(), complete=False) if own else None
-
-    def _customer_values(self) -> dict[str, Any]:
-        record = self.customer.model_dump(mode="json")
-        return {k: v for k, v in record.items() if k != "custom"} | record["custom"]
 
     def _beside(self) -> dict[str, Any]:
         return {"method": self.method, "outcome": self.outcome, "level": self.level}

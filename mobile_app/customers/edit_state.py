@@ -21,11 +21,6 @@ def may_save(session: Session, form: str) -> bool:
     return session.me is not None and session.me.may(verb) and bool(session.config and session.config.rights(form).writable)
 
 
-def flat(record: CustomRecord) -> dict[str, Any]:
-    """The record's values as a form looks at them, custom ones among them."""
-    return record.model_dump(mode="json", exclude={"custom"}) | record.custom
-
-
 @ft.observable
 @dataclass(eq=False)
 class EditRecord:
@@ -86,7 +81,7 @@ class EditRecord:
             return
         self._version = record.version if record else None
         self.state = FormState(
-            config, self.form, self.session.today, record=flat(record) if record else {}, creating=record is None, defaults=defaults
+            config, self.form, self.session.today, record=record.flat() if record else {}, creating=record is None, defaults=defaults
         )
 
     def choose_vehicle(self, key: str) -> None:

@@ -1,6 +1,5 @@
 """Moving a deal: choose the stage, fill in exactly what it asks for."""
 
-from datetime import date
 from uuid import UUID
 
 import flet as ft
@@ -10,7 +9,8 @@ from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from shared.domain.labels import money_text
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
-from shared.ui.parts import DateField, card, chips, docked, identified, pill, primary_button, section, text_button, text_field
+from shared.ui.form import FormView
+from shared.ui.parts import card, chips, docked, identified, pill, primary_button, section, text_button, text_field
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import screen
@@ -21,7 +21,7 @@ def DealScreen() -> ft.View:
     session, _ = use_session(), use_text()
     page = ft.context.page
     deal_id = UUID(ft.use_route_params()["deal_id"])
-    state, _set = ft.use_state(lambda: MoveDeal(session, deal_id))
+    state, _set = ft.use_state(lambda: MoveDeal(session, _, deal_id))
     use_book(state.load)
 
     def leave() -> None:
@@ -60,35 +60,11 @@ def DealScreen() -> ft.View:
     blocks: list[ft.Control] = [*([ProblemBanner(state.problem)] if state.problem else []), head]
     options = [(s.key, _.label(s.label)) for s in state.targets]
     blocks.append(section(_("Move to"), chips("target", options, state.target.key if state.target else None, lambda key: act(state.choose, key))))
-    form = config.forms["deal"]
-    for key in state.asked:
-        definition = form.field(key)
-        if definition is None:
-            continue
-        label, kind, problem = f"{_.label(definition.label)} *", definition.type_in("deal"), field_problem(_, state.problems, key)
-        if kind == "date":
-            value = date.fromisoformat(state.values[key]) if state.values.get(key) else None
-            blocks.append(
-                DateField(key.replace("_", "-"), label, value, session.today, lambda day, key=key: state.put(key, day.isoformat()), problem)
-            )
-        elif kind == "money":
-            shown = state.values.get(f"_{key}", "")
-            blocks.append(
-                text_field(
-                    key.replace("_", "-"),
-                    f"{label} ({_('yuan')})",
-                    shown,
-                    lambda e, key=key: put_money(state, key, e.control.value),
-                    problem=problem,
-                    keyboard_type=ft.KeyboardType.NUMBER,
-                )
-            )
-        else:
-            blocks.append(
-                text_field(
-                    key.replace("_", "-"), label, str(state.values.get(key, "")), lambda e, key=key: state.put(key, e.control.value), problem=problem
-                )
-            )
+    if state.form is not None:
+        blocks.append(FormView(state.form, key=f"asked-{state.target.key if state.target else ''}"))
+    for label in state.out_of_reach:
+        words = _("This stage asks for something your role may not fill in: %(field)s") % {"field": label}
+        blocks.append(ft.Text(words, color=ft.Colors.ERROR))
     for item in state.target.checklist if state.target else ():
         box = ft.Checkbox(label=_.label(item.label), value=item.key in state.checked, on_change=lambda e, key=item.key: state.tick(key))
         hint = field_problem(_, state.problems, f"checked.{item.key}")
@@ -134,14 +110,3 @@ def DealScreen() -> ft.View:
             )
         ),
     )
-
-
-def put_money(state: MoveDeal, key: str, text: str) -> None:
-    """元 as typed → whole 分; what is no number stays visible and is refused by the form."""
-    cleaned = text.replace(",", "").replace(",", "").strip()
-    try:
-        fen: object = round(float(cleaned) * 100) if cleaned else None
-    except ValueError:
-        fen = cleaned
-    state.values = {**{k: v for k, v in state.values.items() if k != key}, **({key: fen} if fen is not None else {}), f"_{key}": text}
-    state.problems = {k: v for k, v in state.problems.items() if k != key}

@@ -1,20 +1,21 @@
 """The funnel, its board, and a deal on the move."""
 
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import flet as ft
 
 from mobile_app.session import Session
-from shared.domain import chances, forms, funnel
+from shared.domain import chances, funnel
 from shared.domain.chances import Chance, Numbers
 from shared.domain.config import Stage
 from shared.domain.funnel import Funnel, StageCount
 from shared.domain.problems import Offline
 from shared.domain.records import Customer, Deal
 from shared.gateway import funnel as remote
+from shared.ui.form import FormState
+from shared.ui.text import Texts
 
 
 @ft.observable
@@ -99,11 +100,12 @@ class MoveDeal:
     """A deal, the stage it goes to, and exactly what that stage asks for (S-86)."""
 
     session: Session
+    texts: Texts
     deal_id: UUID
     deal: Deal | None = None
     customer: Customer | None = None
     target: Stage | None = None
-    values: dict[str, Any] = field(default_factory=dict)
+    form: FormState | None = None
     checked: list[str] = field(default_factory=list)
     lost_reason: str | None = None
     problems: dict[str, str] = field(default_factory=dict)
@@ -134,12 +136,19 @@ class MoveDeal:
         return funnel.targets(self.session.config, self.deal) if self.session.config and self.deal else ()
 
     def choose(self, key: str) -> None:
+        """Another stage asks other things; what was typed for the last one stays in the fields both ask."""
         self.target = next((s for s in self.targets if s.key == key), None)
         self.problems = {}
-
-    def put(self, key: str, value: Any) -> None:
-        self.values = {**self.values, key: value}
-        self.problems = {k: v for k, v in self.problems.items() if k != key}
+        config, asked = self.session.config, self.asked
+        if config is None or self.deal is None:
+            return
+        typed = self.form.changes() if self.form else {}
+        self.form = (
+            FormState(config, "deal", self.session.today, record=self.deal.flat(), creating=False, only=asked, demanded=asked) if asked else None
+        )
+        for key, value in typed.items():
+            if self.form is not None and self.form.field(key) is not None:
+                self.form.put(key, value)
 
     def tick(self, key: str) -> None:
         self.checked = [k for k in self.checked if k != key] if key in self.checked else [*self.checked, key]
@@ -165,15 +174,25 @@ class MoveDeal:
         """Fields the stage demands and the deal does not have."""
         return [key for key in self.target.required if self.deal is None or self.deal.value(key) in (None, "")] if self.target else []
 
+    @property
+    def out_of_reach(self) -> list[str]:
+        """Labels of what the stage demands and this role cannot fill in: somebody else has to move the deal."""
+        config, here = self.session.config, {f.key for f in self.form.fields() if f.access == "write"} if self.form else set()
+        if config is None:
+            return []
+        known = {f.key: self.texts.label(f.label) for f in config.forms["deal"].fields}
+        return [known.get(key) or key for key in self.asked if key not in here]
+
     async def move(self) -> None:
         config, deal, target = self.session.config, self.deal, self.target
         if config is None or deal is None or target is None:
             return
-        values = {k: v for k, v in self.values.items() if not k.startswith("_")}  # "_amount_fen" is the money as typed
-        found = funnel.missing(deal, target, values, frozenset(self.checked), self.lost_reason)
-        found += forms.problems(config, "deal", values, creating=False)
-        self.problems = {p.field: p.code for p in reversed(found)}
-        if found:
+        values = self.form.changes() if self.form else {}
+        fine = self.form is None or self.form.check()
+        asked_here = {f.key for f in self.form.fields()} if self.form else set()
+        found = [p for p in funnel.missing(deal, target, values, frozenset(self.checked), self.lost_reason) if p.field not in asked_here]
+        self.problems = {p.field: p.code for p in found}
+        if found or not fine:
             return
         payload = {"id": str(deal.id), "customer_id": str(deal.customer_id), "stage": target.key, "set": values, "checked": self.checked}
         if target.type == "lost":

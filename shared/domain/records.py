@@ -25,6 +25,10 @@ class CustomRecord(Record):
         """A field's value, base or custom."""
         return getattr(self, key) if key in type(self).model_fields else self.custom.get(key)
 
+    def flat(self) -> dict[str, Any]:
+        """The values as a form looks at them, the store's own among them."""
+        return self.model_dump(mode="json", exclude={"custom"}) | self.custom
+
 
 class Customer(CustomRecord):
     owner_id: UUID | None = None

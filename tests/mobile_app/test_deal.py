@@ -1,0 +1,69 @@
+"""Moving a deal asks exactly what the stage wants, in the store's own form (S-86)."""
+
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared.domain import presets
+from shared.domain.config import StoreConfig
+from tests.support.phone_screen import Book, phone
+
+TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
+COLORS = [{"key": key, "label": {"zh_CN": text}} for key, text in (("white", "白"), ("black", "黑"))]
+
+
+def demanding(may_write: bool = True) -> StoreConfig:
+    """The last open stage wants an amount and a colour, which the store invented."""
+    document = json.loads(json.dumps(presets.load("three_levels").document()))
+    document["forms"]["deal"]["fields"].append({"key": "color", "label": {"zh_CN": "车色"}, "type": "select", "options": COLORS})
+    for role in document["roles"]:
+        if may_write and "deal" in role.get("rights", {}):
+            role["rights"]["deal"]["color"] = "write"
+    open_stages = [s for s in document["pipelines"][0]["stages"] if s["type"] == "open"]
+    open_stages[0].pop("moves", None)
+    open_stages[-1] |= {"required": ["amount_fen", "color"], "checklist": []}
+    return StoreConfig.model_validate(document)
+
+
+@pytest.fixture
+def deal():
+    def make(config: StoreConfig) -> tuple[Book, str, str]:
+        book, pipeline = Book(TODAY), config.pipelines[0]
+        customer = book.customer("王先生")
+        stages = [s.key for s in pipeline.stages if s.type == "open"]
+        found = book.put("deals", "deal", customer_id=customer, pipeline=pipeline.key, stage=stages[0], title="朗逸", owner_id=None)
+        return book, found, stages[-1]
+
+    return make
+
+
+async def test_a_stage_asks_for_what_is_missing_with_the_right_control_for_each(tmp_path, deal):
+    config = demanding()
+    book, found, last = deal(config)
+    async with phone(tmp_path, config, "advisor", book, route=f"/funnel/{found}") as p:
+        s = p.screen
+        await s.settle(until=lambda: s.has("move"))
+        await s.tap(f"target-{last}".replace("_", "-"))
+        assert s.has("color-white") and s.has("amount-fen")
+        await s.tap("move")
+        assert await p.sent() == [] and any("*" in t for t in s.texts())  # said by its field
+        await s.type("amount-fen", "12.8万")
+        await s.tap("color-white")
+        await s.tap("move")
+        [op] = await p.sent()
+        assert op["verb"] == "move_deal" and op["payload"]["set"] == {"amount_fen": 12_800_000, "color": "white"} and op["payload"]["stage"] == last
+
+
+async def test_what_the_role_may_not_fill_in_is_named_and_nothing_is_sent(tmp_path, deal):
+    config = demanding(may_write=False)
+    book, found, last = deal(config)
+    async with phone(tmp_path, config, "advisor", book, route=f"/funnel/{found}") as p:
+        s = p.screen
+        await s.settle(until=lambda: s.has("move"))
+        await s.tap(f"target-{last}".replace("_", "-"))
+        await s.type("amount-fen", "12.8万")
+        await s.tap("move")
+        assert await p.sent() == [] and s.has("amount-fen") and not s.has("color-white")
+        assert any("color" in t for t in s.texts())
