@@ -69,7 +69,10 @@ def App(session: Session, connection: Connection) -> Any:
     def watched() -> Any:
         return SendingContext(session.sending, lambda: NoticesContext(session.notices, inside))
 
-    return ConnectionContext(connection, lambda: TextContext(Texts(session.language), lambda: SessionContext(session, watched)))
+    return ConnectionContext(
+        connection,
+        lambda: TextContext(Texts(session.language, {str(p.id): p.name for p in session.people}), lambda: SessionContext(session, watched)),
+    )
 
 
 ROUTES = [

@@ -23,10 +23,11 @@ from mobile_app.offline.sync import Sync, SyncState
 from mobile_app.services import Services
 from mobile_app.watching import BookChanges, Notice, Notices, Sending
 from shared.domain.config import StoreConfig
-from shared.domain.members import Membership
+from shared.domain.members import Colleague, Membership
 from shared.domain.problems import Offline, Problem, Refused, SignedOut
 from shared.gateway import members as remote_members
 from shared.ui.feedback import act
+from shared.ui.form import FormState
 
 logger = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
@@ -60,6 +61,7 @@ class Session:
     memberships: list[Membership] = field(default_factory=list)
     me: Membership | None = None
     config: StoreConfig | None = None
+    people: tuple[Colleague, ...] = ()
     language: str = "zh_CN"
     theme: str = "system"
     text_scale: float = 1.0
@@ -115,6 +117,14 @@ class Session:
     def now(self) -> datetime:
         """The server's time as far as this device knows it: its own clock may be wrong by years."""
         return self._book.clock.now() if self._book is not None else self.services.now()
+
+    def form(self, name: str, **options: Any) -> FormState | None:
+        """A form of the store's document for one record (options: FormState's), with the people of the store to choose from."""
+        if self.config is None:
+            return None
+        held = {str(v) for v in (options.get("record") or {}).values()}  # someone who left stays where he is named
+        people = [(str(p.id), p.name) for p in self.people if p.active or str(p.id) in held]
+        return FormState(self.config, name, self.today, people=people, **options)
 
     # coming and going -------------------------------------------------------------------------------------------------------
 
@@ -193,7 +203,7 @@ class Session:
         await outbox.forget_old(now=clock.now())
         sync = Sync(self.services.gateway, outbox, replica, self.me.store_id, self._synced, attachments=attachments, clock=clock)
         self._book = Book(database, outbox, replica, sync, attachments, clock)
-        self.config = await replica.config()
+        self.config, self.people = await replica.config(), await replica.people()
         self._dialled = Dialled.read(await replica.recall("dialled"), self.now())
         self._today = await replica.today() or self.me.today
         self.book_is_here = await replica.complete()
@@ -236,12 +246,13 @@ class Session:
         if (book := self._book) is None:
             return
         try:
-            config = await book.replica.config()
+            config, people = await book.replica.config(), await book.replica.people()
             self._today = await book.replica.today() or self._today
         except RuntimeError:
             return  # the book was closed meanwhile
         if config != self.config:
             self.config = config
+        self.people = people
         self.changes.tell()
 
     async def _leave_book(self) -> None:

@@ -90,9 +90,9 @@ class LogConversation:
         values = self.customer.flat()
         stages = tuple(d.stage for d in self.card.deals) if self.card else ()
         asked = [f.key for f in conversations.questions(config, values, level=self.level, stages=stages)]
-        self.facts = FormState(config, "customer", self.session.today, record=values, creating=False, only=asked) if asked else None
+        self.facts = self.session.form("customer", record=values, creating=False, only=asked) if asked else None
         own = [f.key for f in config.forms["conversation"].fields if f.key != "words"] if "conversation" in config.forms else []
-        self.form = FormState(config, "conversation", self.session.today, only=own, beside=self._beside(), complete=False) if own else None
+        self.form = self.session.form("conversation", only=own, beside=self._beside(), complete=False) if own else None
 
     def _beside(self) -> dict[str, Any]:
         return {"method": self.method, "outcome": self.outcome, "level": self.level}
@@ -282,8 +282,7 @@ class LogConversation:
         self.present = tuple(x for x in self.present if x != companion_id) if companion_id in self.present else (*self.present, companion_id)
 
     def start_newcomer(self) -> None:
-        if self.session.config is not None:
-            self.newcomer = FormState(self.session.config, "companion", self.session.today, only=("name", "relation", "influence"))
+        self.newcomer = self.session.form("companion", only=("name", "relation", "influence"))
 
     async def add_newcomer(self) -> None:
         """Someone new came along: written down at once, present from now on."""

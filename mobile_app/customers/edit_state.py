@@ -80,9 +80,7 @@ class EditRecord:
             self.problem = "not_found"
             return
         self._version = record.version if record else None
-        self.state = FormState(
-            config, self.form, self.session.today, record=record.flat() if record else {}, creating=record is None, defaults=defaults
-        )
+        self.state = self.session.form(self.form, record=record.flat() if record else {}, creating=record is None, defaults=defaults)
 
     def choose_vehicle(self, key: str) -> None:
         self.vehicle = None if self.vehicle == key else key

@@ -52,7 +52,8 @@ class Filter:
             "forms": {**config.forms, "customer": config.forms["customer"].model_copy(update={"fields": fields})},
             "access": {**config.access, "customer": FieldRights(readable=tuple(keys), writable=tuple(keys))},
         })  # fmt: skip
-        self.form = FormState(asking, "customer", self.session.today, only=keys, complete=False)
+        people = [(str(p.id), p.name) for p in self.session.people]
+        self.form = FormState(asking, "customer", self.session.today, only=keys, complete=False, people=people)
         self.sorts = ("created_at", *(("next_contact_on",) if "next_contact_on" in readable else ()), *(k for k in keys if self._kinds[k] in LEAST))
 
     @property

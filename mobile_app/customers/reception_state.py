@@ -44,9 +44,9 @@ class ReceiveVisitor:
             return
         asked, demanded = config.reception.fields[:MOST_FIELDS], config.reception.required
         defaults = start_values(config)
-        self.form = FormState(config, "customer", self.session.today, defaults=defaults, only=asked, demanded=[k for k in demanded if k in asked])
-        self.already = KnownAlready(self.session, self.texts, self.form)
-        self.people = FormState(config, "companion", self.session.today)
+        self.form = self.session.form("customer", defaults=defaults, only=asked, demanded=[k for k in demanded if k in asked])
+        self.already = KnownAlready(self.session, self.texts, self.form) if self.form else None
+        self.people = self.session.form("companion")
 
     @property
     def known(self) -> Customer | None:

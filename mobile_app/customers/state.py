@@ -254,8 +254,8 @@ class NewCustomer:
         demanded = [f.key for f in fields if f.key in required or f.required or f.require is not None]
         self.first = tuple(dict.fromkeys([*config.reception.fields, *demanded]))
         self.rest = tuple(f.key for f in fields if f.key not in self.first)
-        self.form = FormState(config, "customer", self.session.today, defaults=start_values(config), only=[*self.first, *self.rest])
-        self.already = KnownAlready(self.session, self.texts, self.form)
+        self.form = self.session.form("customer", defaults=start_values(config), only=[*self.first, *self.rest])
+        self.already = KnownAlready(self.session, self.texts, self.form) if self.form else None
 
     def unfold(self) -> None:
         self.unfolded = True

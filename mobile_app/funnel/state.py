@@ -143,9 +143,7 @@ class MoveDeal:
         if config is None or self.deal is None:
             return
         typed = self.form.changes() if self.form else {}
-        self.form = (
-            FormState(config, "deal", self.session.today, record=self.deal.flat(), creating=False, only=asked, demanded=asked) if asked else None
-        )
+        self.form = self.session.form("deal", record=self.deal.flat(), creating=False, only=asked, demanded=asked) if asked else None
         for key, value in typed.items():
             if self.form is not None and self.form.field(key) is not None:
                 self.form.put(key, value)

@@ -70,11 +70,12 @@ class Mend:
             given["words"] = row.payload.get("words") or ""
         if row.verb in SAVES or row.verb == "log_conversation":
             only = [k for k in dict.fromkeys([*given, *found]) if k not in (*BESIDE, *DAYS) or row.verb != "log_conversation"]
-            self.form = FormState(
-                config, self.form_key, self.session.today, creating=True, defaults=given, only=only, complete=False,
+            self.form = self.session.form(
+                self.form_key, creating=True, defaults=given, only=only, complete=False,
                 demanded=[k for k, code in found.items() if code == "required"],
             )  # fmt: skip
-            self.form.refuse(FieldProblem(k, code) for k, code in found.items())
+            if self.form is not None:
+                self.form.refuse(FieldProblem(k, code) for k, code in found.items())
         self.problems = {k: code for k, code in found.items() if k in (*BESIDE, *DAYS) and (self.form is None or self.form.field(k) is None)}
         self.beside = {k: row.payload.get(k) for k in self.problems if k in BESIDE}
         self.days = {k: _day(row.payload.get(k)) for k in self.problems if k in DAYS}

@@ -7,9 +7,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from mobile_app.offline import effects
 from mobile_app.offline.database import Database, get_about, set_about
 from shared.domain.config import BASE_TYPES, StoreConfig
+from shared.domain.members import Colleague
 from shared.domain.records import (
     FORM_TABLES,
     RECORDS,
@@ -32,6 +35,7 @@ from shared.domain.records import (
 from shared.gateway.sync import Page
 
 PAGE = 50
+COLLEAGUES = TypeAdapter(tuple[Colleague, ...])
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ class Replica:
             if old != after:
                 return False
             moved = page.reset or page.config is not None or get_about(connection, "today") != page.today.isoformat()
+            if page.people is not None:
+                moved = True
+                set_about(connection, "people", COLLEAGUES.dump_json(page.people).decode())
             moved |= any(page.rows.values()) or any(page.removed.values())
             number = int(get_about(connection, "round") or "0")
             if page.reset and not (old and old.get("reset")):
@@ -167,6 +174,11 @@ class Replica:
     async def config(self) -> StoreConfig | None:
         text = await self._database.read(lambda c: get_about(c, "config"))
         return StoreConfig.model_validate_json(text) if text else None
+
+    async def people(self) -> tuple[Colleague, ...]:
+        """Everyone of this store, by name."""
+        text = await self._database.read(lambda c: get_about(c, "people"))
+        return COLLEAGUES.validate_json(text) if text else ()
 
     async def today(self) -> date | None:
         """The store's day as the server last said it."""

@@ -34,6 +34,14 @@ class Membership(_Row):
         return verb in self.verbs
 
 
+class Colleague(_Row):
+    """A member of the same store, as everyone there may know him; one who left keeps his name on what is old."""
+
+    id: UUID
+    name: str
+    active: bool = True
+
+
 class Member(_Row):
     store_id: UUID
     user_id: UUID

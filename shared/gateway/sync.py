@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.domain.instants import Instant
+from shared.domain.members import Colleague
 from shared.gateway.client import Gateway, parsed
 
 
@@ -39,7 +40,8 @@ class Answer(BaseModel):
 
 class Page(BaseModel):
     """One page of the book; the last one of a round says up to which change number the book is complete. `total`: about how many rows a
-    full round (`reset`) has; `kept`: rows that moved while it ran and come next time; `lost`: the caller was disabled in this store."""
+    full round (`reset`) has; `kept`: rows that moved while it ran and come next time; `lost`: the caller was disabled in this store;
+    `people`: who is in the store, when that is new."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     user_id: UUID
@@ -56,6 +58,7 @@ class Page(BaseModel):
     total: int | None = None
     kept: dict[str, list[UUID]] = {}
     lost: bool = False
+    people: tuple[Colleague, ...] | None = None
     now: Instant | None = None
 
 

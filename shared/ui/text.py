@@ -2,7 +2,8 @@
 
 import functools
 import gettext
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -22,9 +23,10 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 @dataclass(frozen=True)
 class Texts:
-    """One language. Called with an English phrase it answers the user's; `_ = use_text()` keeps extraction simple."""
+    """One language, and the names its user knows. Called with an English phrase it answers the user's; `_ = use_text()` keeps extraction simple."""
 
     language: str = "zh_CN"
+    people: Mapping[str, str] = field(default_factory=dict, hash=False)  # names of the store's members by id, where they are known
 
     def __call__(self, phrase: str) -> str:
         return _catalogue(self.language).gettext(phrase)

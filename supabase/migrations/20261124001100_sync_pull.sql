@@ -7,7 +7,7 @@ create function crm.sync_pull(p_store uuid, p_cursor jsonb, p_page int, p_config
   language plpgsql stable security definer set search_path = '' as $$
 declare
   c crm.caller := crm.me(p_store); since bigint; upto bigint; stamp text; tables text[] := array['customers', 'companions', 'vehicles', 'policies', 'deals', 'tasks', 'conversations', 'approvals', 'attachments', 'promises', 'handovers', 'links', 'consents', 'receptions'];
-  i int; t text; page jsonb; last jsonb; room int := least(greatest(coalesce(p_page, 200), 1), 500); rows jsonb := '{}'; removed jsonb := '{}'; gone jsonb; is_reset bool := false; book text; after_no bigint; after_id uuid; n int; version int; gained uuid[] := '{}'; fresh text; total int; kept jsonb := '{}';
+  i int; t text; page jsonb; last jsonb; room int := least(greatest(coalesce(p_page, 200), 1), 500); rows jsonb := '{}'; removed jsonb := '{}'; gone jsonb; is_reset bool := false; book text; after_no bigint; after_id uuid; n int; version int; gained uuid[] := '{}'; fresh text; total int; kept jsonb := '{}'; people jsonb; known text;
 begin
   if c.store_id is null then
     if not crm.was_member(p_store) then raise sqlstate 'PT403' using message = 'forbidden'; end if;
@@ -86,15 +86,21 @@ begin
       if gone is not null then kept := kept || jsonb_build_object(t, gone); end if;
     end loop;
   end if;
+  known := p_cursor ->> 'people';
+  if i > cardinality(tables) then                     -- who the store's people are: names for fields of type person, whenever they are others than the phone knows
+    select coalesce(jsonb_agg(jsonb_build_object('id', m.user_id, 'name', m.name, 'active', m.active) order by m.name, m.user_id), '[]') into people from crm.members m where m.store_id = p_store;
+    if known is distinct from md5(people::text) then known := md5(people::text); else people := null; end if;
+  end if;
   return jsonb_build_object('user_id', c.user_id, 'store_id', p_store, 'today', c.today, 'now', now(), 'reset', is_reset, 'more', i <= cardinality(tables), 'rows', rows, 'removed', removed,
       'config_version', version,
-      'cursor', case when i > cardinality(tables) then jsonb_build_object('since', upto, 'stamp', stamp)
-        else jsonb_build_object('since', since, 'upto', upto, 'table', i, 'after', jsonb_build_array(after_no, after_id), 'stamp', stamp, 'reset', is_reset, 'total', total) end)
+      'cursor', case when i > cardinality(tables) then jsonb_build_object('since', upto, 'stamp', stamp, 'people', known)
+        else jsonb_build_object('since', since, 'upto', upto, 'table', i, 'after', jsonb_build_array(after_no, after_id), 'stamp', stamp, 'reset', is_reset, 'total', total, 'people', known) end)
     || case when is_reset then jsonb_build_object('total', total, 'kept', kept) else '{}' end
     || case when i > cardinality(tables) then jsonb_build_object('complete_to', upto) else '{}' end
+    || case when people is not null then jsonb_build_object('people', people) else '{}' end
     || case when version is distinct from p_config_version then jsonb_build_object('config', crm.config_for(p_store)) else '{}' end;
 end $$;
-comment on function crm.sync_pull is 'One page of the caller''s book. reset: a full round begins or goes on (total: about how many rows it has); when it ends, rows it neither brought nor lists as kept are no longer his. lost: the caller was disabled here, his phone forgets the book. 403 for anyone else: an empty answer never means "delete".';
+comment on function crm.sync_pull is 'One page of the caller''s book. reset: a full round begins or goes on (total: about how many rows it has); when it ends, rows it neither brought nor lists as kept are no longer his. people: the members of the store, when they are others than those of the cursor. lost: the caller was disabled here, his phone forgets the book. 403 for anyone else: an empty answer never means "delete".';
 alter function crm.sync_pull(uuid, jsonb, int, int) owner to api_owner;
 create function api.sync_pull(store_id uuid, cursor jsonb default null, page_size int default 200, config_version int default null) returns jsonb
   language sql stable security invoker set search_path = ''

@@ -199,3 +199,33 @@ def test_a_forged_cursor_gives_nothing_but_ones_own(stack, cursor):
     except psycopg.Error as error:
         assert error.sqlstate.startswith("PT"), f"{error.sqlstate} {error}"
     world.db.close()
+
+
+def test_the_stores_people_come_once_and_again_when_somebody_comes_or_goes(stack):
+    """Names for fields of type person; of one's own store only, and not with every pull."""
+    world = commit_world(stack)
+    for n in range(5):
+        world.customer(phone=f"1391111{n:04d}")
+    world.db.commit()
+
+    def people(cursor, page=2):
+        found = []
+        while True:
+            answer = world.ask("lin", "select api.sync_pull(%s, %s, %s)", world.stores["east"], Jsonb(cursor) if cursor else None, page)[0][0]
+            found += [answer["people"]] if "people" in answer else []
+            cursor = answer["cursor"]
+            if not answer["more"]:
+                return found, cursor
+
+    [all_of_them], cursor = people(None)
+    here = world.db.execute("select user_id::text from crm.members where store_id = %s", (world.stores["east"],)).fetchall()
+    assert {p["id"] for p in all_of_them} == {r[0] for r in here} and all(set(p) == {"id", "name", "active"} for p in all_of_them)
+    again, cursor = people(cursor)
+    assert again == []
+    world.db.execute("update crm.members set active = false where store_id = %s and user_id = %s", (world.stores["east"], world.users["chen"]))
+    world.db.commit()
+    [now], cursor = people(cursor)
+    assert [p["active"] for p in now if p["id"] == str(world.users["chen"])] == [False]
+    assert people(cursor)[0] == []
+    assert people({**cursor, "people": "'; drop table crm.members --"})[0] == [now]  # what a phone claims to know is only compared
+    world.db.close()

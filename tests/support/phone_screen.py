@@ -20,6 +20,7 @@ from mobile_app.offline.replica import Replica
 from mobile_app.services import Services
 from mobile_app.session import Session
 from shared.domain.config import Role, StoreConfig
+from shared.domain.members import Colleague
 from shared.gateway.client import Gateway
 from shared.gateway.session import MemoryStore
 from shared.gateway.sync import Page
@@ -83,7 +84,7 @@ class Book:
     """Rows of a book to come, written as the server would send them."""
 
     def __init__(self, today: date) -> None:
-        self.today, self.rows = today, {}
+        self.today, self.rows, self.people = today, {}, []
 
     def put(self, form: str, known_as: str, /, **fields: Any) -> str:
         row = {"id": ident(known_as), "version": 1, "custom": {}, **fields}
@@ -96,6 +97,10 @@ class Book:
     def customer(self, name: str, **fields: Any) -> str:
         phone = f"138{abs(hash(name)) % 10**8:08}"
         return self.put("customers", name, **{"name": name, "owner_id": str(ME), "phone": phone, "level": "intent", "source": "walk_in", **fields})
+
+    def colleague(self, name: str, *, active: bool = True) -> str:
+        self.people.append(Colleague(id=UUID(ident(name)), name=name, active=active))
+        return ident(name)
 
     def task(self, customer: str, name: str = "", *, due: int = 0, **fields: Any) -> str:
         """Due so many days from today."""
@@ -145,7 +150,7 @@ async def phone(
         database = Database(file)
         page = Page(
             user_id=ME, store_id=STORE, today=book.today, reset=True, more=False, rows=book.rows, removed={}, config_version=1, config=cut_to(config, role),
-            cursor={"since": 1}, complete_to=1,
+            cursor={"since": 1}, complete_to=1, people=tuple(book.people),
         )  # fmt: skip
         await Replica(database).take(page, after=None)
         await database.close()

@@ -98,6 +98,8 @@ def value_text(_: Texts, definition: FieldDefinition, form: str, value, options=
         return money_text(int(value))
     if kind == "bool":
         return _("Yes") if value else _("No")
+    if kind == "person":
+        return _.people.get(str(value), "") or "—"
     labels = {o.key: _.label(o.label) for o in definition.options or ()} | {key: _.label(label) for key, label in options or ()}
     if isinstance(value, list):
         return "、".join(labels.get(x, str(x)) for x in value)
