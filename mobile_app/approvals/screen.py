@@ -1,5 +1,7 @@
 """One card per request: reason, tries, times, last words; two buttons."""
 
+from datetime import date
+
 import flet as ft
 
 from mobile_app.approvals.flags import FlagLines
@@ -46,7 +48,7 @@ def ApprovalsScreen() -> ft.View:
     )
 
 
-def asked_for(_: Texts, config: StoreConfig | None, row: PendingApproval) -> str:
+def asked_for(_: Texts, config: StoreConfig | None, row: PendingApproval, today: date) -> str:
     """What the request is about, in one sentence."""
     who = row.requester_name or "—"
     if row.kind == "lost":
@@ -56,6 +58,8 @@ def asked_for(_: Texts, config: StoreConfig | None, row: PendingApproval) -> str
     if row.kind == "level_down":
         there = config.level(row.asked.get("level")) if config else None
         return _("%(who)s asks for the level %(level)s") % {"who": who, "level": _.label(there.label) if there else "—"}
+    if row.kind == "task_snooze":
+        return _("%(who)s asks to put it off to %(day)s") % {"who": who, "day": _.day(date.fromisoformat(row.asked["until"]), today)}
     return _("%(who)s asks to cancel") % {"who": who}
 
 
@@ -75,8 +79,10 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
     reason = next((r for r in config.reasons if r.key == row.reason), None) if config else None
     level = config.level(row.level) if config else None
     pills = [pill(_.label(reason.label) if reason else row.reason, tone="notice")] if row.reason else []
-    if row.kind == "task_cancel":
+    if row.task_id is not None:
         pills.append(pill(_("%(n)d tries") % {"n": row.tries}))
+    if row.kind == "task_snooze":
+        pills.append(pill(_.many("Put off %(n)d time", "Put off %(n)d times", row.snoozes), tone="notice"))
     if row.amount_fen is not None:
         pills.append(pill(money_text(row.amount_fen)))
     if level:
@@ -97,7 +103,7 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
                 overflow=ft.TextOverflow.ELLIPSIS,
             )
         )
-    asked = asked_for(_, config, row)
+    asked = asked_for(_, config, row, session.today)
     parts: list[ft.Control] = [
         ft.Row(
             [

@@ -69,6 +69,16 @@ def put_request(put: Put, payload: dict[str, Any], now: str, user_id: str) -> No
     put("approvals", payload["approval_id"], request | {"customer_id": payload.get("customer_id"), "words": payload.get("words")}, creates=True)
 
 
+def put_task_request(put: Put, payload: dict[str, Any], task: dict[str, Any], now: str, user_id: str) -> None:
+    """A task that cannot be done, or is to be put off beyond the limit: it waits with the manager."""
+    put("tasks", payload["task_id"], {"status": "cancel_requested"})
+    request = {"task_id": payload["task_id"], "customer_id": task.get("customer_id"), "requester_id": user_id, "words": payload.get("words"), "status": "pending", "created_at": now}  # fmt: skip
+    if payload.get("until"):
+        put("approvals", payload["approval_id"], request | {"kind": "task_snooze", "asked": {"until": payload["until"]}}, creates=True)
+    else:
+        put("approvals", payload["id"], request | {"reason": payload["reason"]}, creates=True)
+
+
 def year_after(day: date) -> date:
     """The same day next year; 29 February becomes 28, as in Postgres."""
     return day.replace(year=day.year + 1, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=day.year + 1)

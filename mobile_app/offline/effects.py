@@ -53,23 +53,12 @@ def apply(
         put("promises", payload["id"], {"status": payload["status"]})
     elif verb == "request_cancel":
         task = shown(connection, "tasks", payload["task_id"]) or {}
-        put("tasks", payload["task_id"], {"status": "cancel_requested"})
-        put(
-            "approvals",
-            payload["id"],
-            {
-                "task_id": payload["task_id"],
-                "customer_id": task.get("customer_id"),
-                "requester_id": user_id,
-                "reason": payload["reason"],
-                "words": payload.get("words"),
-                "status": "pending",
-                "created_at": now,
-            },
-            creates=True,
-        )
+        around.put_task_request(put, payload, task, now, user_id)
     elif verb == "snooze_task":
         task = shown(connection, "tasks", payload["task_id"]) or {}
+        if payload.get("approval_id"):  # beyond the limit: the manager decides
+            around.put_task_request(put, payload, task, now, user_id)
+            return before
         put("tasks", payload["task_id"], {"due_on": payload["until"], "due_at": None, "snoozes": task.get("snoozes", 0) + 1})
     elif verb in around.VERBS:
         around.put_effect(connection, put, verb, payload, now, user_id)

@@ -11,7 +11,7 @@ from mobile_app.today.state import Today
 from shared.domain import tasks as queue
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, typed
 from shared.ui.parts import MAX_ROWS, card, chip, chips, docked, icon_button, primary_button, section, text_button, text_field
-from shared.ui.text import use_text
+from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE, GAP, TARGET
 from shared.ui.view import component, screen
 
@@ -232,9 +232,9 @@ def CardActions(state: Today, log: LogConversation | None) -> ft.Control:
         chip(f"snooze-{(d - session.today).days}", _.day(d, session.today), selected=False, on_click=act(state.snooze, d))
         for d in state.snooze_days()
     ]
-    later = [text_button("snooze", _("Later"), act(state.toggle_snooze), icon=ft.Icons.SNOOZE)] if state.snoozes_left and days else []
+    later = [text_button("snooze", _("Later"), act(state.toggle_snooze), icon=ft.Icons.SNOOZE)] if state.may_be_put_off else []
     return docked(
-        *([ft.Row(days, wrap=True, spacing=GAP), ft.Text(_.many("May be put off %(n)d more time", "May be put off %(n)d more times", state.snoozes_left), size=12, color=ft.Colors.ON_SURFACE_VARIANT)] if state.snoozing else []),
+        *(snooze_days(_, state, days) if state.snoozing else []),
         primary_button("dial", label, act(log.dial), icon=ft.Icons.CALL, disabled=not may_dial, action=dial),
         ft.Row(
             [
@@ -245,6 +245,16 @@ def CardActions(state: Today, log: LogConversation | None) -> ft.Control:
             alignment=ft.MainAxisAlignment.SPACE_BETWEEN, wrap=True,
         ),
     )  # fmt: skip
+
+
+def snooze_days(_: Texts, state: Today, days: list[ft.Control]) -> list[ft.Control]:
+    """The days to choose from; beyond the limit the same tap asks the manager, who is told why."""
+    if state.snoozes_left:
+        note = _.many("May be put off %(n)d more time", "May be put off %(n)d more times", state.snoozes_left)
+        return [ft.Row(days, wrap=True, spacing=GAP), ft.Text(note, size=12, color=ft.Colors.ON_SURFACE_VARIANT)]
+    words = text_field("snooze-words", _("Remark for the manager"), state.cancel_words, typed(state.set_cancel_words), multiline=True, max_lines=3)
+    note = _("Put off as often as may be: choose a day, and the manager decides.")
+    return [words, ft.Row(days, wrap=True, spacing=GAP), ft.Text(note, size=12, color=ft.Colors.ON_SURFACE_VARIANT)]
 
 
 @component

@@ -45,7 +45,7 @@ class Today:
     cancelling: bool = False
     snoozing: bool = False
     reason: str | None = None
-    cancel_words: str = ""
+    cancel_words: str = ""  # what the manager is told, of either request
     show_list: bool = False
     show_script: bool = False
     offer: Offer | None = None
@@ -217,9 +217,14 @@ class Today:
         self.session.say(_("Sent to the manager: %(name)s") % {"name": customer.name or ""}, undo=op_id)
 
     @property
+    def may_be_put_off(self) -> bool:
+        """Not what the manager sent back, which is due today (S-09)."""
+        return self.current is not None and self.current[0].rank != 0 and bool(self.snooze_days())
+
+    @property
     def snoozes_left(self) -> int:
-        """How often this task may still be put off; 0 when the manager sent it back (S-09, F-39)."""
-        if self.current is None or self.current[0].rank == 0:
+        """How often this task may still be put off without asking (F-39)."""
+        if self.current is None:
             return 0
         limit = self.session.config.setting("snooze_limit", 3) if self.session.config else 3
         return max(limit - self.current[0].snoozes, 0)
@@ -238,8 +243,11 @@ class Today:
             return
         task, customer, _standing = self.current
         payload = {"task_id": str(task.id), "customer_id": str(customer.id), "until": until.isoformat()}
+        asks = not self.snoozes_left
+        if asks:
+            payload |= {"approval_id": str(self.session.services.new_id()), "words": self.cancel_words.strip()}
         op_id = await self.session.act("snooze_task", payload, title=customer.name or "")
         await self.session.forget_dial()
         self._wanted, self.snoozing = None, False
-        _ = self.texts
-        self.session.say(_("Put off: %(name)s") % {"name": customer.name or ""}, undo=op_id)
+        _, name = self.texts, {"name": customer.name or ""}
+        self.session.say(_("Sent to the manager: %(name)s") % name if asks else _("Put off: %(name)s") % name, undo=op_id)

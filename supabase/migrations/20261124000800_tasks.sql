@@ -43,7 +43,7 @@ create index on crm.tasks (store_id, subject_id) where status in ('open', 'cance
 create table crm.approvals (
   store_id uuid not null,
   id uuid not null,
-  kind text not null default 'task_cancel' check (kind in ('task_cancel', 'lost', 'reassign', 'level_down')),
+  kind text not null default 'task_cancel' check (kind in ('task_cancel', 'task_snooze', 'lost', 'reassign', 'level_down')),
   task_id uuid,
   deal_id uuid,
   customer_id uuid not null,
@@ -67,8 +67,8 @@ create table crm.approvals (
   foreign key (store_id, reason) references crm.reasons (store_id, key) on delete restrict,
   constraint decided_by_another check (decided_by <> requester_id),
   constraint decided check ((status in ('approved', 'rejected')) = (decided_by is not null)),
-  constraint about check (case kind when 'task_cancel' then task_id is not null and reason is not null when 'lost' then deal_id is not null and reason is not null else true end));
-comment on table crm.approvals is 'A request that someone else decides: cannot do this task (S-07…S-09), lose this deal, take over this customer, lower this level (F-44, F-45). asked: what is to be done.';
+  constraint about check (case kind when 'task_cancel' then task_id is not null and reason is not null when 'task_snooze' then task_id is not null and asked ? 'until' when 'lost' then deal_id is not null and reason is not null else true end));
+comment on table crm.approvals is 'A request that someone else decides: cannot do this task (S-07…S-09), put it off once more than the limit (F-39), lose this deal, take over this customer, lower this level (F-44, F-45). asked: what is to be done.';
 create unique index on crm.approvals (store_id, task_id) where status = 'pending' and removed_at is null;
 create unique index on crm.approvals (store_id, customer_id, kind, requester_id, deal_id) nulls not distinct where status = 'pending' and removed_at is null and task_id is null;
 create index on crm.approvals (store_id, task_id);

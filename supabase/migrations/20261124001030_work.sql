@@ -161,8 +161,11 @@ begin
   if p ->> 'decision' = 'reject' and v_remark is null then perform crm.refuse('required', 'remark'); end if;
   update crm.approvals set status = case p ->> 'decision' when 'approve' then 'approved' else 'rejected' end, decided_by = c.user_id, decided_at = now(), remark = v_remark
   where store_id = v_store and id = a.id;
-  if a.kind <> 'task_cancel' then
+  if a.kind not in ('task_cancel', 'task_snooze') then
     perform crm.carry_out(a, p ->> 'decision', v_remark);
+  elsif p ->> 'decision' = 'approve' and a.kind = 'task_snooze' then   -- F-39: the day that was asked for, or today when it has passed meanwhile
+    update crm.tasks set status = 'open', due_on = greatest((a.asked ->> 'until')::date, c.today), due_at = null, snoozes = snoozes + 1, remark = v_remark
+    where store_id = v_store and id = a.task_id;
   elsif p ->> 'decision' = 'approve' then             -- S-08: excused, never counted as a call
     update crm.tasks set status = 'excused', closed_at = now(), remark = v_remark where store_id = v_store and id = a.task_id;
   else                                                -- S-09: open again, first in the queue, due today
@@ -222,7 +225,7 @@ create function crm.snooze_task(p_op jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
   p jsonb := p_op -> 'payload'; v_store uuid := crm.as_uuid(p ->> 'store_id'); c crm.caller := crm.demand_verb(v_store, 'snooze_task');
-  t crm.tasks; v_until date := crm.as_date(p -> 'until'); v_limit int;
+  t crm.tasks; v_until date := crm.as_date(p -> 'until'); v_limit int; v_ask uuid := crm.as_uuid(p ->> 'approval_id');
 begin
   select * into t from crm.tasks x where x.store_id = v_store and x.id = crm.as_uuid(p ->> 'task_id') and x.removed_at is null for update;
   if t.id is null then perform crm.refuse('not_found', 'task_id'); end if;
@@ -232,7 +235,14 @@ begin
   if v_until is null then perform crm.refuse('date', 'until'); end if;
   if v_until <= c.today or v_until > c.today + 30 or v_until > coalesce(t.expires_on, v_until) then perform crm.refuse('range', 'until'); end if;
   select coalesce((s.settings ->> 'snooze_limit')::int, 3) into v_limit from crm.stores s where s.id = v_store;
-  if t.snoozes >= v_limit then perform crm.refuse('snooze_limit', 'task_id'); end if;
+  if t.snoozes >= v_limit then                        -- once more than that: the manager decides, and until then the task waits as one that cannot be done does
+    if v_ask is null then perform crm.refuse('snooze_limit', 'task_id'); end if;
+    insert into crm.approvals (store_id, id, kind, task_id, customer_id, requester_id, words, asked)
+    values (v_store, v_ask, 'task_snooze', t.id, t.customer_id, c.user_id, nullif(trim(left(p ->> 'words', 500)), ''), jsonb_build_object('until', v_until)) on conflict (store_id, id) do nothing;
+    if not found then perform crm.refuse('id_taken'); end if;
+    update crm.tasks set status = 'cancel_requested' where store_id = v_store and id = t.id;
+    return jsonb_build_object('status', 'applied', 'version', t.version + 1, 'asked', 'task_snooze');
+  end if;
   update crm.tasks set due_on = v_until, due_at = null, snoozes = snoozes + 1 where store_id = v_store and id = t.id;
   return jsonb_build_object('status', 'applied', 'version', t.version + 1);
 end $$;

@@ -142,6 +142,72 @@ def test_snoozing_has_a_limit(world):
     assert world.push("lin", "snooze_task", {"task_id": world.task(world.customer(phone="13811112222")), "until": str(day)})["code"] == "range"
 
 
+def put_off_to_the_limit(world, task):
+    for n in range(1, 4):
+        world.done("lin", "snooze_task", {"task_id": task, "until": world.row("select ((now() at time zone 'Asia/Shanghai')::date + %s)::text", n)})
+    return world.row("select ((now() at time zone 'Asia/Shanghai')::date + 5)::text")
+
+
+def ask_for_more(world, task, until, **changes):
+    approval = new_id()
+    return approval, world.push(
+        "lin", "snooze_task", {"task_id": task, "until": until, "approval_id": approval, "words": "客户出差到周五", **changes}
+    )
+
+
+def test_beyond_the_limit_the_manager_decides_on_the_day(world):
+    """F-39 in the loop of S-07…S-09: visible and pending, then the day that was asked for."""
+    task = world.task(world.customer())
+    until = put_off_to_the_limit(world, task)
+    approval, answer = ask_for_more(world, task, until)
+    assert (answer["status"], answer["asked"]) == ("applied", "task_snooze")
+    [card] = world.ask("he", "select api.pending_approvals(%s)", world.stores["east"])[0][0]
+    assert (card["id"], card["kind"], card["asked"], card["words"], card["snoozes"]) == (
+        approval,
+        "task_snooze",
+        {"until": until},
+        "客户出差到周五",
+        3,
+    )
+    assert ask_for_more(world, task, until)[1]["code"] == "task_closed"  # asked once
+    assert world.push("lin", "decide_approval", {"id": approval, "decision": "approve"})["code"] in ("own_request", "forbidden")
+    world.done("he", "decide_approval", {"id": approval, "decision": "approve"})
+    assert world.row("select status, due_on::text, snoozes, closed_at from crm.tasks where id = %s", task) == ("open", until, 4, None)
+    assert ask_for_more(world, task, until)[1]["status"] == "applied"  # and the next time he is asked again
+
+
+def test_a_refused_delay_is_due_today_and_first_with_the_remark(world):
+    task = world.task(world.customer())
+    approval, _ = ask_for_more(world, task, put_off_to_the_limit(world, task))
+    world.done("he", "decide_approval", {"id": approval, "decision": "reject", "remark": "今天先发微信"})
+    today = world.row("select (now() at time zone 'Asia/Shanghai')::date")
+    assert world.row("select status, due_on, rank, remark, snoozes from crm.tasks where id = %s", task) == ("open", today, 0, "今天先发微信", 3)
+
+
+def test_a_delay_asked_for_is_judged_like_any_other(world):
+    task = world.task(world.customer())
+    until = put_off_to_the_limit(world, task)
+    assert ask_for_more(world, task, "2099-01-01")[1]["code"] == "range"
+    assert ask_for_more(world, task, until, approval_id="no id")[1]["code"] == "snooze_limit"
+    other = world.task(world.customer("chen", phone="13900000009"), "chen")
+    assert ask_for_more(world, other, until)[1]["code"] in ("forbidden", "not_found")
+    within = world.task(world.customer(phone="13900000010"))
+    assert "asked" not in ask_for_more(world, within, until)[1]  # the limit is not reached: nobody needs to be asked
+    assert world.row("select status, due_on::text from crm.tasks where id = %s", within) == ("open", until)
+    approval, _ = ask_for_more(world, task, until)
+    world.talk("lin", world.row("select customer_id::text from crm.tasks where id = %s", task), task_id=task)  # he called after all
+    assert world.row("select status from crm.approvals where id = %s", approval) == "withdrawn"
+    assert world.push("he", "decide_approval", {"id": approval, "decision": "approve"})["code"] == "already_decided"
+
+
+def test_a_delay_asked_for_can_be_taken_back(world):
+    task = world.task(world.customer())
+    _, answer = ask_for_more(world, task, put_off_to_the_limit(world, task))
+    world.done("lin", "undo", {"op_id": answer["op_id"]})
+    assert world.row("select status from crm.tasks where id = %s", task) == "open"
+    assert world.ask("he", "select api.pending_approvals(%s)", world.stores["east"])[0][0] == []
+
+
 def test_undo_puts_everything_back(world):
     customer = world.customer(level="intent")
     task = world.task(customer)
@@ -168,7 +234,9 @@ def test_undo_is_for_ones_own_recent_acts_that_nobody_built_upon(world):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=st.lists(st.sampled_from(["ask", "approve", "reject", "talk", "miss", "snooze", "undo", "self", "other"]), min_size=1, max_size=9))
+@given(
+    steps=st.lists(st.sampled_from(["ask", "delay", "approve", "reject", "talk", "miss", "snooze", "undo", "self", "other"]), min_size=1, max_size=9)
+)
 def test_whatever_happens_a_task_is_excused_only_by_another_person(stack, steps):
     """First 2: no path from cancel requested to closed except an approver's act or a real talk."""
     with psycopg.connect(stack.db_url) as connection:
@@ -179,6 +247,10 @@ def test_whatever_happens_a_task_is_excused_only_by_another_person(stack, steps)
             if step == "ask":
                 approval, answer = request(world, task)
                 last = answer
+            elif step == "delay":
+                world.db.execute("update crm.tasks set snoozes = 3 where id = %s", (task,))
+                asked, last = ask_for_more(world, task, world.row("select ((now() at time zone 'Asia/Shanghai')::date + 2)::text"))
+                approval = asked if last["status"] == "applied" else approval
             elif step in ("approve", "reject") and approval:
                 world.push("he", "decide_approval", {"id": approval, "decision": step, "remark": "x"})
             elif step == "self" and approval:

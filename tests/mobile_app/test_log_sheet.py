@@ -178,6 +178,29 @@ async def test_snoozing_has_a_limit_that_is_said(tmp_path):
         assert p.screen.sees("已推迟")
 
 
+async def test_beyond_the_limit_the_same_tap_asks_the_manager_offline_too(tmp_path):
+    book = Book(TODAY)
+    book.task(book.customer("乙"), "乙", snoozes=3)
+    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        await p.screen.tap("snooze")
+        assert p.screen.sees("由经理决定")
+        await p.screen.type("snooze-words", "客户出差到周五")
+        await p.screen.tap("snooze-3")
+        [op] = await p.sent()
+        assert (
+            op["verb"] == "snooze_task"
+            and op["payload"]["approval_id"]
+            and op["payload"]["words"] == "客户出差到周五"
+            and op["payload"]["until"] == day(3)
+        )
+        await p.screen.settle(until=lambda: not p.screen.has("card-name"))
+        assert p.screen.sees("待经理审批") and p.screen.sees("乙")  # pending and visible, not done
+        [request] = await p.shown("approvals")
+        assert (request["kind"], request["asked"], request["status"]) == ("task_snooze", {"until": day(3)}, "pending")
+        await p.screen.tap("undo")
+        await p.screen.settle(until=lambda: p.screen.has("card-name"))
+
+
 async def test_sent_back_is_first_with_the_remark_cannot_be_put_off_and_says_when_it_was_missed(tmp_path):
     book = Book(TODAY)
     book.task(book.customer("急"), "急", due=-30)
