@@ -21,6 +21,7 @@ from mobile_app.funnel.deal_screen import DealScreen
 from mobile_app.funnel.screen import FunnelScreen
 from mobile_app.me.screen import MeScreen
 from mobile_app.me.waiting_screen import HeldScreen, MendScreen, WaitingScreen
+from mobile_app.seeing import Look, MemoryPreferences, Seeing, SeeingOverScreen, book_folder
 from mobile_app.services import Services
 from mobile_app.session import Session, SessionContext
 from mobile_app.sign_in.screen import SignInScreen
@@ -28,6 +29,7 @@ from mobile_app.team.screen import TeamScreen
 from mobile_app.today.screen import TodayScreen
 from mobile_app.watching import NoticesContext, SendingContext
 from shared.gateway.client import Gateway, make_http
+from shared.gateway.seeing import SeeingGateway
 from shared.ui.feedback import Skeleton
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale
@@ -62,6 +64,8 @@ def App(session: Session, connection: Connection) -> Any:
     def inside() -> Any:
         if session.phase == "starting":
             return [StartingScreen()]
+        if session.phase == "seeing_over":
+            return [SeeingOverScreen()]
         if session.phase != "ready":
             return [SignInScreen()]
         return ft.Router(ROUTES, not_found=lambda: TodayScreen(), manage_views=True)
@@ -97,23 +101,38 @@ ROUTES = [
 ]  # fmt: skip
 
 
+def devices_folder() -> Path:
+    return Path(os.environ.get("FLET_APP_STORAGE_DATA") or os.environ.get("FORECOURT_DEVICES") or Path.home() / ".forecourt-phone")
+
+
 def make_services(page: ft.Page) -> Services:
     """The real world of one page session; where Supabase is, the environment says."""
     preferences = PagePreferences(page, "phone")
-    folder = Path(os.environ.get("FLET_APP_STORAGE_DATA") or os.environ.get("FORECOURT_DEVICES") or Path.home() / ".forecourt-phone")
     gateway = Gateway(
         os.environ["SUPABASE_URL"], os.environ["SUPABASE_PUBLISHABLE_KEY"], http=make_http(), store=PreferencesSessionStore(preferences, "session")
     )
-    return Services(gateway, folder, preferences, lambda: datetime.now(UTC), uuid6.uuid7)
+    return Services(gateway, devices_folder(), preferences, lambda: datetime.now(UTC), uuid6.uuid7)
+
+
+def make_look(page: ft.Page, look: Look) -> Session:
+    """A phone that shows another's book: the session is the panel's, the folder and the settings are its own."""
+    store = PreferencesSessionStore(PagePreferences(page, "admin"), "session")
+    gateway = SeeingGateway(os.environ["SUPABASE_URL"], os.environ["SUPABASE_PUBLISHABLE_KEY"], http=make_http(), store=store)
+    gateway.look_as(look.store_id, look.seeing_id)
+    folder = book_folder(devices_folder(), look)
+    session = Session(Services(gateway, folder, MemoryPreferences(), lambda: datetime.now(UTC), uuid6.uuid7))
+    session.seeing = Seeing(session, gateway, folder)
+    return session
 
 
 async def main(page: ft.Page) -> None:
     """One page session: a phone, or a browser tab."""
     page.title = "展厅助手"
-    session, connection = Session(make_services(page)), Connection()
+    look, connection = Look.read(page.route), Connection()
+    session = make_look(page, look) if look else Session(make_services(page))
 
     async def closed(_: object) -> None:
-        await session.close()
+        await (session.seeing.leave("") if session.seeing else session.close())
 
     async def lived(event: ft.AppLifecycleStateChangeEvent) -> None:
         if event.state in (ft.AppLifecycleState.HIDE, ft.AppLifecycleState.PAUSE):
@@ -126,4 +145,9 @@ async def main(page: ft.Page) -> None:
     watch_connection(page, connection)
     apply_theme(page)
     page.render_views(App, session, connection)
-    await session.start()
+    if session.seeing is not None:
+        page.navigate("/")
+        await session.services.gateway.keeper.restore()
+        await session.seeing.begin()
+    else:
+        await session.start()

@@ -76,6 +76,7 @@ class Session:
     _leaving: asyncio.Task | None = None
     _starts: int = 0
     _dialled: Dialled | None = None
+    seeing: Any = None  # somebody looks as this person (mobile_app/seeing.py): nothing is done, nothing is kept
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def kept(self, name: str, make: Callable[[], Kept]) -> Kept:
@@ -284,11 +285,20 @@ class Session:
     ) -> UUID:
         """Do something: it is on disk when this returns, and on its way. `attachments` go with the record the operation makes or changes
         (payload["id"]), each as a file of its own. Raises ValueError for an empty or too large one."""
+        self._only_looking()
         files = [await self.book.attachments.store(new) for new in attachments]
         op_id = await self.book.outbox.add(verb, payload, now=self.now(), base_version=base_version, title=title, files=files)
         self._one_more_waits()
         self.book.sync.wake()
         return op_id
+
+    def _only_looking(self) -> None:
+        if self.seeing is not None:
+            raise Refused("looking_only")
+
+    def clock_text(self, at: datetime) -> str:
+        """The store's time of day of a moment."""
+        return f"{at.astimezone(ZoneInfo(self.me.time_zone if self.me else 'Asia/Shanghai')):%H:%M}"
 
     def say(self, text: str, *, undo: UUID | tuple[UUID, ...] | None = None) -> None:
         """Show a line for some seconds."""
@@ -307,6 +317,7 @@ class Session:
                 await self.undo(op_id)
 
     async def undo(self, op_id: UUID) -> None:
+        self._only_looking()
         self.notices.notice = None
         await self.book.outbox.undo(op_id, now=self.now())
         self._one_more_waits()

@@ -4,6 +4,7 @@ from typing import Any
 
 import flet as ft
 
+from mobile_app.seeing import SeeingBanner
 from mobile_app.session import Session, use_session
 from mobile_app.watching import use_notices, use_sync
 from shared.ui.feedback import ProblemBanner, act
@@ -62,7 +63,7 @@ def tab_view(
     return View(
         key="tabs", route="/",
         appbar=ft.AppBar(title=ft.Text(title), automatically_imply_leading=False, actions=[*(actions or []), SyncMark()]),
-        controls=[ft.SafeArea(expand=True, content=ft.Column([TroubleBanner(), BookProgress(), body, NoticeBar(), *([bottom] if bottom else [])], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))],
+        controls=[ft.SafeArea(expand=True, content=ft.Column([SeeingBanner(), TroubleBanner(), BookProgress(), body, NoticeBar(), *([bottom] if bottom else [])], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))],
         navigation_bar=bar, floating_action_button=floating,
     )  # fmt: skip
 
@@ -71,7 +72,7 @@ def page_view(
     route: str, title: str, *controls: ft.Control, bottom: ft.Control | None = None, actions: list[ft.Control] | None = None, **properties: Any
 ) -> ft.View:
     """A view above the tabs, with a way back."""
-    body = [*controls, NoticeBar(), *([bottom] if bottom else [])]
+    body = [SeeingBanner(), *controls, NoticeBar(), *([bottom] if bottom else [])]
     return View(
         route=route, appbar=ft.AppBar(title=ft.Text(title), actions=actions or []),
         controls=[ft.SafeArea(expand=True, content=ft.Column(body, expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))], **properties,

@@ -24,6 +24,7 @@ def act_name(_: Texts, kind: str) -> str:
     return {
         "published": _("published the configuration"), "member_invited": _("invited someone"), "invitation_revoked": _("took back an invitation"),
         "member_changed": _("changed a member"), "member_disabled": _("disabled a member"), "member_enabled": _("let a member back in"),
+        "seeing_began": _("looked at the phone of a member"), "seeing_ended": _("stopped looking at the phone of a member"),
         "member_signed_out": _("signed a member out everywhere"), "exported": _("exported a list"), "revealed": _("looked at a masked value"),
         "merged": _("merged two customers"), "unmerged": _("told two customers apart again"), "import_reverted": _("took back an import"),
     }.get(kind, kind)  # fmt: skip

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import flet as ft
 
 from admin.members.state import Members
+from admin.seeing import SeeAsButton
 from admin.session import use_admin
 from shared.domain.members import Person
 from shared.ui.feedback import ProblemBanner, act, field_problem
@@ -78,6 +79,7 @@ def PersonCard(state: Members, **_key) -> ft.Control:
         section(_("Role"), chips("person-role", roles, state.his_role, lambda key: lambda e: state.put("his_role", key), problem=field_problem(_, state.problems, "role"))),
         text_field("person-team", _("Team"), state.his_team, lambda e: state.put("his_team", e.control.value), problem=field_problem(_, state.problems, "team")),
         primary_button("save-person", _("Save"), act(state.save), disabled=state.busy or not changed),
+        SeeAsButton(person.user_id, _("See his phone"), key=f"see-{person.user_id}"),
         secondary_button("sign-out-person", _("Sign out everywhere"), act(state.sign_out), icon=ft.Icons.PHONELINK_ERASE, disabled=state.busy),
         secondary_button("leave-person", _("Leaves the store …"), lambda e: state.leave(), icon=ft.Icons.PERSON_OFF_OUTLINED),
     )  # fmt: skip

@@ -5,6 +5,7 @@ import flet as ft
 from admin.draft import use_draft
 from admin.parts import NameField, chip_of, choice, choices, mover, small_chip, titled
 from admin.rights.state import Rights
+from admin.seeing import SeeAsButton
 from admin.words import scope_name, screen_name, verb_name
 from shared.domain.drafting import GONE
 from shared.ui.feedback import act
@@ -46,12 +47,17 @@ def RoleEditor(state: Rights) -> ft.Control:
 
     members = [m for m in state.members if m.role == role["key"] and m.active]
     held = ft.Text("、".join(m.name for m in members[:12]) or _("Nobody has this role."), size=12, color=ft.Colors.ON_SURFACE_VARIANT)
+    seen = (
+        [ft.Container(SeeAsButton(members[0].user_id, _("See the phone as this role"), key=f"see-{members[0].user_id}"), width=420)]
+        if members
+        else []
+    )
     remove = text_button("role-remove", _("Remove this role"), act(state.remove), icon=ft.Icons.DELETE_OUTLINE)
     return ft.Column(
         [
             card(ft.Row(picks, wrap=True, spacing=6, run_spacing=6), ft.Row([*new, *order], wrap=True)),
             card(
-                section(_.label(role["label"]), held),
+                section(_.label(role["label"]), held, *seen),
                 ft.Container(NameField(draft, (*path, "label"), "role-name", _("Name"), many_languages=True, key=f"name-{role['key']}"), width=420),
                 titled(_("Sees the records of"), chip_of("scope", [(s, scope_name(_, s)) for s in ("own", "team", "store", "group")], role.get("scope", "own"), lambda s: state.put("scope", s))),
                 titled(_("May do"), choices("verb", [(v, verb_name(_, v)) for v in state.known("verbs")], role.get("verbs", ()), put("verbs"))),

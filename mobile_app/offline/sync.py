@@ -158,9 +158,7 @@ class Sync:
         while True:
             cursor, version = await self._replica.position()
             page = await remote.pull(self._gateway, self._store_id, cursor, config_version=version)
-            if page.store_id != self._store_id or str(page.user_id) != (
-                self._gateway.keeper.session.user_id if self._gateway.keeper.session else None
-            ):
+            if page.store_id != self._store_id or str(page.user_id) != self._gateway.user_id:
                 raise Offline("an answer for someone else")
             if page.now is not None:
                 self._clock.learn(page.now)

@@ -49,6 +49,11 @@ class Gateway:
         self.keeper = Keeper(url, publishable_key, http, store)
         self._http, self._url, self._key = http, url, publishable_key
 
+    @property
+    def user_id(self) -> str | None:
+        """Whom the answers are for."""
+        return self.keeper.session.user_id if self.keeper.session else None
+
     async def call(self, function: str, arguments: dict[str, Any], *, patience: float | None = None) -> Any:
         """An `api` function, always by POST: nothing personal stands in a URL. patience: seconds for what a person waits for knowingly.
 

@@ -153,6 +153,9 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "own_access": _("Nobody changes his own access. Ask another admin."),
         "heir_needed": _("Choose who takes over: this person still has customers, deals or calls."),
         "heir_cannot_see": _("The person you chose for the calls does not see that pool."),
+        "sees_more": _("This role sees fields that yours does not. Give your role the same first, in Roles and rights."),
+        "seeing_over": _("The look has ended. Begin again in the panel."),
+        "looking_only": _("You are only looking: nothing can be changed here."),
         "sessions_unreachable": _("This server does not let us end sessions. Disabling ends the access at once."),
         "busy": _("The server is busy. It will be tried again."),
     }

@@ -66,10 +66,11 @@ create index on crm.invitations (store_id, role);
 
 -- Where people stand: their memberships, and for a role of scope "group" every other store of the group that defines a role under
 -- the same key, as that store defines it: a store's own document says what the group sees of it (F-83).
+-- crm.seeing_store narrows it to one store while somebody looks as a member (0026xx_seeing); it can only take away.
 create view crm.places as
   select m.store_id, m.user_id, m.role, m.name, m.team, r.scope, r.verbs, r.screens, r.pools, true as is_member
   from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
-  where m.active
+  where m.active and case when coalesce(current_setting('crm.seeing_store', true), '') = '' then true else m.store_id::text = current_setting('crm.seeing_store', true) end
   union all
   select distinct on (s.id, m.user_id) s.id, m.user_id, r.key, m.name, null, r.scope, r.verbs, r.screens, r.pools, false
   from crm.members m
@@ -77,7 +78,8 @@ create view crm.places as
   join crm.stores home on home.id = m.store_id
   join crm.stores s on s.group_id = home.group_id and s.id <> m.store_id
   join crm.roles r on r.store_id = s.id and r.key = m.role and r.scope = 'group' and not r.retired
-  where m.active and not exists (select from crm.members x where x.store_id = s.id and x.user_id = m.user_id);
+  where m.active and case when coalesce(current_setting('crm.seeing_store', true), '') = '' then true else s.id::text = current_setting('crm.seeing_store', true) end
+    and not exists (select from crm.members x where x.store_id = s.id and x.user_id = m.user_id);
 comment on view crm.places is 'Active people by store, with what their role there carries. is_member false: through a group role of another store.';
 
 create type crm.caller as (store_id uuid, user_id uuid, role text, scope text, verbs text[], pools text[], today date, time_zone text, is_member bool);

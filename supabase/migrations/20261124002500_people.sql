@@ -6,7 +6,7 @@ grant create on schema crm, api to api_owner;          -- ownership changes hand
 create table crm.acts (
   store_id uuid not null references crm.stores on delete cascade,
   id bigint generated always as identity,
-  kind text not null check (kind in ('member_invited', 'invitation_revoked', 'member_changed', 'member_disabled', 'member_enabled', 'member_signed_out', 'exported', 'revealed', 'merged', 'unmerged', 'import_reverted')),
+  kind text not null check (kind in ('member_invited', 'invitation_revoked', 'member_changed', 'member_disabled', 'member_enabled', 'member_signed_out', 'exported', 'revealed', 'merged', 'unmerged', 'import_reverted', 'seeing_began', 'seeing_ended')),
   actor_id uuid not null,
   subject_id uuid,
   detail jsonb not null default '{}' check (jsonb_typeof(detail) = 'object' and pg_column_size(detail) < 8192),

@@ -84,6 +84,9 @@ FUNCTIONS = {
     "import_revert",
     "merge_customers",
     "reveal_field",
+    "look",
+    "see_as",
+    "stop_seeing",
     "save_export_layout",
     "unmerge_customers",
 }
@@ -103,6 +106,7 @@ OWNER_DEFINERS = {
     "tg_record__custom": "reads the form of the row's own store; asking for each row whose form it is took a third of an import", "tg_customers__plan": "the same of its cadence", "tg_customers__facts": "the same of its zone and people",
     "tg_deals__count": "counters are writable by nobody", "tg_deals__count_new": "the same",
     "preview_rules": "makes a scratch store in a transaction that is given up; demands the verb first",
+    "demand_seeable": "compares the rights of two roles; refuses or answers a member of the caller's store; our functions alone may call it",
     "holdings": "counts what a leaving person holds whatever the caller's rows are; api_owner's functions alone may call it",
     "session_facts": "Supabase Auth's tables; the same", "end_sessions": "the same",
     "was_member": "a disabled caller passes no row rule; answers yes or no about the caller", "handed_over": "the customer is not the caller's any more; answers about the caller's own losses",

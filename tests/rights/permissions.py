@@ -172,6 +172,9 @@ FUNCTIONS: dict[str, Door] = {
     "save_config_draft": Door("{store}, {document}, {version}", PUBLISHERS),
     "save_export_layout": Door("{store}, 'customer', 'mine', '[]'", EXPORTERS),
     "save_import_mapping": Door("{store}, 'customers', 'mine', '{{}}'", IMPORTERS),
+    "see_as": Door("{store}, {owner}", only("cp", *ADMINS)),  # never oneself
+    "look": Door("{store}, {fresh}, 'whoami'", NOBODY),  # of a look that was not begun; what one shows stands in tests/database/test_seeing.py
+    "stop_seeing": Door("{store}, {fresh}", PUBLISHERS),  # one that is over already
     "search_customers": Door("{store}, {name}", STORE),
     "set_member": Door("{store}, {owner}, '新名', 'advisor'", only("cp", *ADMINS)),
     "sign_out_member": Door("{store}, {owner}", INVITERS),
@@ -303,6 +306,7 @@ TABLES: dict[str, Table] = {
     **dict.fromkeys(("moved_records", "key_columns"), Table("true", NOBODY)),
     "flags": Table("store_id = {store} and id = {flag}", SEERS, updates=SEERS),
     "events": Table(HANGS, RECORDS, STORE, RECORDS, mine="actor_id"),
+    "seeings": Table("store_id = {store} and author_id = {owner}", SELF, STORE, SELF, mine="author_id"),
     "acts": Table("store_id = {store} and subject_id = {customer}", STORE, STORE, mine="actor_id"),
     "merges": Table("store_id = {store} and id = {merge}", RECORDS, STORE, RECORDS, mine="author_id"),
     "exports": Table("store_id = {store} and reason = {paper}", STORE, STORE, SELF, mine="author_id"),

@@ -327,6 +327,10 @@ class Scene(World):
         merge = self._insert("merges", store_id=s, id=new_id(), winner_id=customer, loser_id=twin, moved={}, author_id=who)
         export = self._insert("exports", store_id=s, id=new_id(), form="customer", columns=["id"], reason=paper, author_id=who)
         self._insert("export_layouts", store_id=s, form="customer", name=paper, columns=Jsonb([]), author_id=who)
+        if (
+            seen := self.row("select user_id from crm.members where store_id = %s and user_id <> %s order by user_id limit 1", s, author)
+        ) is not None:
+            self._insert("seeings", store_id=s, id=new_id(), author_id=author, member_id=seen)
         self._insert("acts", store_id=s, kind="merged", actor_id=who, subject_id=customer)
         promise = self._insert(
             "promises", **on, id=new_id(), author_id=who, conversation_id=conversation, words=f"{mark}promise", due_on="2031-01-01"

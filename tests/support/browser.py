@@ -62,8 +62,11 @@ class App:
         self.context = opened.new_context(**(context or PHONE))
         self.context.set_default_timeout(timeout)
         expect.set_options(timeout=timeout)
-        self.page: Page = self.context.new_page()
-        self.page.add_init_script(RECORD_SOCKETS)
+        self.context.add_init_script(RECORD_SOCKETS)
+        self._watch(self.context.new_page())
+
+    def _watch(self, page: Page) -> None:
+        self.page = page
         self.errors: list[str] = []
         self.taps = self.typed = 0  # what a person did so far
         self.blocked: set[str] = set()
@@ -73,6 +76,15 @@ class App:
     def open(self, path: str = "/") -> "App":
         self.page.goto(self.base + path)
         return self.ready()
+
+    def follow(self, identifier: str) -> "App":
+        """Tap what opens another tab; answers that tab, of the same browser."""
+        with self.context.expect_page() as opened:
+            self.tap(identifier)
+        other = object.__new__(App)
+        other.base, other.context = self.base, self.context
+        other._watch(opened.value)
+        return other.ready()
 
     def ready(self) -> "App":
         """After every goto or reload: drawn, and the semantics tree is there."""
