@@ -124,8 +124,8 @@ from (select *, case when i % 8 < 6 then 'new_car' else 'renewal' end as pipelin
   from bench.people where i % 5 < 2) p order by n""",
     # Two tasks a customer: one long done, one of which three in ten are due and still to do, so an advisor's page of fifty is full.
     "tasks": """
-insert into crm.tasks (store_id, id, customer_id, assignee_id, why, rule, subject_id, due_on, status, tries, conversation_id, closed_at, rank, created_at, updated_at)
-select store_id, bench.id(6, n * 2 + j), id, caller_id, 'cadence', 'cadence', id, due_on, status, case status when 'done' then 1 else 0 end,
+insert into crm.tasks (store_id, id, customer_id, assignee_id, why, rule, rule_on, subject_id, due_on, status, tries, conversation_id, closed_at, rank, created_at, updated_at)
+select store_id, bench.id(6, n * 2 + j), id, caller_id, 'cadence', 'cadence', due_on, id, due_on, status, case status when 'done' then 1 else 0 end,
   case status when 'done' then bench.id(8, n * 5 + j) end, case when status in ('done', 'excused') then due_on + interval '10 hours' end, 5, due_on - interval '1 day', due_on
 from (select *, current_date - case when j = 0 then 60 + bench.draw(n, 50, 340) when lot < 31 then bench.draw(n, 51, 7) else 3 + bench.draw(n, 52, 50) end as due_on,
     case when j = 1 and lot < 30 then 'open' when j = 1 and lot < 31 then 'cancel_requested' when lot < 34 then 'excused' else 'done' end as status

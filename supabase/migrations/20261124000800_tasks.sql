@@ -7,6 +7,7 @@ create table crm.tasks (
   assignee_id uuid not null,
   why text not null check (why in ('cadence', 'policy_window', 'next_contact', 'retry', 'first_contact', 'manual', 'care', 'escalation')),
   rule text,
+  rule_on date,                                        -- the day the rule meant: due_on may be put off, and must not free its place
   step smallint not null default 0,
   subject_form text not null default 'customer' check (subject_form in ('customer', 'policy', 'deal')),
   subject_id uuid not null,
@@ -30,10 +31,11 @@ create table crm.tasks (
   foreign key (store_id, assignee_id) references crm.members (store_id, user_id) on delete restrict,
   foreign key (store_id, rule) references crm.rules (store_id, key) on delete restrict,
   constraint done_by_conversation check ((status = 'done') = (conversation_id is not null)),   -- S-04: no other way to be done
+  constraint ruled check ((rule is null) = (rule_on is null)),
   constraint closed check ((status in ('done', 'excused')) = (closed_at is not null))
 ) with (fillfactor = 80);
 comment on table crm.tasks is 'Call tasks. done only by a conversation (S-04), excused only by an approval (S-08). rank 0 = the manager sent it back (S-09).';
-create unique index on crm.tasks (store_id, rule, subject_id, due_on, step) where rule is not null;      -- running the rules twice adds nothing (S-03)
+create unique index on crm.tasks (store_id, rule, subject_id, rule_on, step) where rule is not null;     -- running the rules twice adds nothing (S-03)
 create index on crm.tasks (store_id, assignee_id, rank, due_on, id) include (status, customer_id) where status in ('open', 'cancel_requested') and removed_at is null;   -- the queue; its counts from the index alone
 create index on crm.tasks (store_id, assignee_id, change_no);
 create index on crm.tasks (store_id, assignee_id, closed_at) where closed_at is not null;

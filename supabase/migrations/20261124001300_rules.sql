@@ -12,8 +12,8 @@ begin
 
   for r in select * from crm.rules x where x.store_id = p_store and x.active order by x.position loop
     if r.kind = 'cadence' then
-      insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_id, due_on)
-      select p_store, k.id, k.owner_id, case when k.last_contact_at is null then 'first_contact' else 'cadence' end, r.key, k.id, k.next_contact_on
+      insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_id, due_on, rule_on)
+      select p_store, k.id, k.owner_id, case when k.last_contact_at is null then 'first_contact' else 'cadence' end, r.key, k.id, k.next_contact_on, k.next_contact_on
       from crm.customers k
       where k.store_id = p_store and k.next_contact_on <= p_day and k.owner_id is not null and not k.do_not_call and k.consent_withdrawn_at is null and k.removed_at is null
         and not exists (select from crm.tasks t where t.store_id = p_store and t.subject_id = k.id and t.why <> 'escalation' and t.status in ('open', 'cancel_requested') and t.removed_at is null)
@@ -21,8 +21,8 @@ begin
       get diagnostics made_cadence = row_count;
     elsif r.kind = 'policy_window' then
       -- the window reached last; a window passed while an earlier call is still open makes no second one
-      insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_form, subject_id, due_on, expires_on)
-      select p_store, p.customer_id, coalesce(k.renewal_owner_id, k.owner_id), 'policy_window', r.key, 'policy', p.id, p.expires_on - w.days, p.expires_on
+      insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_form, subject_id, due_on, rule_on, expires_on)
+      select p_store, p.customer_id, coalesce(k.renewal_owner_id, k.owner_id), 'policy_window', r.key, 'policy', p.id, p.expires_on - w.days, p.expires_on - w.days, p.expires_on
       from crm.policies p
       join crm.customers k on k.store_id = p_store and k.id = p.customer_id and k.removed_at is null and not k.do_not_call and k.consent_withdrawn_at is null
       cross join lateral (select min(d) as days from unnest(r.days) d where p.expires_on - d <= p_day) w

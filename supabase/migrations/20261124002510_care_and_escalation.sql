@@ -38,16 +38,16 @@ create function crm.climb(p_store uuid, p_rule crm.rules, p_step int, p_day date
 declare s jsonb := p_rule.options -> 'steps' -> (p_step - 1); n int := 0; k uuid;
 begin
   if s ->> 'action' = 'remind' then
-    insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, step, subject_id, due_on, rank)
-    select p_store, c.id, c.owner_id, 'escalation', p_rule.key, p_step, c.id, p_day, 1
+    insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, step, subject_id, due_on, rule_on, rank)
+    select p_store, c.id, c.owner_id, 'escalation', p_rule.key, p_step, c.id, p_day, p_day, 1
     from crm.customers c where c.store_id = p_store and c.id = any (p_customers) and c.owner_id is not null
       and not exists (select from crm.tasks t where t.store_id = p_store and t.rule = p_rule.key and t.subject_id = c.id and t.step >= p_step and t.status in ('open', 'cancel_requested') and t.removed_at is null)
     on conflict do nothing;
     get diagnostics n = row_count;
   elsif s ->> 'action' = 'boss' then
     foreach k in array p_customers loop               -- one by one: each goes to whoever has the fewest then
-      insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, step, subject_id, due_on, rank)
-      select p_store, k, b, 'escalation', p_rule.key, p_step, k, p_day, 1 from crm.boss_of(p_store, s ->> 'role') b
+      insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, step, subject_id, due_on, rule_on, rank)
+      select p_store, k, b, 'escalation', p_rule.key, p_step, k, p_day, p_day, 1 from crm.boss_of(p_store, s ->> 'role') b
       where b is not null and not exists (select from crm.tasks t where t.store_id = p_store and t.rule = p_rule.key and t.subject_id = k and t.step = p_step and t.status in ('open', 'cancel_requested') and t.removed_at is null)
       on conflict do nothing;
       if found then n := n + 1; end if;
@@ -106,8 +106,8 @@ begin
   if source is null or f is null then return 0; end if;
   -- a field's value, never an expression of the document: base columns by name from the catalogue, all else by key
   execute format($q$
-    insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_form, subject_id, due_on)
-    select $1, k.id, coalesce(k.owner_id, k.renewal_owner_id), 'care', $2, case $3 when 'policy' then 'policy' when 'deal' then 'deal' else 'customer' end, r.id, c.care_on - $4
+    insert into crm.tasks (store_id, customer_id, assignee_id, why, rule, subject_form, subject_id, due_on, rule_on)
+    select $1, k.id, coalesce(k.owner_id, k.renewal_owner_id), 'care', $2, case $3 when 'policy' then 'policy' when 'deal' then 'deal' else 'customer' end, r.id, c.care_on - $4, c.care_on - $4
     from crm.%I r join crm.customers k on k.store_id = $1 and k.id = %s
     cross join lateral (select crm.care_day(%s, $5, $6, $4, $7) as care_on) c
     where r.store_id = $1 and r.removed_at is null and k.removed_at is null and not k.do_not_call and k.consent_withdrawn_at is null and coalesce(k.owner_id, k.renewal_owner_id) is not null and c.care_on is not null

@@ -32,7 +32,8 @@ begin
     case p_form when 'customer' then 't.id' else 't.customer_id' end, p_relation,
     case when p_form <> 'customer' then 'and exists (select from crm.customers k where k.store_id = $2 and k.id = t.customer_id)' else '' end
       || case when p_form = 'task' then ' and (t.rule is null or t.created_at < $5)' else '' end
-      || case when p_form = 'policy' then ' and (t.vehicle_id is null or exists (select from crm.vehicles y where y.store_id = $2 and y.id = t.vehicle_id))' else '' end
+      || case when p_form = 'policy' then ' and (t.vehicle_id is null or exists (select from crm.vehicles y where y.store_id = $2 and y.id = t.vehicle_id))
+          and (t.renews_id is null or not exists (select from crm.policies y where y.store_id = $2 and y.renews_id = t.renews_id))' else '' end
       || case when p_form = 'deal' then ' and (t.vehicle_id is null or exists (select from crm.vehicles y where y.store_id = $2 and y.id = t.vehicle_id))
           and (t.policy_id is null or exists (select from crm.policies y where y.store_id = $2 and y.id = t.policy_id))' else '' end,
     crm.columns_of(p_relation, ''), crm.columns_of(p_relation, 'p.'))
@@ -123,8 +124,13 @@ begin
       end if;
       select coalesce(max(e.id), 0) into mark from crm.events e where e.store_id = scratch;
       if h = 0 then perform crm.run_rules(scratch, d); else perform crm.run_responses(scratch, at); end if;
+      for f in select s.id as his, r.id as real from crm.policies s join crm.policies r on r.store_id = p_store and r.renews_id = s.renews_id   -- a next year the night remembered
+        where s.store_id = scratch and s.created_at = now() and s.id <> r.id loop
+        update crm.policies s set id = f.real, created_at = at where s.store_id = scratch and s.id = f.his;
+        update crm.tasks s set subject_id = f.real where s.store_id = scratch and s.subject_id = f.his;
+      end loop;
       update crm.tasks s set id = m.id from unnest(made) m                                     -- the same task as in reality: what was done with it can be told by its id
-      where s.store_id = scratch and s.created_at = now() and s.rule = m.rule and s.subject_id = m.subject_id and s.step = m.step and s.due_on = m.due_on and s.id <> m.id;
+      where s.store_id = scratch and s.created_at = now() and s.rule = m.rule and s.subject_id = m.subject_id and s.step = m.step and s.rule_on = m.rule_on and s.id <> m.id;
       with new_ones as (update crm.tasks s set created_at = at where s.store_id = scratch and s.created_at = now() and s.rule is not null returning s.assignee_id, s.why)
       select found || coalesce(jsonb_agg(jsonb_build_object('day', d, 'user_id', n.assignee_id, 'why', n.why, 'n', n.n) order by n.assignee_id, n.why), '[]') into found
       from (select assignee_id, why, count(*)::int as n from new_ones group by 1, 2) n;

@@ -104,3 +104,17 @@ def test_a_policy_nobody_renews_makes_no_task(world):
     customer = world.customer("he", pool="retained", level="potential")
     policy_of(world, customer, date(2026, 7, 1))
     assert run(world, date(2026, 6, 20))["policy_window"] == 0
+
+
+def test_a_call_that_was_put_off_and_done_is_not_asked_for_again(world):
+    """What the rule meant is what it made, whatever day it was done on: the night finds nothing more in the same window."""
+    today = world.row("select (now() at time zone 'Asia/Shanghai')::date")
+    customer = world.customer("he", pool="retained", level="potential")
+    world.db.execute("update crm.customers set renewal_owner_id = %s where id = %s", (world.users["zhou"], customer))
+    expires = (today + timedelta(days=30)).isoformat()
+    world.done("zhou", "save_policy", {"id": new_id(), "customer_id": customer, "set": {"expires_on": expires, "insurer": "人保"}})
+    assert world.row("select crm.run_rules(%s, %s)", world.stores["east"], today)["policy_window"] == 1
+    task = str(world.row("select id from crm.tasks where customer_id = %s and status = 'open'", customer))
+    world.done("zhou", "snooze_task", {"task_id": task, "until": (today + timedelta(days=1)).isoformat()})
+    assert world.talk("zhou", customer, level="potential", task_id=task)["status"] == "applied"
+    assert world.row("select crm.run_rules(%s, %s)", world.stores["east"], today + timedelta(days=1))["policy_window"] == 0
