@@ -191,7 +191,7 @@ create table crm.proofs (
   proved_at timestamptz not null default now(),
   primary key (store_id, role),
   foreign key (store_id, role) references crm.roles (store_id, key) on delete cascade);
-comment on table crm.proofs is 'What was proved of a role: the fields it is shown, and the code of every view, function and policy, as one fingerprint.';
+comment on table crm.proofs is 'What was proved of a role: its scope, pools and verbs, the fields it is shown, and the code of every view, function and policy, as one fingerprint.';
 alter table crm.proofs enable row level security;
 create policy select_member on crm.proofs for select to api_owner using (store_id = any ((select crm.my_store_ids(null))::uuid[]));
 grant select on crm.proofs to api_owner;
@@ -210,10 +210,10 @@ create function crm.demand_proof(p_store uuid) returns void
   language plpgsql volatile set search_path = '' as $$
 declare code text := crm.code_fingerprint(); unproved crm.proofs[]; leak jsonb;
 begin
-  -- of the fields those it is shown: what it is not shown is shut by the code, whatever it is called
+  -- roles that differ by name alone are one question; of the fields those it is shown: what it is not shown is shut by the code, whatever it is called
   unproved := array(
     select u from (
-      select (p_store, r.key, md5(concat(code, r.scope, r.pools, a.rights)), now())::crm.proofs as u
+      select (p_store, r.key, md5(concat_ws(E'\n', code, r.scope, r.pools, r.verbs, a.rights)), now())::crm.proofs as u
       from crm.roles r
       cross join lateral (
         select string_agg(concat_ws(' ', k.form, k.key, k.type, k.mask, k.key = any (x.masked)), E'\n' order by k.form, k.key) as rights
@@ -223,7 +223,7 @@ begin
     where not exists (select from crm.proofs p where p.store_id = p_store and p.role = (x.u).role and p.fingerprint = (x.u).fingerprint));
   if unproved = '{}' then return; end if;
   select cell || l into leak
-  from jsonb_array_elements(crm.prove(p_store, array(select u.role from unnest(unproved) u), false)) cell cross join jsonb_array_elements(cell -> 'leaks') l limit 1;
+  from jsonb_array_elements(crm.prove(p_store, array(select min(u.role) from unnest(unproved) u group by u.fingerprint), false)) cell cross join jsonb_array_elements(cell -> 'leaks') l limit 1;
   if leak is not null then
     raise sqlstate 'PT422' using message = 'leaks', detail = concat_ws(' ', leak ->> 'role', leak ->> 'exit', concat_ws('.', leak ->> 'form', leak ->> 'key'), leak ->> 'how');
   end if;

@@ -107,6 +107,12 @@ def test_a_role_is_proved_once_until_its_rights_or_the_code_change(world):
     publish(world, doc, 2)
     again = dict(world.db.execute("select role, fingerprint from crm.proofs where store_id = %s", (world.stores["east"],)).fetchall())
     assert {r for r in proved if proved[r] != again[r]} == {"advisor"}
+    twin = next(r for r in doc["roles"] if r["key"] == "market") | {"key": "market_twin"}
+    next(r for r in doc["roles"] if r["key"] == "renewal")["verbs"].append("export_rows")
+    publish(world, doc | {"roles": [*doc["roles"], twin]}, 3)
+    last = dict(world.db.execute("select role, fingerprint from crm.proofs where store_id = %s", (world.stores["east"],)).fetchall())
+    assert {r for r in again if again[r] != last[r]} == {"renewal"}  # a verb opens doors too
+    assert last["market_twin"] == last["market"]
     code = world.row("select crm.code_fingerprint()")
     world.db.execute("create view api.nothing as select s.id as store_id from crm.stores s where false")
     assert world.row("select crm.code_fingerprint()") != code
