@@ -215,12 +215,13 @@ class Session:
     def _synced(self, state: SyncState) -> None:
         try:
             self.sending.state = state
-            self.book_is_here = self.book_is_here or state.complete or bool(state.trouble)
+            arrives = not self.book_is_here and (state.complete or bool(state.trouble))
+            self.book_is_here = self.book_is_here or arrives
         except RuntimeError:  # Flet's word for "this page is gone": the book goes with it
             if self._loop is not None:
                 self._loop.cancel()
             return
-        if state.moved:
+        if state.moved or arrives:
             self._refreshing = asyncio.create_task(self.refresh())
         if state.trouble == "signed_out":
             self.phase = "signed_out"

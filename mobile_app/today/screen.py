@@ -23,8 +23,8 @@ def TodayScreen() -> ft.View:
     use_book(state.load, again=session.me)
     name = _("Show the card") if state.show_list else _("Show the list")
     toggle = icon_button("toggle-list", ft.Icons.VIEW_AGENDA_OUTLINED if state.show_list else ft.Icons.LIST, name, act(state.toggle_list))
-    refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(session.pull_now))
-    if not state.loaded or not session.book_is_here:  # half a queue would jump under the thumb
+    refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(state.refresh))
+    if not state.loaded:  # half a queue would jump under the thumb
         return tab_view("today", _("Today"), ft.Container(Skeleton(3), expand=True), actions=[refresh])
     if state.show_list:
         rows = [TaskRow(t, c, act(state.choose, str(t.id)), s, key=str(t.id)) for t, c, s in state.due[:MAX_ROWS]]

@@ -50,15 +50,16 @@ class Today:
     show_script: bool = False
     offer: Offer | None = None
     problem: str = ""
-    _wanted: str | None = None
+    _wanted: str | None = None  # the task somebody chose, or was at when the app ended
 
     @property
     def current(self) -> Row | None:
         return self.due[0] if self.due else None
 
-    async def load(self) -> None:
-        """The queue from this device; the open card stays open while it is being worked on, or while the dialler covers it."""
-        session = self.session
+    async def load(self, anew: bool = False) -> None:
+        """The queue from this device. What a pull brings never takes the open card from under the thumb: it stays until it is dealt with,
+        until its reader asks anew (`refresh`) or chooses another. Of a book that still comes nothing is shown."""
+        session, here = self.session, self.session.book_is_here
         if session.me is None:
             return
         replica = session.book.replica
@@ -76,8 +77,9 @@ class Today:
             self._wanted = str(session.dialled.task_id)  # dialled, and the app was ended meanwhile: this card is open again
         elif not self.loaded and (draft := await replica.recall("draft")):
             self._wanted = json.loads(draft)[1]  # the same with half a sentence
-        if self._wanted:
-            due.sort(key=lambda t: str(t.id) != self._wanted)
+        open_task = self.log.task if self.loaded and not anew and self.log is not None else None
+        if first := self._wanted or (open_task and str(open_task.id)):
+            due.sort(key=lambda t: str(t.id) != first)
         undoable = await session.book.outbox.undoable(now=session.now())
         card = await replica.card(due[0].customer_id) if due else None
         # from here on nothing is awaited: a card shown with the sheet of the one before would take the next tap for the wrong customer
@@ -90,9 +92,15 @@ class Today:
         clock = self.local(session.now()).time()
         self.missed = sum(1 for t, _c in everything if queue.is_missed(t, session.today, clock, session.config))
         self.undoable = undoable
-        first, self.loaded = not self.loaded, True
-        if first and fresh is not None:
+        appears, self.loaded = here and not self.loaded, here
+        if appears and fresh is not None:
             await fresh.take_up_draft()
+
+    async def refresh(self) -> None:
+        """Take what is new, then the most pressing first."""
+        await self.session.pull_now()
+        self._wanted = None
+        await self.load(anew=True)
 
     def local(self, instant: datetime) -> datetime:
         """An instant in the store's zone."""

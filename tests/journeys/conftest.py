@@ -14,7 +14,6 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser
 
-from forecourt import demo
 from forecourt.settings import ROOT, _free_port
 from forecourt.stack import Stack
 from tests.support.browser import App, browser, chromium_path
@@ -66,13 +65,6 @@ class Server:
             self.process.terminate()
             self.process.wait(timeout=15)
             self.process = None
-
-
-@pytest.fixture(scope="session")
-def people(stack: Stack) -> dict[str, demo.DemoUser]:
-    """The demo group, by e-mail name."""
-    users = demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=lambda line: None)
-    return {u.email.split("@")[0]: u for u in users}
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -17,20 +16,17 @@ from forecourt.stack import Stack
 
 
 @pytest.fixture(scope="module")
-def seeded() -> Iterator[tuple[psycopg.Connection, list[demo.DemoUser], Stack, float]]:
+def seeded() -> Iterator[tuple[psycopg.Connection, list[demo.DemoUser], Stack]]:
     home = Path(tempfile.mkdtemp(prefix="forecourt-demo-"))
     with Stack(home).start(say=lambda line: None) as stack:
-        start = time.monotonic()
         users = demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=lambda line: None)
-        seconds = time.monotonic() - start
         with psycopg.connect(stack.db_url) as db:
-            yield db, users, stack, seconds
+            yield db, users, stack
     shutil.rmtree(home, ignore_errors=True)
 
 
-def test_it_takes_seconds_and_a_second_time_changes_nothing(seeded):
-    db, users, stack, seconds = seeded
-    assert seconds < 20
+def test_a_second_time_changes_nothing(seeded):
+    db, users, stack = seeded
     counts = "select (select count(*) from crm.customers), (select count(*) from crm.events), (select count(*) from crm.ops)"
     before = db.execute(counts).fetchone()
     assert demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=lambda line: None) == users
@@ -40,7 +36,7 @@ def test_it_takes_seconds_and_a_second_time_changes_nothing(seeded):
 
 
 def test_everyone_with_a_queue_has_a_days_work(seeded):
-    db, users, _stack, _seconds = seeded
+    db, users, _stack = seeded
     queues = {}
     for user in users:
         with acting_as(db, user.user_id):
@@ -56,16 +52,16 @@ def test_everyone_with_a_queue_has_a_days_work(seeded):
 
 
 def test_requests_pools_and_stages(seeded):
-    db, _users, _stack, _seconds = seeded
+    db, _users, _stack = seeded
     assert dict(db.execute("select status, count(*) from crm.approvals group by 1").fetchall()) == {"pending": 2, "rejected": 1}
     assert db.execute("select count(*) from crm.customers where do_not_call").fetchone()[0] >= 5
     assert {p for (p,) in db.execute("select distinct pool from crm.customers where pool is not null").fetchall()} == {"market", "open", "retained"}
     assert db.execute("select count(distinct (pipeline, stage)) from crm.funnel_counts where deals > 0").fetchone()[0] >= 9
-    assert db.execute("select count(*) from crm.funnel_counts f where f.deals <> (select count(*) from crm.deals d where d.store_id = f.store_id and d.pipeline = f.pipeline and d.stage = f.stage and d.owner_id = f.owner_id)").fetchone() == (0,)  # fmt: skip
+    assert db.execute("select count(*) from crm.funnel_counts f where f.deals <> (select count(*) from crm.deals d where d.store_id = f.store_id and d.pipeline = f.pipeline and d.stage = f.stage and coalesce(d.owner_id, '00000000-0000-0000-0000-000000000000') = f.owner_id and d.removed_at is null)").fetchone() == (0,)  # fmt: skip
 
 
 def test_the_past_is_dated_in_the_past(seeded):
-    db, _users, _stack, _seconds = seeded
+    db, _users, _stack = seeded
     today = db.execute("select (now() at time zone 'Asia/Shanghai')::date").fetchone()[0]
     days = [d for (d,) in db.execute("select distinct (occurred_at at time zone 'Asia/Shanghai')::date from crm.conversations").fetchall()]
     assert min(days) >= today - timedelta(days=31)
