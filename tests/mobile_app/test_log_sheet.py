@@ -8,6 +8,7 @@ import pytest
 
 from shared.domain import presets
 from shared.domain.config import StoreConfig
+from shared.gateway.sync import Page
 from tests.support.phone_screen import Book, ident, phone
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -208,6 +209,24 @@ async def test_sent_back_is_first_with_the_remark_cannot_be_put_off_and_says_whe
     async with phone(tmp_path, three_levels(), "advisor", book) as p:
         assert "驳" in p.screen.texts("card-name") and p.screen.sees("今天一定要打") and p.screen.sees("超时未完成")
         assert not p.screen.has("snooze") and "1 个超时未完成" in p.screen.find("progress").label
+
+
+async def test_what_a_pull_brings_never_takes_the_open_card_from_under_the_thumb(tmp_path):
+    """A card being read was replaced by a more pressing one, and the tap was for somebody else."""
+    book, more = Book(TODAY), Book(TODAY)
+    book.task(book.customer("甲"), "甲")
+    more.task(more.customer("驳"), "驳", rank=0, remark="今天一定要打")
+    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        page = Page(
+            user_id=p.session.me.user_id, store_id=p.session.me.store_id, today=TODAY, reset=False, more=False, rows=more.rows, removed={},
+            config_version=1, config=None, cursor={"since": 2}, complete_to=2,
+        )  # fmt: skip
+        assert await p.session.book.replica.take(page, after={"since": 1})
+        await p.session.refresh()
+        await p.screen.settle(until=lambda: "2" in p.screen.find("progress").label)
+        assert "甲" in p.screen.texts("card-name")
+        await p.screen.tap("refresh")
+        await p.screen.settle(until=lambda: "驳" in p.screen.texts("card-name"))
 
 
 async def test_the_sheet_is_open_again_after_the_app_was_ended_while_dialling(tmp_path):
