@@ -3,6 +3,7 @@
 import flet as ft
 
 from mobile_app.funnel.board import Board
+from mobile_app.funnel.chart import FunnelChart
 from mobile_app.funnel.scoreboard import Scoreboard
 from mobile_app.funnel.state import FunnelBoard
 from mobile_app.session import use_book, use_session
@@ -40,14 +41,19 @@ def FunnelScreen() -> ft.View:
             _("Funnel"),
             ft.Column([*blocks, Board(state, key="board")], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
         )
-    top = max((s.deals for s in state.counted.stages), default=0)
-    bars = [StageBar(s, top, s.stage == state.stage, lambda e, s=s: state.choose_stage(s.stage), key=s.stage) for s in state.counted.stages]
+    steps = state.counted.steps()
+    goes_on = {s.count.stage: s.goes_on for s in steps}
+    rows: list[ft.Control] = [FunnelChart(steps, state.stage, state.choose_stage, key="chart")] if len(steps) > 1 else []
+    rows += [
+        StageRow(s, goes_on.get(s.stage), s.stage == state.stage, lambda e, s=s: state.choose_stage(s.stage), key=s.stage)
+        for s in state.counted.stages
+    ]
     blocks.append(
-        ft.Container(ft.Column(bars, spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.symmetric(horizontal=EDGE))
+        ft.Container(ft.Column(rows, spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.symmetric(horizontal=EDGE))
     )
     here = [(d, c) for d, c in state.deals if d.stage == state.stage]
     stage = next((s for s in state.counted.stages if s.stage == state.stage), None)
-    rows: list[ft.Control] = [DealRow(d, c, key=str(d.id)) for d, c in here[:MAX_ROWS]]
+    rows = [DealRow(d, c, key=str(d.id)) for d, c in here[:MAX_ROWS]]
     if not rows:
         rows = [EmptyState(ft.Icons.FILTER_ALT_OFF_OUTLINED, _("No deals of yours here"))]
     blocks.append(ft.Container(section(_.label(stage.label) if stage else "", *rows), padding=EDGE))
@@ -55,29 +61,27 @@ def FunnelScreen() -> ft.View:
 
 
 @component
-def StageBar(count: StageCount, top: int, selected: bool, on_click) -> ft.Control:
-    """One stage: name, number, amount; the bar's length is the number, its name says the same for those who cannot see it."""
+def StageRow(count: StageCount, goes_on: float | None, selected: bool, on_click) -> ft.Control:
+    """One stage: name, number, amount, and how many of those who came so far went on."""
     _ = use_text()
     color = stage_color(count.color, dark=is_dark(ft.context.page))
     name = _.label(count.label)
     amount = money_text(count.amount_fen) if count.amount_fen else ""
-    share = max(count.deals / top, 0.02) if top else 0.02
-    bar = ft.Row(
-        [
-            ft.Container(height=8, border_radius=4, bgcolor=color, expand=max(int(share * 100), 1)),
-            ft.Container(expand=max(100 - int(share * 100), 1)),
-        ],
-        spacing=0,
-    )
+    share = _("%(share)d%% go on") % {"share": round(goes_on * 100)} if goes_on is not None else ""
+    note = " · ".join(x for x in (amount, share) if x)
+    words: list[ft.Control] = [ft.Text(name, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, weight=ft.FontWeight.W_600 if selected else None)]
+    if note:
+        words.append(ft.Text(note, color=ft.Colors.ON_SURFACE_VARIANT, size=13))
+    row = [
+        ft.Container(width=10, height=28, border_radius=4, bgcolor=color),
+        ft.Column(words, expand=True, spacing=2),
+        ft.Text(str(count.deals), theme_style=ft.TextThemeStyle.TITLE_MEDIUM),
+    ]
     return ft.Semantics(
-        identifier=f"stage-{count.stage}".replace("_", "-"), button=True, selected=selected, label=f"{name} {count.deals} {amount}",
+        identifier=f"stage-{count.stage}".replace("_", "-"), button=True, selected=selected, label=f"{name} {count.deals} {note}",
         content=ft.Container(
             padding=ft.Padding.symmetric(horizontal=12, vertical=10), border_radius=12, ink=True, on_click=on_click,
-            bgcolor=ft.Colors.SECONDARY_CONTAINER if selected else ft.Colors.SURFACE_CONTAINER_LOW,
-            content=ft.Column(
-                [ft.Row([ft.Text(name, expand=True, weight=ft.FontWeight.W_600 if selected else None), ft.Text(amount, color=ft.Colors.ON_SURFACE_VARIANT, size=13), ft.Text(str(count.deals), theme_style=ft.TextThemeStyle.TITLE_MEDIUM)]), bar],
-                spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
-            ),
+            bgcolor=ft.Colors.SECONDARY_CONTAINER if selected else ft.Colors.SURFACE_CONTAINER_LOW, content=ft.Row(row, spacing=12),
         ),
     )  # fmt: skip
 

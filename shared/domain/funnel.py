@@ -1,6 +1,7 @@
 """What moving a deal demands (S-86): the same list crm.move_deal would answer with."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +29,22 @@ class Funnel(BaseModel):
     pipeline: str
     label: Label
     stages: tuple[StageCount, ...]
+
+    def steps(self) -> tuple["Step", ...]:
+        """From the first stage to the won ones. A deal that stands further on has come through those before; where a lost one
+        turned back is not known from where it is now, so lost stages are left out."""
+        way = [s for s in self.stages if s.type != "lost"]
+        reached = [sum(s.deals for s in way[n:]) for n in range(len(way))]
+        return tuple(Step(s, reached[n], reached[n + 1] / reached[n] if n + 1 < len(way) and reached[n] else None) for n, s in enumerate(way))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage on the way: how many deals came so far, and which share of them (0…1) has gone on; None at the end, or of nobody."""
+
+    count: StageCount
+    reached: int
+    goes_on: float | None
 
 
 def targets(config: StoreConfig, deal: Deal) -> tuple[Stage, ...]:

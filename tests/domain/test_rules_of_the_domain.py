@@ -164,3 +164,14 @@ def test_an_unknown_key_in_a_document_is_refused_by_name():
 
 def test_rights_default_to_nothing():
     assert StoreConfig.model_validate(DOCUMENT).rights("customer") == FieldRights()
+
+
+def test_the_funnel_says_how_many_came_to_each_stage_and_which_share_went_on():
+    def stage(key: str, kind: str, deals: int) -> funnel.StageCount:
+        return funnel.StageCount(stage=key, label={"zh_CN": key}, type=kind, color="blue", deals=deals)
+
+    counted = funnel.Funnel(
+        pipeline="p", label={}, stages=(stage("lead", "open", 6), stage("visit", "open", 3), stage("won", "won", 1), stage("lost", "lost", 9))
+    )
+    assert [(s.count.stage, s.reached, s.goes_on) for s in counted.steps()] == [("lead", 10, 0.4), ("visit", 4, 0.25), ("won", 1, None)]
+    assert [s.goes_on for s in funnel.Funnel(pipeline="p", label={}, stages=(stage("a", "open", 0), stage("b", "won", 0))).steps()] == [None, None]

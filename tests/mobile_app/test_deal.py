@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import flet_charts as fc
 import pytest
 
 from shared.domain import presets
@@ -67,3 +68,22 @@ async def test_what_the_role_may_not_fill_in_is_named_and_nothing_is_sent(tmp_pa
         await s.tap("move")
         assert await p.sent() == [] and s.has("amount-fen") and not s.has("color-white")
         assert any("color" in t for t in s.texts())
+
+
+async def test_the_funnel_is_a_chart_that_chooses_its_stage_and_says_the_same_in_words(tmp_path):
+    config = presets.load("three_levels")
+    pipeline, book = config.pipelines[0], Book(TODAY)
+    stages = [s.key for s in pipeline.stages if s.type != "lost"]
+    for n, stage in enumerate((stages[0], stages[0], stages[0], stages[1])):
+        book.put("deals", f"deal{n}", customer_id=book.customer(f"客户{n}"), pipeline=pipeline.key, stage=stage, title="朗逸", owner_id=None)
+    async with phone(tmp_path, config, "advisor", book, route="/funnel") as p:
+        s = p.screen
+        await s.tap("view-funnel") if not s.has("funnel-chart") else None
+        chart = s.inside("funnel-chart", fc.BarChart)
+        rods = [group.rods[0] for group in chart.groups]
+        assert [rod.to_y - rod.from_y for rod in rods[:3]] == [1, 0.25, 0.04] and all(rod.to_y == -rod.from_y for rod in rods)
+        assert " 4、" in s.find("funnel-chart").label and s.find(f"stage-{stages[0]}".replace("_", "-")).label.endswith("25% 进入下一阶段")
+        assert s.all("deal-") and len(s.all("deal-")) == 3
+        await s.session.dispatch_event(chart._i, "event", {"type": "tapUp", "group_index": 1})
+        await s.settle(until=lambda: len(s.all("deal-")) == 1)
+        assert s.find(f"stage-{stages[1]}".replace("_", "-")).selected
