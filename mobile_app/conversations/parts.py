@@ -2,6 +2,7 @@
 
 import flet as ft
 
+from mobile_app.conversations.recording import Recording
 from mobile_app.conversations.state import FACE_TO_FACE, LogConversation, Said
 from mobile_app.session import use_session
 from shared.domain import conversations
@@ -10,7 +11,7 @@ from shared.ui.feedback import act, field_problem, typed
 from shared.ui.form import FormView
 from shared.ui.form.view import value_text
 from shared.ui.parts import DateChips, chip, chips, icon_button, identified, primary_button, section, text_button, text_field
-from shared.ui.text import Texts, use_text
+from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.theme import GAP, TARGET
 from shared.ui.view import component
 
@@ -98,7 +99,34 @@ def Words(state: LogConversation, said: Said) -> ft.Control:
                 ]
             )
         )
-    return section(_("Words"), *parts, trailing=photo)
+    tools: list[ft.Control] = [photo]
+    if state.recording is not None:
+        record = icon_button("record", ft.Icons.MIC_NONE, _("Voice memo"), act(state.recording.ask), width=TARGET, height=TARGET)
+        tools.insert(0, record)
+        parts.insert(0, VoiceMemo(state.recording))  # above the box: the question has to be seen at once
+    return section(_("Words"), *parts, trailing=ft.Row(tools, spacing=0, tight=True))
+
+
+@component
+def VoiceMemo(state: Recording) -> ft.Control:
+    """First the question, then the recording, then what is kept."""
+    _ = use_text()
+    parts: list[ft.Control] = []
+    if state.problem:
+        parts.append(ft.Text(problem_text(_, state.problem), color=ft.Colors.ERROR, size=13))
+    if state.phase == "asking":
+        agrees = chip("record-agreed", _("He agrees: record"), selected=False, on_click=act(state.begin), icon=ft.Icons.MIC)
+        declines = chip("record-declined", _("He would rather not"), selected=False, on_click=act(state.decline))
+        parts += [ft.Text(_("May this be recorded? Ask the customer first.")), ft.Row([agrees, declines], wrap=True, spacing=GAP, run_spacing=GAP)]
+    elif state.phase == "recording":
+        words = _("Recording: %(n)d s") % {"n": state.seconds}
+        stop = icon_button("record-stop", ft.Icons.STOP_CIRCLE_OUTLINED, _("Stop"), act(state.end), width=TARGET, height=TARGET)
+        parts.append(ft.Row([ft.Icon(ft.Icons.MIC, color=ft.Colors.ERROR), ft.Text(words, expand=True), stop]))
+    if state.memos:
+        held = _.many("%(n)d voice memo, sent when there is a network", "%(n)d voice memos, sent when there is a network", len(state.memos))
+        drop = icon_button("drop-memos", ft.Icons.CLOSE, _("Leave the voice memos out"), act(state.drop), width=TARGET, height=TARGET)
+        parts.append(ft.Row([ft.Icon(ft.Icons.GRAPHIC_EQ), identified("memos", ft.Text(held), expand=True), drop]))
+    return ft.Column(parts, spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH) if parts else ft.Container(height=0)
 
 
 def level_chips(_: Texts, state: LogConversation, levels: tuple[Level, ...]) -> ft.Control:

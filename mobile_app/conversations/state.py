@@ -10,6 +10,7 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.conversations.recording import Recording
 from mobile_app.dialling import Dialled
 from mobile_app.offline.attachments import NewAttachment
 from mobile_app.offline.replica import Card
@@ -70,6 +71,7 @@ class LogConversation:
     form: FormState | None = None
     moves: bool = False  # the deal goes on to the outcome's stage
     photos: tuple[NewAttachment, ...] = ()
+    recording: Recording | None = None
     phrases: tuple[Phrase, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
     problem: str = ""
@@ -83,7 +85,7 @@ class LogConversation:
     _drafting: asyncio.Task | None = None
 
     def __post_init__(self) -> None:
-        self.level = self.customer.level
+        self.level, self.recording = self.customer.level, Recording(self.session)
         config = self.session.config
         if config is None:
             return
@@ -321,7 +323,8 @@ class LogConversation:
     @property
     def is_worked_on(self) -> bool:
         """Something was done here that must not be swept away by fresh rows."""
-        return bool(self.dialled or self.outcome or self.words or self.promises or self.photos)
+        heard = self.recording is not None and (self.recording.phase or self.recording.memos)
+        return bool(self.dialled or self.outcome or self.words or self.promises or self.photos or heard)
 
     # saving -------------------------------------------------------------------------------------------------------------------
 
@@ -339,8 +342,11 @@ class LogConversation:
             return
         self._saving = True
         try:
+            if self.recording is not None and self.recording.phase == "recording":
+                await self.recording.end()  # saved while he was still speaking: what was said is kept
+            memos = self.recording.memos if self.recording else ()
             name, payload = self.customer.name or "", self._payload()
-            done = [await self.session.act("log_conversation", payload, title=name, attachments=self.photos)]
+            done = [await self.session.act("log_conversation", payload, title=name, attachments=(*self.photos, *memos))]
             done += await self._what_follows(name)
             self._saved = True
             await self.session.forget_dial()

@@ -17,11 +17,12 @@ LARGEST = 20 * 1024 * 1024  # as crm.attachments
 
 @dataclass(frozen=True)
 class NewAttachment:
-    """Something just recorded, to go with an operation: `kind` voice, photo or file."""
+    """Something just recorded, to go with an operation: `kind` voice, photo or file. A voice memo says when the customer agreed to it."""
 
     kind: str
     mime: str
     data: bytes
+    consented_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Attachment:
     sent_bytes: int
     state: str
     code: str | None
+    consented_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Stored:
     name: str
     bytes: int
     sha256: str
+    consented_at: datetime | None = None
 
 
 class Attachments:
@@ -62,9 +65,11 @@ class Attachments:
 
     async def store(self, new: NewAttachment) -> Stored:
         """Write the file, on disk when this returns. Its row comes with the operation (Outbox.add): without one `sweep` takes the file away.
-        Raises ValueError for an empty or too large file."""
+        Raises ValueError for an empty or too large file, or a recording without consent."""
         if not 0 < len(new.data) <= LARGEST:
             raise ValueError("an attachment has between 1 byte and 20 MB")
+        if new.kind == "voice" and new.consented_at is None:
+            raise ValueError("nobody is recorded without his consent")
         attachment_id = UUID(str(self._new_id()))
         name = f"{attachment_id}.{ENDINGS.get(new.mime, 'bin')}"
 
@@ -76,7 +81,7 @@ class Attachments:
                 os.fsync(file.fileno())
             return hashlib.sha256(new.data).hexdigest()
 
-        return Stored(attachment_id, new.kind, new.mime, name, len(new.data), await asyncio.to_thread(work))
+        return Stored(attachment_id, new.kind, new.mime, name, len(new.data), await asyncio.to_thread(work), new.consented_at)
 
     async def next(self) -> Attachment | None:
         """The oldest file whose record has reached the server. One whose record waits or was refused stays behind, and blocks nothing."""
@@ -147,7 +152,7 @@ class Attachments:
     def _of(self, row: sqlite3.Row) -> Attachment:
         return Attachment(
             UUID(row["id"]), row["form"], UUID(row["record_id"]), row["kind"], row["mime"], self.folder / row["path"], row["bytes"], row["sha256"],
-            row["sent_bytes"], row["state"], row["code"],
+            row["sent_bytes"], row["state"], row["code"], row["consented_at"],
         )  # fmt: skip
 
 
@@ -156,7 +161,7 @@ def put_row(
 ) -> None:
     """The row of a stored file, in the transaction of the operation it goes with."""
     connection.execute(
-        "insert into attachments (id, form, record_id, customer_id, op_id, kind, mime, path, bytes, sha256, made_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into attachments (id, form, record_id, customer_id, op_id, kind, mime, path, bytes, sha256, made_at, consented_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(stored.id),
             form,
@@ -169,5 +174,6 @@ def put_row(
             stored.bytes,
             stored.sha256,
             made_at.isoformat(),
+            stored.consented_at.isoformat() if stored.consented_at else None,
         ),
     )

@@ -11,7 +11,7 @@ from shared.domain.problems import Problem
 
 Result = TypeVar("Result")
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = """
 create table if not exists about (key text primary key, value text not null);
 -- The replica. doc is what the server last said; overlay is what it will say once my own operations are in what it says ('null': gone).
@@ -37,13 +37,14 @@ create index if not exists outbox_customer on outbox (customer_id, seq);
 create table if not exists attachments (
   id text primary key, form text not null, record_id text not null, customer_id text, op_id text not null, kind text not null, mime text not null,
   path text not null, bytes integer not null, sha256 text not null, sent_bytes integer not null default 0,
-  state text not null default 'waiting' check (state in ('waiting', 'sent', 'attention')), code text, made_at text not null);
+  state text not null default 'waiting' check (state in ('waiting', 'sent', 'attention')), code text, made_at text not null, consented_at text);
 create index if not exists attachments_record on attachments (record_id);
 """
 UPGRADES = {
     2: "alter table outbox add column change_no integer",
     3: "alter table outbox add column config_version integer",
     4: "alter table outbox add column failures integer not null default 0",
+    5: "alter table attachments add column consented_at text",
 }
 
 
@@ -127,7 +128,9 @@ def _bring_up(connection: sqlite3.Connection) -> None:
         if version > SCHEMA_VERSION:
             raise DeviceTooOld(f"schema {version}, this app knows {SCHEMA_VERSION}")
         for step in range(version + 1, SCHEMA_VERSION + 1):
-            connection.execute(UPGRADES[step])
+            change = UPGRADES[step]
+            if connection.execute("select 1 from sqlite_master where name = ?", (change.split()[2],)).fetchone():  # else SCHEMA makes it as it is now
+                connection.execute(change)
         for statement in SCHEMA.split(";\n"):
             connection.execute(statement)
         set_about(connection, "schema", str(SCHEMA_VERSION))

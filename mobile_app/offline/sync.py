@@ -192,7 +192,7 @@ class Sync:
         await self._attachments.sweep()
         while (file := await self._attachments.next()) is not None:
             about = {"id": str(file.id), "form": file.form, "record_id": str(file.record_id), "kind": file.kind, "mime": file.mime}
-            about |= {"bytes": file.bytes, "sha256": file.sha256}
+            about |= {"bytes": file.bytes, "sha256": file.sha256, **({"consented_at": file.consented_at} if file.consented_at else {})}
             try:
                 data = await self._attachments.piece(file, remote_files.PIECE)
                 answer = await remote_files.put(self._gateway, self._store_id, about, at=file.sent_bytes, data=data)

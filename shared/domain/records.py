@@ -178,6 +178,7 @@ class Attachment(Record):
     mime: str
     bytes: int
     author_id: UUID | None = None
+    consented_at: Instant | None = None  # of a voice memo: when the customer agreed; the author asked him
     created_at: Instant | None = None
 
 

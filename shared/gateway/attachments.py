@@ -27,7 +27,7 @@ class Piece(BaseModel):
 
 
 async def put(gateway: Gateway, store_id: UUID, attachment: dict[str, Any], *, at: int, data: bytes) -> Received:
-    """attachment: {id, form, record_id, kind, mime, bytes, sha256}. Raises Offline, SignedOut, Refused (not_found: its record is not there)."""
+    """attachment: {id, form, record_id, kind, mime, bytes, sha256}, of a voice memo consented_at too. Raises Offline, SignedOut, Refused (not_found: its record is not there)."""
     arguments = {"store_id": str(store_id), "attachment": attachment, "at": at, "data": base64.b64encode(data).decode()}
     return parsed(TypeAdapter(Received), await gateway.call("put_attachment", arguments))
 

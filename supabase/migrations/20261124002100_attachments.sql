@@ -14,13 +14,15 @@ create table crm.attachments (
   sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
   received int not null default 0 check (received between 0 and bytes),
   author_id uuid not null,
+  consented_at timestamptz,                           -- when the customer said yes to a recording; who asked him is the author
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   version int not null default 1,
   change_no bigint not null default crm.change_no(),
   removed_at timestamptz,
   primary key (store_id, id),
-  foreign key (store_id, customer_id) references crm.customers on delete cascade);
+  foreign key (store_id, customer_id) references crm.customers on delete cascade,
+  constraint recorded_with_consent check (kind <> 'voice' or consented_at is not null));
 comment on table crm.attachments is 'A voice memo, photo or file of a record; complete when received = bytes. Rights are those of its record. In Postgres on purpose: docs/decisions/0008.';
 create index on crm.attachments (store_id, customer_id);
 
@@ -46,12 +48,12 @@ create policy insert_author on crm.attachment_chunks for insert to api_owner
 create policy delete_author on crm.attachment_chunks for delete to api_owner
   using (exists (select from crm.attachments a where a.store_id = attachment_chunks.store_id and a.id = attachment_chunks.attachment_id and a.author_id = (select auth.uid())));
 grant select on crm.attachments, crm.attachment_chunks to api_owner;
-grant insert (store_id, id, customer_id, form, record_id, kind, mime, bytes, sha256, author_id), update (received, removed_at) on crm.attachments to api_owner;
+grant insert (store_id, id, customer_id, form, record_id, kind, mime, bytes, sha256, author_id, consented_at), update (received, removed_at) on crm.attachments to api_owner;
 grant insert (store_id, attachment_id, at, data), delete on crm.attachment_chunks to api_owner;
 
 -- Complete ones only. What a role may not read of a conversation it may not hear either.
 create view api.attachments as
-select t.store_id, t.id, t.customer_id, t.form, t.record_id, t.kind, t.mime, t.bytes, t.author_id, t.created_at, t.updated_at, t.version, t.change_no
+select t.store_id, t.id, t.customer_id, t.form, t.record_id, t.kind, t.mime, t.bytes, t.author_id, t.consented_at, t.created_at, t.updated_at, t.version, t.change_no
 from crm.attachments t join crm.my_access(null) a on a.store_id = t.store_id and a.form = t.form
 where t.removed_at is null and t.received = t.bytes and (t.form <> 'conversation' or 'words' = any (a.readable));
 alter view api.attachments owner to api_owner;
@@ -74,13 +76,15 @@ begin
       into v_customer using p_store, v_record;         -- under the caller's row rules: not there = not yours
     if v_customer is null then raise sqlstate 'PT404' using message = 'not_found', detail = 'record_id'; end if;
     if coalesce(p_attachment ->> 'kind', '') not in ('voice', 'photo', 'file') then raise sqlstate 'PT422' using message = 'option', detail = 'kind'; end if;
+    if p_attachment ->> 'kind' = 'voice' and crm.as_instant(p_attachment ->> 'consented_at') is null then raise sqlstate 'PT422' using message = 'required', detail = 'consented_at'; end if;
     if coalesce(p_attachment ->> 'mime', '') !~ '^[a-z]+/[a-z0-9.+-]{1,60}$' then raise sqlstate 'PT422' using message = 'format', detail = 'mime'; end if;
     if coalesce(p_attachment ->> 'sha256', '') !~ '^[0-9a-f]{64}$' then raise sqlstate 'PT422' using message = 'format', detail = 'sha256'; end if;
     if coalesce(p_attachment ->> 'bytes', '') !~ '^\d{1,8}$' or (p_attachment ->> 'bytes')::int not between 1 and 20971520 then
       raise sqlstate 'PT422' using message = 'range', detail = 'bytes';
     end if;
-    insert into crm.attachments (store_id, id, customer_id, form, record_id, kind, mime, bytes, sha256, author_id)
-    values (p_store, v_id, v_customer, v_form, v_record, p_attachment ->> 'kind', p_attachment ->> 'mime', (p_attachment ->> 'bytes')::int, p_attachment ->> 'sha256', c.user_id)
+    insert into crm.attachments (store_id, id, customer_id, form, record_id, kind, mime, bytes, sha256, author_id, consented_at)
+    values (p_store, v_id, v_customer, v_form, v_record, p_attachment ->> 'kind', p_attachment ->> 'mime', (p_attachment ->> 'bytes')::int, p_attachment ->> 'sha256', c.user_id,
+      least(crm.as_instant(p_attachment ->> 'consented_at'), now()))
     on conflict (store_id, id) do nothing;
     select * into t from crm.attachments x where x.store_id = p_store and x.id = v_id for update;
   end if;
@@ -103,7 +107,7 @@ begin
   end if;
   return jsonb_build_object('received', t.received, 'complete', t.received = t.bytes);
 end $$;
-comment on function crm.put_attachment is 'Takes one piece (base64, up to 256 KiB) of an attachment and answers how many bytes are here: {received, complete}. Sending a piece again is harmless. Errors: not_found, id_taken, invalid, option, format, range.';
+comment on function crm.put_attachment is 'Takes one piece (base64, up to 256 KiB) of an attachment and answers how many bytes are here: {received, complete}. Sending a piece again is harmless. A voice memo says when the customer agreed (consented_at). Errors: not_found, id_taken, invalid, required, option, format, range.';
 
 create function crm.get_attachment(p_store uuid, p_id uuid, p_at int) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$

@@ -64,7 +64,19 @@ def test_the_phone_ships_only_what_it_needs():
     shipped = {p.name for p in ROOT.iterdir() if not p.name.startswith(".")} - excluded
     assert shipped <= {"assets", "main.py", "mobile_app", "shared", "pyproject.toml", "README.md", "LICENSE", "build", "dist"}
     names = {d.split("=")[0].split(">")[0] for d in settings["project"]["dependencies"]}
-    assert names == {"flet", "flet-charts", "httpx", "postgrest", "pydantic", "pydantic-core", "phonenumberslite", "pypinyin", "tzdata", "uuid6"}
+    assert names == {
+        "flet",
+        "flet-audio-recorder",
+        "flet-charts",
+        "httpx",
+        "postgrest",
+        "pydantic",
+        "pydantic-core",
+        "phonenumberslite",
+        "pypinyin",
+        "tzdata",
+        "uuid6",
+    }
 
 
 def test_no_path_of_one_machine_is_committed():

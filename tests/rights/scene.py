@@ -348,6 +348,7 @@ class Scene(World):
             received=4,
             sha256="0" * 64,
             author_id=author,
+            consented_at="2026-11-01",
         )
         self._insert("attachment_chunks", store_id=s, attachment_id=attachment, at=0, data=mark.encode()[:4])
         held = new_id()

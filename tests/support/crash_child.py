@@ -49,6 +49,8 @@ FAILPOINTS = {
     "file: noted, not committed": ("sql", "update attachments set sent_bytes"),
 }
 
+AGREED = datetime(2026, 11, 1, tzinfo=UTC)
+
 
 effects.pinyin_of("暖")  # its tables take half a second: not once a kill
 
@@ -127,7 +129,7 @@ def _something(dice: random.Random, customers: list[str]) -> tuple[dict, str, li
     if dice.random() < 0.2:
         return {"id": customer, "set": {"need": f"要{n}"}}, "save_customer", []
     talk = {"id": str(uuid6.uuid7()), "customer_id": customer, "outcome": "interested", "level": "near", "words": dice.choice([f"聊了{n}", ""])}
-    memo = [NewAttachment("voice", "audio/wav", dice.randbytes(dice.randrange(1, 400_000)))] if dice.random() < 0.3 else []
+    memo = [NewAttachment("voice", "audio/wav", dice.randbytes(dice.randrange(1, 400_000)), AGREED)] if dice.random() < 0.3 else []
     return talk, "log_conversation", memo
 
 

@@ -34,6 +34,8 @@ MINE = "(owner_id = %(me)s or renewal_owner_id = %(me)s)"
 ON_MINE = f"customer_id in (select id from api.customers where store_id = %(store)s and {MINE})"
 BOOK = {form: ON_MINE for form in RECORDS} | {"customers": MINE, "tasks": "assignee_id = %(me)s", "approvals": "requester_id = %(me)s"}
 
+AGREED = datetime(2026, 11, 1, tzinfo=UTC)  # to being recorded
+
 
 @dataclass
 class Phone:

@@ -2,16 +2,19 @@
 
 import random
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from mobile_app.offline.attachments import LARGEST, NewAttachment
 from shared.domain.problems import Offline, Refused
 from shared.gateway import attachments as remote
 from tests.support.people import new_id
+from tests.support.phones import AGREED
 
 
 def memo(size: int = 450_000, seed: int = 1) -> NewAttachment:
-    return NewAttachment("voice", "audio/wav", random.Random(seed).randbytes(size))
+    return NewAttachment("voice", "audio/wav", random.Random(seed).randbytes(size), AGREED)
 
 
 def puts(request) -> bool:
@@ -138,3 +141,17 @@ async def test_nobody_adds_to_a_file_that_is_not_his(phone, town):
     for change in ({"bytes": 3 * 10**7}, {"mime": "text/html; x"}, {"kind": "exe"}, {"form": "members"}, {"sha256": "x"}):
         with pytest.raises(Refused):
             await remote.put(lin.gateway, town.stores["east"], about | {"id": str(new_id())} | change, at=0, data=b"x")
+
+
+async def test_the_server_takes_no_recording_without_consent_and_tells_who_asked_and_when(town):
+    """A phone of our own refuses to store one; a client of somebody else's making hears `required`."""
+    customer = town.customer()
+    about = {"id": new_id(), "form": "customer", "record_id": customer, "kind": "voice", "mime": "audio/wav", "bytes": 4, "sha256": "0" * 64}
+    town.db.commit()
+    ask = "select api.put_attachment(%s, %s, 0, 'eHh4eA==')"
+    with pytest.raises(psycopg.Error, match="required"), town.db.transaction():
+        town.ask("lin", ask, town.stores["east"], Jsonb(about))
+    with pytest.raises(psycopg.Error, match="required"), town.db.transaction():
+        town.ask("lin", ask, town.stores["east"], Jsonb(about | {"consented_at": "soon"}))
+    town.ask("lin", ask, town.stores["east"], Jsonb(about | {"consented_at": "2999-01-01T00:00:00Z"}))  # not from the future
+    assert town.row("select author_id = %s and consented_at <= now() from crm.attachments where id = %s", town.users["lin"], about["id"])

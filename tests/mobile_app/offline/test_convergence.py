@@ -15,6 +15,7 @@ from mobile_app.offline.database import Database
 from mobile_app.offline.replica import Replica
 from tests.support.battery import Battery, Verdict, judge
 from tests.support.people import new_id
+from tests.support.phones import AGREED
 
 MODES = ("none", "disconnect", "kill", "pause", "partition", "all")
 
@@ -152,7 +153,7 @@ async def long_offline(phone, town, operations: int, files: int) -> Battery:
             "words": f"第{n}次聊",
             "occurred_at": lin.clock.now().isoformat(),
         }
-        memo = (NewAttachment("voice", "audio/wav", dice.randbytes(20_000)),) if n < files else ()
+        memo = (NewAttachment("voice", "audio/wav", dice.randbytes(20_000), AGREED),) if n < files else ()
         started = time.perf_counter()
         await lin.do("log_conversation", payload, attachments=memo)
         if not memo:

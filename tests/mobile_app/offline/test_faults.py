@@ -16,7 +16,7 @@ from mobile_app.offline.attachments import NewAttachment
 from shared.domain.problems import Problem
 from tests.support.battery import Battery, Verdict, judge
 from tests.support.people import new_id
-from tests.support.phones import Phone
+from tests.support.phones import AGREED, Phone
 from tests.support.proxy import FAULTS, FaultProxy, clear
 
 SECONDS = httpx.Timeout(1.0)  # the phone's patience with a call that stalls, so that it costs a run no quarter of a minute
@@ -85,7 +85,7 @@ class Worker:
                 self.promised.add(str(op_id))
                 await self.phone.outbox.undo(op_id, now=self.phone.clock.now())
             case "attachment":
-                await self._do("log_conversation", talk, attachments=(NewAttachment("voice", "audio/wav", self.dice.randbytes(300_000)),))
+                await self._do("log_conversation", talk, attachments=(NewAttachment("voice", "audio/wav", self.dice.randbytes(300_000), AGREED),))
             case "refresh":
                 keeper = self.phone.gateway.keeper
                 assert keeper.session is not None
