@@ -103,10 +103,16 @@ begin
 end $$;
 comment on function crm.my_places is 'Every store the caller stands in, with what his role carries there.';
 
+-- Every policy asks this, a logged conversation two dozen times: who has no group role is answered without the view, in a third of its time.
 create function crm.my_store_ids(p_scope text) returns uuid[]
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
+declare ids uuid[]; is_group bool; seeing text := coalesce(current_setting('crm.seeing_store', true), '');
 begin
-  return array(select p.store_id from crm.places p where p.user_id = (select auth.uid()) and (p_scope is null or p.scope in (p_scope, 'group')));
+  select array_agg(m.store_id) filter (where p_scope is null or r.scope in (p_scope, 'group')), bool_or(r.scope = 'group') into ids, is_group
+  from crm.members m join crm.roles r on r.store_id = m.store_id and r.key = m.role
+  where m.user_id = (select auth.uid()) and m.active and (seeing = '' or m.store_id::text = seeing);
+  if is_group then return array(select p.store_id from crm.places p where p.user_id = (select auth.uid()) and (p_scope is null or p.scope in (p_scope, 'group'))); end if;
+  return coalesce(ids, '{}');
 end $$;
 comment on function crm.my_store_ids is 'Stores in which the caller is active; with "store", only those where he sees every row.';
 

@@ -76,8 +76,10 @@ end $$;
 comment on function crm.form_then is 'The fields of a form in the version an operation was filled under, when that is one or two behind; else null. Definer: the documents are the admins''.';
 
 create function crm.forgiven(p_store uuid, p_errors jsonb, p_patch jsonb, p_then jsonb, p_fields jsonb, p_form text) returns jsonb
-  language sql stable set search_path = '' as $$
-  select case when p_then is null then p_errors else (
+  language plpgsql stable set search_path = '' as $$
+begin
+  if p_then is null or p_errors = '[]' then return p_errors; end if;
+  return (
     select coalesce(jsonb_agg(e), '[]') from jsonb_array_elements(p_errors) e
     where not case e ->> 'code'
       when 'required' then coalesce(not (p_then -> (e ->> 'field') ->> 'required')::bool, true)
@@ -89,7 +91,8 @@ create function crm.forgiven(p_store uuid, p_errors jsonb, p_patch jsonb, p_then
         and not exists (select from crm.base_fields b where b.form = p_form and b.key = e ->> 'field')
         and crm.problems(p_store, jsonb_build_object(e ->> 'field', p_then -> (e ->> 'field') || jsonb_strip_nulls(jsonb_build_object('length', p_then -> (e ->> 'field') -> 'max_length'))),
           jsonb_build_object(e ->> 'field', p_patch -> (e ->> 'field')), '{}', array[e ->> 'field'], '{}', false) = '[]'   -- by the rules of then
-      else false end) end $$;
+      else false end);
+end $$;
 
 create function crm.demand_verb(p_store uuid, p_verb text) returns crm.caller
   language plpgsql stable set search_path = '' as $$

@@ -151,13 +151,15 @@ alter view api.flags owner to api_owner;
 grant select on api.promises, api.flags to authenticated;
 
 create function crm.promise_problems(p_promises jsonb, p_today date, p_reached bool) returns jsonb
-  language sql immutable set search_path = '' as $$
-  select case when jsonb_array_length(p_promises) > 10 or (jsonb_array_length(p_promises) > 0 and not coalesce(p_reached, false)) then '[{"field": "promises", "code": "range"}]'::jsonb
-    else (select coalesce(jsonb_agg(distinct jsonb_build_object('field', 'promises', 'code',
-        case when crm.as_uuid(x ->> 'id') is null or length(trim(coalesce(x ->> 'words', ''))) not between 1 and 200 then 'required' when crm.as_date(x -> 'due_on') is null then 'date' else 'range' end)), '[]')
-      from jsonb_array_elements(p_promises) x
-      where crm.as_uuid(x ->> 'id') is null or length(trim(coalesce(x ->> 'words', ''))) not between 1 and 200
-        or coalesce(crm.as_date(x -> 'due_on') not between p_today and p_today + 730, true)) end $$;
+  language plpgsql immutable set search_path = '' as $$
+begin
+  if p_promises = '[]' then return '[]'; end if;
+  if jsonb_array_length(p_promises) > 10 or not coalesce(p_reached, false) then return '[{"field": "promises", "code": "range"}]'; end if;
+  return (select coalesce(jsonb_agg(distinct jsonb_build_object('field', 'promises', 'code', x.code)), '[]') from (
+    select case when crm.as_uuid(e ->> 'id') is null or length(trim(coalesce(e ->> 'words', ''))) not between 1 and 200 then 'required'
+      when crm.as_date(e -> 'due_on') is null then 'date' when crm.as_date(e -> 'due_on') not between p_today and p_today + 730 then 'range' end as code
+    from jsonb_array_elements(p_promises) e) x where x.code is not null);
+end $$;
 
 create function crm.end_promise(p_op jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
