@@ -18,7 +18,7 @@ from shared.ui.text import Texts
 from shared.ui.view import component
 
 LISTED = {  # attribute → the list of the document its keys come from
-    "pool": "pools", "pools": "pools", "level": "levels", "levels": "levels", "outcome": "outcomes", "outcomes": "outcomes", "roles": "roles", "role": "roles",
+    "pool": "pools", "pools": "pools", "level": "levels", "demote_to": "levels", "levels": "levels", "outcome": "outcomes", "outcomes": "outcomes", "roles": "roles", "role": "roles",
     "parent": "reasons", "pipeline": "pipelines",
 }  # fmt: skip
 WHYS = ("cadence", "policy_window", "care", "first_response", "no_contact", "manual")

@@ -32,6 +32,13 @@ def attribute_name(_: Texts, name: str) -> str:
         "expiry": _("Policy ends"), "expiry_days": _("Counted from (days before)"), "value": _("For each 10,000 yuan of premium"), "value_most": _("For premium, at most"),
         "overdue": _("For each day overdue"), "overdue_most": _("For days overdue, at most"), "times": _("So many outcomes"), "seconds": _("within seconds"),
         "queue": _("Order of the queue"), "burst": _("Outcomes without dialling"), "day_parts": _("Parts of the day"), "start": _("From"), "end": _("To"),
+        "reassign_after_days": _("On the manager's list after (days)"), "demote_after_days": _("Falls after (days)"), "demote_to": _("Falls to"),
+        "claims_per_day": _("Each may claim a day"), "ex_owner_days": _("Who had him waits (days)"), "contact_hours": _("To be contacted within (hours)"),
+        "returns": _("Comes back before the next expiry"), "consents": _("Consents"), "needed_for_calls": _("Without it nobody calls"), "reception": _("At the door"),
+        "searchable": _("Can be filtered and sorted by"), "sources": _("Sources"), "steps": _("Steps"), "quiet_from": _("Quiet from"), "quiet_to": _("Quiet until"),
+        "date": _("Date"), "role": _("Role"), "field": _("Field"), "form": _("Form"), "after": _("After"), "action": _("What happens"), "every_months": _("Every so many months"),
+        "approve_lost": _("A manager must agree before a deal is lost"), "approve_level_down": _("A manager must agree before a level is lowered"),
+        "duplicate_shows": _("Who enters a colleague's customer is told"),
         "script": _("Script"), "roles_of": _("For roles"), "effect": _("Effect"), "level": _("Level"), "stage": _("Stage"), "purpose": _("Why it exists"),
     }.get(name, name.replace("_", " "))  # fmt: skip
 
@@ -65,19 +72,24 @@ def method_name(_: Texts, method: str) -> str:
 
 def verb_name(_: Texts, verb: str) -> str:
     return {
-        "save_customer": _("Create and edit customers"), "save_vehicle": _("Edit vehicles"), "save_policy": _("Edit policies"), "save_deal": _("Edit deals"),
+        "save_customer": _("Edit customers"), "save_vehicle": _("Edit vehicles"), "save_policy": _("Edit policies"), "save_deal": _("Edit deals"),
         "save_companion": _("Edit companions"), "log_conversation": _("Log conversations"), "request_cancel": _("Ask to cancel a task"), "move_deal": _("Move deals"),
         "snooze_task": _("Put off tasks"), "undo": _("Undo own acts"), "assign_customer": _("Assign customers"), "decide_approval": _("Decide requests"),
         "reassign": _("Hand over customers"), "import_rows": _("Import lists"), "export_rows": _("Export lists"), "invite_member": _("Invite and manage members"),
         "publish_config": _("Shape and publish the store"), "claim_customer": _("Claim from pools"), "merge_customers": _("Merge duplicates"), "read_audit": _("Read the audit"),
-        "reveal_field": _("Reveal masked numbers"), "publish_group": _("Publish to the group's stores"),
+        "add_customer": _("Create customers"), "claim_policy": _("Claim renewals"), "reveal_field": _("Reveal masked numbers"), "publish_group": _("Publish to the group's stores"),
     }.get(verb, verb.replace("_", " "))  # fmt: skip
 
 
 def screen_name(_: Texts, screen: str) -> str:
-    return {"today": _("Today"), "customers": _("Customers"), "funnel": _("Funnel"), "approvals": _("Approvals"), "me": _("Me")}.get(
-        screen, screen.replace("_", " ")
-    )
+    return {
+        "today": _("Today"),
+        "customers": _("Customers"),
+        "funnel": _("Funnel"),
+        "team": _("My team"),
+        "approvals": _("Approvals"),
+        "me": _("Me"),
+    }.get(screen, screen.replace("_", " "))
 
 
 def mask_name(_: Texts, mask: str) -> str:

@@ -1,9 +1,11 @@
 """What one field is, who sees it and when."""
 
+import re
 from typing import Any
 
 import flet as ft
 
+from admin.attributes import PlainText
 from admin.conditions import ConditionEditor, FormulaEditor
 from admin.draft import use_draft
 from admin.forms.state import CONVERTS, Forms
@@ -50,6 +52,8 @@ def FieldProperties(state: Forms, **_key) -> ft.Control:
         parts.append(NumberField(draft, (*path, "decimals"), "field-decimals", _("Decimals"), key=f"decimals-{field['key']}"))
     else:
         parts.append(Demands(state))
+        if state.form == "customer":
+            parts.append(AskOnce(state, key=f"ask-{field['key']}"))
     parts.append(ConditionEditor(draft, state.form, (*path, "show"), state.askable(), "show", _("Shown only when"), key=f"show-{field['key']}"))
     sections = [(s["key"], _.label(s["label"])) for s in state.body.get("sections", ())]
     if sections:
@@ -66,6 +70,63 @@ def FieldProperties(state: Forms, **_key) -> ft.Control:
     parts.append(toggle("field-on-list", _("Shown in lists"), bool(field.get("on_list")), lambda yes: state.flag("on_list", yes)))
     remove = text_button("field-remove", _("Take off the form"), act(state.remove, field["key"]), icon=ft.Icons.DELETE_OUTLINE)
     return card(section(_.label(field["label"]) or _("No name yet"), *parts, remove), padding=12, identifier="field-properties")
+
+
+PATTERNS = {  # what people mean; "" is anything, another one is their own
+    "digits": r"^[0-9]+$", "letters": r"^[A-Za-z]+$", "code": r"^[A-Za-z0-9-]+$", "id_card": r"^[0-9]{17}[0-9Xx]$", "postcode": r"^[0-9]{6}$", "hanzi": r"^[\u4e00-\u9fff·]+$",
+}  # fmt: skip
+
+
+@component
+def Pattern(state: Forms, **_key) -> ft.Control:
+    """What a text must look like: chosen by name; who knows how writes his own."""
+    draft, _ = use_draft(), use_text()
+    path = (*state.path, state.chosen["key"], "pattern")
+    now = state.chosen.get("pattern") or ""
+    chosen = next((k for k, p in PATTERNS.items() if p == now), "own" if now else "any")
+    opened, set_opened = ft.use_state(chosen == "own")
+    names = [
+        ("any", _("Anything")), ("digits", _("Digits")), ("letters", _("Letters")), ("code", _("Letters and digits")), ("hanzi", _("Chinese characters")),
+        ("id_card", _("ID card number")), ("postcode", _("Postcode")), ("own", _("A pattern of one's own")),
+    ]  # fmt: skip
+
+    def choose(key: str) -> None:
+        set_opened(key == "own")
+        if key != "own":
+            draft.put(path, PATTERNS.get(key) or GONE)
+
+    parts = [chip_of("field-pattern", names, "own" if opened else chosen, choose)]
+    if opened:
+        parts.append(PlainText(draft, path, "field-pattern-text", _("Regular expression")))
+        try:
+            re.compile(now)
+        except re.error:
+            parts.append(ft.Text(_("This pattern cannot be read."), color=ft.Colors.ERROR, size=12))
+    return titled(_("Must look like"), *parts)
+
+
+@component
+def AskOnce(state: Forms, **_key) -> ft.Control:
+    """A fact that is asked for once, on the way of a talk or a move, as long as it is empty (S-14)."""
+    draft, _ = use_draft(), use_text()
+    path, held = (*state.path, state.chosen["key"], "ask"), state.chosen.get("ask")
+    switch = toggle("field-ask", _("Asked once, in a talk with a customer"), held is not None, lambda yes: draft.put(path, {} if yes else GONE))
+    if held is None:
+        return switch
+    levels = [(x["key"], _.label(x["label"])) for x in draft.document.get("levels", ())]
+    stages = list({s["key"]: _.label(s["label"]) for p in draft.document.get("pipelines", ()) for s in p["stages"]}.items())
+
+    def put(part: str):
+        return lambda keys: draft.put(path, {k: v for k, v in {**held, part: keys}.items() if v})
+
+    return ft.Column(
+        [
+            switch,
+            titled(_("Only at these levels (none chosen: at any)"), choices("ask-level", levels, held.get("levels", ()), put("levels"))),
+            titled(_("Only when his deal is at these stages (none chosen: at any)"), choices("ask-stage", stages, held.get("stages", ()), put("stages"))),
+        ],
+        spacing=8, horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )  # fmt: skip
 
 
 @component
@@ -188,6 +249,8 @@ def Demands(state: Forms) -> ft.Control:
                 for a, title in (("min", _("Smallest value")), ("max", _("Largest value")))
             ]
             parts.append(ft.Row([ft.Container(x, expand=True) for x in pair], spacing=8))
+        if kind == "text":
+            parts.append(Pattern(state, key=f"pattern-{field['key']}"))
         if kind in ("text", "long_text"):
             parts.append(NumberField(draft, (*path, "max_length"), "field-max-length", _("Longest text"), key=f"length-{field['key']}"))
     return ft.Column(parts, spacing=8, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from admin.draft import Draft
 from admin.session import AdminSession
-from shared.domain.config import Level, Option, Outcome, Phrase, Reason, Script, Template
+from shared.domain.config import Level, Outcome, Phrase, Pool, Purpose, Reason, Script, Template
 from shared.domain.drafting import GONE, Path, with_part
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -18,10 +18,11 @@ MODELS: dict[str, type[BaseModel]] = {
     "phrases": Phrase,
     "scripts": Script,
     "templates": Template,
-    "pools": Option,
+    "pools": Pool,
+    "consents": Purpose,
 }
 NEW: dict[str, dict[str, Any]] = {
-    "levels": {"rank": 0}, "outcomes": {"methods": ["call"], "reached": True}, "reasons": {"uses": ["cancel"]}, "phrases": {}, "scripts": {}, "templates": {"kind": "message"}, "pools": {},
+    "levels": {"rank": 0}, "outcomes": {"methods": ["call"], "reached": True}, "reasons": {"uses": ["cancel"]}, "phrases": {}, "scripts": {}, "templates": {"kind": "message"}, "pools": {}, "consents": {},
 }  # fmt: skip
 SUCCEEDED = ("levels", "pools", "reasons")  # whose records may go over to another entry
 

@@ -6,6 +6,7 @@ from admin.attributes import PlainText, attributes
 from admin.draft import use_draft
 from admin.parts import NumberField, choices, titled, toggle
 from admin.session import use_admin
+from admin.settings.store_rules import Approvals, AtTheDoor, Clocks, DayParts
 from admin.shell import panel_view
 from admin.words import attribute_name
 from shared.domain.budget import LIMITS
@@ -18,6 +19,7 @@ from shared.ui.view import component, screen
 
 NUMBERS = ("snooze_limit", *(setting for setting, _default in LIMITS.values()))
 HALF = 320
+ELSEWHERE = ("cut_off", "approve_lost", "approve_level_down", "duplicate_shows")  # each has its own place on the page
 
 
 @screen
@@ -25,7 +27,7 @@ def SettingsScreen() -> ft.View:
     _admin, draft, _ = use_admin(), use_draft(), use_text()
     if not draft.loaded:
         return panel_view("settings", _("Store settings"), Skeleton(5))
-    return panel_view("settings", _("Store settings"), Days(), Limits(), Queue())
+    return panel_view("settings", _("Store settings"), Days(), Clocks(), Approvals(), AtTheDoor(), DayParts(), Limits(), Queue())
 
 
 @component
@@ -64,11 +66,11 @@ def Limits() -> ft.Control:
     flags = [
         toggle(f"setting-{k}".replace("_", "-"), attribute_name(_, k), v, lambda yes, k=k: draft.put(("settings", k), yes))
         for k, v in held.items()
-        if isinstance(v, bool)
+        if isinstance(v, bool) and k not in ELSEWHERE
     ]
     texts = [
         ft.Container(PlainText(draft, ("settings", k), f"setting-{k}".replace("_", "-"), attribute_name(_, k), key=k), width=HALF)
-        for k, v in held.items() if isinstance(v, str) and k != "cut_off"
+        for k, v in held.items() if isinstance(v, str) and k not in ELSEWHERE
     ]  # fmt: skip
     note = ft.Text(
         _("A form that asks for more than these seconds can be published only with your explicit consent."),
