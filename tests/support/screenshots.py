@@ -17,7 +17,8 @@ from tests.support.browser import DESKTOP, App, browser
 PICTURES = ROOT / "docs" / "screenshots"
 
 
-def main() -> None:
+def main(tour: bool = False) -> None:
+    """`--panel FOLDER`: every page of the panel in every look, to be looked at; else the pictures of docs/."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
     stack = Stack(home).start(say=lambda line: None)
@@ -28,10 +29,14 @@ def main() -> None:
     try:
         wait_for(f"http://127.0.0.1:{port}/healthz")
         with browser() as opened:
+            base = f"http://127.0.0.1:{port}"
+            if tour:
+                panel_tour(opened, base, people)
+                return
             for look in ("light", "dark"):
-                daily_pictures(opened, f"http://127.0.0.1:{port}", people, look)
-                phone_pictures(opened, f"http://127.0.0.1:{port}", people, look)
-            panel_pictures(opened, f"http://127.0.0.1:{port}", people)
+                daily_pictures(opened, base, people, look)
+                phone_pictures(opened, base, people, look)
+            panel_pictures(opened, base, people)
             overview(opened)
     finally:
         server.terminate()
@@ -172,15 +177,55 @@ def daily_pictures(opened, base: str, people, look: str) -> None:
             app.close()
 
 
+PANEL_PAGES = ("members", "stages", "forms", "rights", "lists", "rules", "settings", "publish", "history", "imports", "duplicates", "export", "audit")
+DOCUMENTED = ("members", "stages", "imports", "rules", "duplicates", "export", "audit")  # the ones docs/ shows
+
+
+def open_panel(opened, base: str, user, **context) -> App:
+    panel = App(opened, base, **{**DESKTOP, **context}).open("/admin/")
+    panel.sign_in(user.email, user.password)
+    panel.see_id("sign-out")
+    return panel
+
+
 def panel_pictures(opened, base: str, people) -> None:
-    panel = App(opened, base, **DESKTOP).open("/admin/")
-    panel.sign_in(people["admin"].email, people["admin"].password)
-    panel.see_id("invite")
-    panel.shot(str(PICTURES / "panel-members.png"))
-    for page in ("stages", "imports", "rules", "duplicates", "export", "audit"):
-        panel.page.goto(f"{base}/admin/{page}")
+    panel = open_panel(opened, base, people["admin"])
+    for page in DOCUMENTED:
+        panel.page.goto(f"{base}/admin/{'' if page == 'members' else page}")
         panel.ready()
         panel.shot(str(PICTURES / f"panel-{page}.png"))
+    panel.close()
+
+
+def panel_tour(opened, base: str, people) -> None:
+    """Every page of the panel to look at: desktop light and dark, English, tablet; with a draft that has long names, and what is refused."""
+    looks = {
+        "light": {}, "dark": {"color_scheme": "dark"}, "tablet": {"viewport": {"width": 1024, "height": 768}}, "en": {},
+    }  # fmt: skip
+    for look, context in looks.items():
+        panel = open_panel(opened, base, people["admin"], **context)
+        if look == "en":
+            panel.tap("language")
+            panel.tap("language")
+        for page in PANEL_PAGES:
+            panel.tap(f"nav-{page}")
+            panel.shot(str(PICTURES / f"tour-{page}-{look}.png"))
+            if page == "forms":
+                panel.tap(panel.starting("field-open-"))
+                panel.shot(str(PICTURES / f"tour-{page}-open-{look}.png"))
+            if page == "settings":
+                panel.page.mouse.move(700, 500)
+                panel.page.mouse.wheel(0, 620)
+                panel.shot(str(PICTURES / f"tour-{page}-below-{look}.png"))
+        panel.close()
+    panel = open_panel(opened, base, people["admin"])
+    panel.tap("nav-stages")
+    panel.type("stage-name-0", "来自集团官网与直播间的未分配新线索(待首次联系与资质核实)")
+    panel.shot(str(PICTURES / "tour-stages-long.png"))
+    panel.type("stage-name-1", " ")
+    panel.tap("to-publish")
+    panel.shot(str(PICTURES / "tour-publish-unfinished.png"))
+    panel.tap("discard")
     panel.close()
 
 
@@ -197,4 +242,8 @@ def overview(opened) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--panel"]:
+        PICTURES = Path(sys.argv[2])
+        main(tour=True)
+    else:
+        main()
