@@ -107,7 +107,7 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
     parts: list[ft.Control] = [
         ft.Row(
             [
-                ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, expand=True),
+                ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, expand=True, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS),
                 ft.Text(_.day(session.day(row.created_at), session.today), size=12, color=ft.Colors.ON_SURFACE_VARIANT),
                 *(
                     [

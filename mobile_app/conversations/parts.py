@@ -63,7 +63,7 @@ def LogPanel(state: LogConversation, with_methods: bool = False) -> ft.Control:
         if state.method in FACE_TO_FACE:
             parts.append(Present(state))
     if state.form is not None and state.form.shown:
-        parts.append(FormView(state.form))
+        parts.append(FormView(state.form, on_attach=state.attaching.choose if state.attaching else None))
     return ft.Column(parts, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
@@ -103,7 +103,7 @@ def Words(state: LogConversation, said: Said) -> ft.Control:
     if state.recording is not None:
         record = icon_button("record", ft.Icons.MIC_NONE, _("Voice memo"), act(state.recording.ask), width=TARGET, height=TARGET)
         tools.insert(0, record)
-        parts.insert(0, VoiceMemo(state.recording))  # above the box: the question has to be seen at once
+        parts.insert(0, ft.memo(VoiceMemo)(state.recording))  # above the box: the question has to be seen at once
     return section(_("Words"), *parts, trailing=ft.Row(tools, spacing=0, tight=True))
 
 

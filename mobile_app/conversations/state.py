@@ -10,6 +10,7 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.attaching import Attaching, pick_photos
 from mobile_app.conversations.recording import Recording
 from mobile_app.dialling import Dialled
 from mobile_app.offline.attachments import NewAttachment
@@ -24,7 +25,6 @@ from shared.ui.text import Texts
 
 FACE_TO_FACE = ("visit", "test_drive", "quote", "order", "delivery")  # methods, not labels: who came along is asked there
 DRAFT_PAUSE = 0.5  # seconds
-PHOTO_QUALITY = 60  # of the picker's own compression: 4 MB of a phone's camera become about 0.4
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class LogConversation:
     moves: bool = False  # the deal goes on to the outcome's stage
     photos: tuple[NewAttachment, ...] = ()
     recording: Recording | None = None
+    attaching: Attaching | None = None
     phrases: tuple[Phrase, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
     problem: str = ""
@@ -95,6 +96,7 @@ class LogConversation:
         self.facts = self.session.form("customer", record=values, creating=False, only=asked) if asked else None
         own = [f.key for f in config.forms["conversation"].fields if f.key != "words"] if "conversation" in config.forms else []
         self.form = self.session.form("conversation", only=own, beside=self._beside(), complete=False) if own else None
+        self.attaching = Attaching(self.session, self.form) if self.form else None
 
     def _beside(self) -> dict[str, Any]:
         return {"method": self.method, "outcome": self.outcome, "level": self.level}
@@ -302,12 +304,7 @@ class LogConversation:
 
     async def take_photo(self) -> None:
         """A picture, compressed by the picker, kept on this device until it is sent."""
-        for file in await ft.FilePicker().pick_files(
-            file_type=ft.FilePickerFileType.IMAGE, with_data=True, compression_quality=PHOTO_QUALITY, allow_multiple=True
-        ):
-            if file.bytes:
-                mime = "image/png" if file.name.lower().endswith(".png") else "image/jpeg"
-                self.photos = (*self.photos, NewAttachment("photo", mime, file.bytes))
+        self.photos = (*self.photos, *await pick_photos())
 
     def drop_photos(self) -> None:
         self.photos = ()
@@ -345,8 +342,9 @@ class LogConversation:
             if self.recording is not None and self.recording.phase == "recording":
                 await self.recording.end()  # saved while he was still speaking: what was said is kept
             memos = self.recording.memos if self.recording else ()
+            files = self.attaching.going_with(self.attaching.form.changes().values()) if self.attaching else ()
             name, payload = self.customer.name or "", self._payload()
-            done = [await self.session.act("log_conversation", payload, title=name, attachments=(*self.photos, *memos))]
+            done = [await self.session.act("log_conversation", payload, title=name, attachments=(*self.photos, *memos, *files))]
             done += await self._what_follows(name)
             self._saved = True
             await self.session.forget_dial()

@@ -17,6 +17,8 @@ from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import screen
 
+LINES = 4  # of a talk on the card; the whole story has all of it
+
 
 @screen
 def CustomerScreen() -> ft.View:
@@ -40,7 +42,10 @@ def CustomerScreen() -> ft.View:
     if waiting is not None:
         blocks.append(HandoverCard(state, waiting, key="handover"))
     blocks.append(Brief(state, found, key="brief"))
-    talks = [ConversationLine(c, c.id in found.waiting_ids, key=str(c.id)) for c in found.conversations[:5]]
+    talks = [
+        ConversationLine(c, c.id in found.waiting_ids, [f for f in found.attachments if f.record_id == c.id], LINES, key=str(c.id))
+        for c in found.conversations[:5]
+    ]
     story = text_button("story", _("Whole story"), lambda e: e.page.navigate(f"/customers/{customer.id}/story"), icon=ft.Icons.HISTORY)
     blocks.append(section(_("Conversations"), *(talks or [ft.Text(_("Nothing logged yet."), color=ft.Colors.ON_SURFACE_VARIANT)]), story))
     blocks += [

@@ -51,7 +51,7 @@ def EditScreen() -> ft.View:
         blocks.append(section(_("Pipeline"), chips("pipeline", options, state.pipeline, lambda key: act(state.choose_pipeline, key))))
     if form == "policy" and state.record_id is None and state.renews is None and state.vehicles:
         blocks.append(section(_("Car"), chips("vehicle", state.vehicles, state.vehicle, lambda key: act(state.choose_vehicle, key))))
-    blocks.append(FormView(state.state))
+    blocks.append(FormView(state.state, on_attach=state.attaching.choose if state.attaching else None))
     body = ft.ListView(
         [ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)],
         expand=True,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.attaching import Attaching
 from mobile_app.session import Session
 from shared.domain.records import FORM_TABLES, CustomRecord
 from shared.ui.form import FormState
@@ -33,6 +34,7 @@ class EditRecord:
     renews: UUID | None = None
     name: str = ""
     state: FormState | None = None
+    attaching: Attaching | None = None
     vehicle: str | None = None
     vehicles: list[tuple[str, str]] = field(default_factory=list)
     pipeline: str = ""
@@ -81,6 +83,9 @@ class EditRecord:
             return
         self._version = record.version if record else None
         self.state = self.session.form(self.form, record=record.flat() if record else {}, creating=record is None, defaults=defaults)
+        self.attaching = (
+            Attaching(self.session, self.state) if self.state and self.renews is None else None
+        )  # a renewal is no saved record: its file comes after
 
     def choose_vehicle(self, key: str) -> None:
         self.vehicle = None if self.vehicle == key else key
@@ -107,5 +112,6 @@ class EditRecord:
                     payload["vehicle_id"] = self.vehicle
                 if self.form == "deal":
                     payload["pipeline"] = self.pipeline
-            await self.session.act(verb, payload, base_version=base, title=self.name)
+            files = self.attaching.going_with(changes.values()) if self.attaching else ()
+            await self.session.act(verb, payload, base_version=base, title=self.name, attachments=files)
         self.saved = True

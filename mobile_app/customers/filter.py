@@ -98,6 +98,6 @@ def FilterPanel(state: Filter, on_show) -> ft.Control:
         [text_button("filter-clear", _("Clear"), act(clear)), ft.Container(primary_button("filter-show", _("Show"), act(on_show)), expand=True)]
     )
     return ft.Container(
-        ft.Column([FormView(state.form), section(_("Order"), order), buttons], spacing=GAP * 2, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+        ft.Column([FormView(state.form), section(_("Sort by"), order), buttons], spacing=GAP * 2, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
         padding=ft.Padding.symmetric(horizontal=EDGE, vertical=8),
     )

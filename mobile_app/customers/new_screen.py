@@ -26,10 +26,12 @@ def NewCustomerScreen() -> ft.View:
 
     ft.use_effect(leave, [state.saved])
     blocks: list[ft.Control] = [ProblemBanner(state.problem)] if state.problem else []
-    if state.form is not None and state.already is not None:
-        blocks += [DuplicateNotice(state.already), FormView(state.form, keys=state.first, key="first")]
+    if state.form is not None and state.already is not None and state.attaching is not None:
+        attach = state.attaching.choose
+        first = [DuplicateNotice(state.already), FormView(state.form, attach, keys=state.first, key="first")]
+        blocks.append(ft.Column(first, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))
         if state.unfolded:
-            blocks.append(FormView(state.form, keys=state.rest, key="rest"))
+            blocks.append(FormView(state.form, attach, keys=state.rest, key="rest"))
         elif any(f.key in state.rest and f.access == "write" for f in state.form.fields()):
             blocks.append(text_button("more-fields", _("More about this customer"), act(state.unfold), icon=ft.Icons.EXPAND_MORE))
     body = ft.ListView(

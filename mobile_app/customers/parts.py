@@ -1,5 +1,6 @@
 """A customer as a row; a conversation, a policy, a deal as lines of the card."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import flet as ft
@@ -8,7 +9,7 @@ from mobile_app.conversations.parts import method_name
 from mobile_app.customers.known import KnownAlready
 from mobile_app.session import use_session
 from shared.domain.labels import money_text
-from shared.domain.records import Conversation, Customer, Deal, Handover, Policy, Vehicle
+from shared.domain.records import Attachment, Conversation, Customer, Deal, Handover, Policy, Vehicle
 from shared.ui.feedback import act
 from shared.ui.parts import identified, mark_waiting, pill, text_button
 from shared.ui.text import Texts, use_text
@@ -71,10 +72,18 @@ def HandedRow(handover: Handover, customer: Customer) -> ft.Control:
 
 
 def line(
-    icon: ft.IconData, title: str, note: str = "", *, waiting: str | None = None, on_click: Any = None, identifier: str | None = None
+    icon: ft.IconData,
+    title: str,
+    note: str = "",
+    *,
+    waiting: str | None = None,
+    on_click: Any = None,
+    identifier: str | None = None,
+    lines: int | None = None,
 ) -> ft.Control:
-    """One fact of the card."""
-    words: list[ft.Control] = [ft.Text(title)]
+    """One fact of the card; `lines` cuts long words where the whole is one tap away."""
+    cut = ft.TextOverflow.ELLIPSIS if lines else ft.TextOverflow.CLIP
+    words: list[ft.Control] = [ft.Text(title, max_lines=lines, overflow=cut)]
     if note:
         words.append(ft.Text(note, size=12, color=ft.Colors.ON_SURFACE_VARIANT))
     row = ft.Row(
@@ -87,14 +96,17 @@ def line(
 
 
 @component
-def ConversationLine(conversation: Conversation, waiting: bool) -> ft.Control:
+def ConversationLine(conversation: Conversation, waiting: bool, files: Sequence[Attachment] = (), lines: int | None = None) -> ft.Control:
+    """One talk; `files` are those the server has of it."""
     session, _ = use_session(), use_text()
     outcome = session.config.outcome(conversation.outcome) if session.config else None
     level = session.config.level(conversation.level_after) if session.config and conversation.level_before != conversation.level_after else None
     head = f"{method_name(_, conversation.method)} · {_.label(outcome.label) if outcome else conversation.outcome}"
     if level:
         head += f" → {_.label(level.label)}"
-    when = " · ".join(x for x in (_.day(session.day(conversation.occurred_at), session.today), conversation.author_name) if x)
+    kinds = {"photo": _("Photo"), "voice": _("Voice memo"), "file": _("File")}
+    held = [f"{name} {n}" for kind, name in kinds.items() if (n := sum(1 for f in files if f.kind == kind))]
+    when = " · ".join(x for x in (_.day(session.day(conversation.occurred_at), session.today), conversation.author_name, *held) if x)
     icon = {
         "call": ft.Icons.CALL_OUTLINED,
         "visit": ft.Icons.STOREFRONT,
@@ -102,7 +114,9 @@ def ConversationLine(conversation: Conversation, waiting: bool) -> ft.Control:
         "wechat": ft.Icons.CHAT_BUBBLE_OUTLINE,
         "sms": ft.Icons.SMS_OUTLINED,
     }.get(conversation.method, ft.Icons.NOTES)
-    return line(icon, f"{head}\n{conversation.words}" if conversation.words else head, when, waiting=_("Not sent yet") if waiting else None)
+    return line(
+        icon, f"{head}\n{conversation.words}" if conversation.words else head, when, waiting=_("Not sent yet") if waiting else None, lines=lines
+    )
 
 
 @component
@@ -152,7 +166,7 @@ def DealLine(deal: Deal, waiting: bool) -> ft.Control:
 
 @component
 def DuplicateNotice(state: KnownAlready) -> ft.Control:
-    """He is known: here, or to a colleague. Joining, never a block."""
+    """He is known: here, or to a colleague. Joining, never a block. It brings its own gap, so that its absence leaves none."""
     _ = use_text()
     ink = ft.Colors.ON_TERTIARY_CONTAINER
     if state.known is not None:
@@ -173,5 +187,7 @@ def DuplicateNotice(state: KnownAlready) -> ft.Control:
         row = [ft.Text(words, expand=True, color=ink), ask]
     else:
         return ft.Container(height=0)
-    box = ft.Container(ft.Row(row), padding=ft.Padding.only(left=12), border_radius=12, bgcolor=ft.Colors.TERTIARY_CONTAINER)
+    box = ft.Container(
+        ft.Row(row), padding=ft.Padding.only(left=12), margin=ft.Margin.only(bottom=16), border_radius=12, bgcolor=ft.Colors.TERTIARY_CONTAINER
+    )
     return identified("duplicate", box, live_region=True)

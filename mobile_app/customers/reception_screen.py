@@ -29,7 +29,8 @@ def ReceptionScreen() -> ft.View:
     ft.use_effect(leave, [state.saved])
     blocks: list[ft.Control] = [ProblemBanner(state.problem)] if state.problem else []
     if state.form is not None and state.already is not None:
-        blocks += [DuplicateNotice(state.already), FormView(state.form)]
+        first = [DuplicateNotice(state.already), FormView(state.form)]
+        blocks.append(ft.Column(first, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))
     if state.advisors:
         blocks.append(row_of(_("For which advisor?"), chips("owner", state.advisors[:12], state.owner, lambda key: act(state.choose_owner, key))))
     minutes = [("0", _("Now")), ("10", _("10 minutes ago")), ("30", _("30 minutes ago"))]

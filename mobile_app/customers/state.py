@@ -7,6 +7,7 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.attaching import Attaching
 from mobile_app.customers.filter import Filter
 from mobile_app.customers.known import KnownAlready, start_values
 from mobile_app.offline.replica import PAGE, Card
@@ -240,6 +241,7 @@ class NewCustomer:
     texts: Texts
     form: FormState | None = None
     already: KnownAlready | None = None
+    attaching: Attaching | None = None
     first: tuple[str, ...] = ()
     rest: tuple[str, ...] = ()
     unfolded: bool = False
@@ -255,7 +257,8 @@ class NewCustomer:
         self.first = tuple(dict.fromkeys([*config.reception.fields, *demanded]))
         self.rest = tuple(f.key for f in fields if f.key not in self.first)
         self.form = self.session.form("customer", defaults=start_values(config), only=[*self.first, *self.rest])
-        self.already = KnownAlready(self.session, self.texts, self.form) if self.form else None
+        if self.form is not None:
+            self.already, self.attaching = KnownAlready(self.session, self.texts, self.form), Attaching(self.session, self.form)
 
     def unfold(self) -> None:
         self.unfolded = True
@@ -269,5 +272,6 @@ class NewCustomer:
             self.unfolded = self.unfolded or any(p.field in self.rest for p in form.problems())
             return
         customer_id, values = self.session.services.new_id(), form.changes()
-        await self.session.act("save_customer", {"id": str(customer_id), "set": values}, title=str(values.get("name", "")))
+        files = self.attaching.going_with(values.values()) if self.attaching else ()
+        await self.session.act("save_customer", {"id": str(customer_id), "set": values}, title=str(values.get("name", "")), attachments=files)
         self.saved = customer_id

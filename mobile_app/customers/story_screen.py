@@ -70,7 +70,10 @@ def StoryScreen() -> ft.View:
     if state.lines:
         rows += [StoryRow(x, state.card, key=str(x.id)) for x in state.lines[:MAX_ROWS] if is_told(x, session.config)]
     elif state.card is not None:  # no network: what this device knows
-        rows += [ConversationLine(c, c.id in state.card.waiting_ids, key=str(c.id)) for c in state.card.conversations[:MAX_ROWS]]
+        rows += [
+            ConversationLine(c, c.id in state.card.waiting_ids, [f for f in state.card.attachments if f.record_id == c.id], key=str(c.id))
+            for c in state.card.conversations[:MAX_ROWS]
+        ]
     if not rows:
         rows.append(EmptyState(ft.Icons.HISTORY, _("Nothing logged yet.")))
     if state.more and len(state.lines) < MAX_ROWS:

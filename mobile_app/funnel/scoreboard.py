@@ -61,6 +61,6 @@ def ChanceCard(chance: Chance, place: int) -> ft.Control:
     pills: list[ft.Control] = [pill(reason_text(_, code, n), tone="urgent" if code == "stuck" else "neutral") for code, n in chance.why]
     inside = card(
         ft.Row([ft.Text(f"{place + 1}", theme_style=ft.TextThemeStyle.TITLE_LARGE, color=ft.Colors.PRIMARY), ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, expand=True, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS), ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.OUTLINE)]),
-        ft.Text(note, size=13, color=ft.Colors.ON_SURFACE_VARIANT), ft.Row(pills, wrap=True, spacing=6, run_spacing=6),
+        ft.Text(note, size=13, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS), ft.Row(pills, wrap=True, spacing=6, run_spacing=6),
     )  # fmt: skip
     return identified(f"chance-{place}", ft.Container(inside, ink=True, on_click=lambda e: e.page.navigate(f"/customers/{customer.id}")), button=True)

@@ -49,7 +49,9 @@ def FunnelScreen() -> ft.View:
         for s in state.counted.stages
     ]
     blocks.append(
-        ft.Container(ft.Column(rows, spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.symmetric(horizontal=EDGE))
+        ft.Container(
+            ft.Column(rows, spacing=6, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=ft.Padding.only(left=EDGE, right=EDGE, top=8)
+        )
     )
     here = [(d, c) for d, c in state.deals if d.stage == state.stage]
     stage = next((s for s in state.counted.stages if s.stage == state.stage), None)

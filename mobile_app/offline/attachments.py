@@ -23,6 +23,7 @@ class NewAttachment:
     mime: str
     data: bytes
     consented_at: datetime | None = None
+    id: UUID | None = None  # where a field of the record names it already
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Attachments:
             raise ValueError("an attachment has between 1 byte and 20 MB")
         if new.kind == "voice" and new.consented_at is None:
             raise ValueError("nobody is recorded without his consent")
-        attachment_id = UUID(str(self._new_id()))
+        attachment_id = new.id or UUID(str(self._new_id()))
         name = f"{attachment_id}.{ENDINGS.get(new.mime, 'bin')}"
 
         def work() -> str:

@@ -96,7 +96,7 @@ def OpenCard(state: Today, log: LogConversation | None) -> ft.Control:
     )  # fmt: skip
     pills = ft.Row(why_pills(_, task, session.today, standing, missed), wrap=True, spacing=6, run_spacing=6)
     inside: list[ft.Control] = [head, pills]
-    if log.chosen is None or state.cancelling:  # once there is an outcome, the words need the room
+    if log.chosen is None and not state.cancelling:  # once there is an outcome or a question, the words need the room
         inside += [ft.Divider(height=1), BriefLines(state.card, task)]
     if state.card.promises:
         inside.append(OpenPromises(state))
@@ -232,17 +232,17 @@ def CardActions(state: Today, log: LogConversation | None) -> ft.Control:
         chip(f"snooze-{(d - session.today).days}", _.day(d, session.today), selected=False, on_click=act(state.snooze, d))
         for d in state.snooze_days()
     ]
-    later = [text_button("snooze", _("Later"), act(state.toggle_snooze), icon=ft.Icons.SNOOZE)] if state.may_be_put_off else []
+    later = [text_button("snooze", _("Later"), act(state.toggle_snooze), icon=ft.Icons.SNOOZE, narrow=True)] if state.may_be_put_off else []
     return docked(
         *(snooze_days(_, state, days) if state.snoozing else []),
         primary_button("dial", label, act(log.dial), icon=ft.Icons.CALL, disabled=not may_dial, action=dial),
         ft.Row(
             [
-                text_button("start-cancel", _("Cannot be done"), act(state.start_cancel), icon=ft.Icons.BLOCK),
+                text_button("start-cancel", _("Cannot be done"), act(state.start_cancel), icon=ft.Icons.BLOCK, narrow=True),
                 *later,
-                text_button("log-any", _("Log"), lambda e: e.page.navigate("/log"), icon=ft.Icons.EDIT_NOTE),
+                text_button("log-any", _("Log"), lambda e: e.page.navigate("/log"), icon=ft.Icons.EDIT_NOTE, narrow=True),
             ],
-            alignment=ft.MainAxisAlignment.SPACE_BETWEEN, wrap=True,
+            alignment=ft.MainAxisAlignment.SPACE_BETWEEN, wrap=True, spacing=0,
         ),
     )  # fmt: skip
 

@@ -18,10 +18,12 @@ def label_text(label: Label | None, language: str) -> str:
 
 
 def money_text(fen: int | None) -> str:
-    """分 as people write it: ¥12,500 below ten thousand 元 ×10, 19.98万 above."""
+    """分 as people write it: ¥12,500 below ten thousand 元 ×10, 19.98万 above, 2.35亿 for a hundred million and more."""
     if fen is None:
         return "—"
     yuan = fen / 100
+    if yuan >= 100_000_000:
+        return f"{yuan / 100_000_000:,.2f}".rstrip("0").rstrip(".") + "亿"
     if yuan >= 100_000:
         return f"{yuan / 10_000:,.2f}".rstrip("0").rstrip(".") + "万"
     return f"¥{yuan:,.0f}" if yuan == int(yuan) else f"¥{yuan:,.2f}"

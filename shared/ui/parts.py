@@ -32,8 +32,10 @@ def secondary_button(identifier: str, label: str, on_click: Any, *, icon: ft.Ico
     return identified(identifier, ft.Row([ft.OutlinedButton(label, icon=icon, on_click=on_click, disabled=disabled, height=TARGET, expand=True)]))
 
 
-def text_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None) -> ft.Control:
-    return ft.Row([identified(identifier, ft.TextButton(label, icon=icon, on_click=on_click, height=TARGET))], tight=True)
+def text_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, narrow: bool = False) -> ft.Control:
+    """`narrow`: where three stand side by side on a small phone."""
+    style = ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8)) if narrow else None
+    return ft.Row([identified(identifier, ft.TextButton(label, icon=icon, on_click=on_click, height=TARGET, style=style))], tight=True)
 
 
 def icon_button(identifier: str, icon: ft.IconData, name: str, on_click: Any, **properties: Any) -> ft.Control:

@@ -71,6 +71,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
     """The sentence for a code of supabase/error_codes.md; with a field's label in front when one is known."""
     sentences = {
         "offline": _("No connection. What you enter is kept on this device."),
+        "attachment_too_large": _("At most 20 MB."),
         "no_microphone": _("The microphone may not be used. Allow it in the settings of the phone or the browser."),
         "signed_out": _("Please sign in again. Nothing you entered is lost."),
         "invalid_credentials": _("The account or the password is wrong."),

@@ -95,7 +95,7 @@ def test_phones_in_any_spelling(typed, stored):
 
 
 def test_money_and_plates_as_people_write_them():
-    assert [money_text(x) for x in (0, 1250000, 19980000, 123, None)] == ["¥0", "¥12,500", "19.98万", "¥1.23", "—"]
+    assert [money_text(x) for x in (0, 1250000, 19980000, 123, None, 23_456_789_900)] == ["¥0", "¥12,500", "19.98万", "¥1.23", "—", "2.35亿"]
     assert plate_text(" 沪a·123-45 ") == "沪A12345"
 
 

@@ -4,12 +4,13 @@ Identifiers are the fields' keys in kebab-case (`phone`, `source-walk-in`), as t
 """
 
 from collections.abc import Collection
+from functools import partial
 
 import flet as ft
 
 from shared.domain.config import FieldDefinition
 from shared.domain.labels import money_text
-from shared.ui.feedback import field_problem
+from shared.ui.feedback import act, field_problem
 from shared.ui.form.boxes import DayField, TextBox, TimeField
 from shared.ui.form.choices import FileField, ListField, YesNo, choice_chips
 from shared.ui.form.plate import PlateField
@@ -64,12 +65,17 @@ def FieldView(state: FormState, held: FieldState, on_attach=None, autofocus: boo
     elif held.kind == "time":
         body = TimeField(identifier, held, lambda text: state.put(held.key, text))
     elif held.kind == "file":
-        body = FileField(identifier, held, (lambda e: on_attach(held.key)) if on_attach else None)
+        body = FileField(identifier, held, partial(attach, on_attach, held.key) if on_attach else None)
     elif held.kind == "plate":
         return PlateField(identifier, marked, held, lambda text: state.type(held.key, text), lambda: state.leave(held.key), hint, problem)
     else:
         return TextBox(identifier, marked, held, lambda text: state.type(held.key, text), lambda: state.leave(held.key), hint, problem, autofocus)
     return titled(marked, body, hint, problem)
+
+
+async def attach(on_attach, key: str, event=None) -> None:
+    """A picker answers when it likes: the handler waits for it, and no error of it ends the session."""
+    await act(on_attach, key)(event)
 
 
 def titled(label: str, body: ft.Control, hint: str = "", problem: str | None = None) -> ft.Control:
