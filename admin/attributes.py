@@ -12,7 +12,7 @@ from admin.parts import FIELD, NameField, NumberField, chip_of, choice, choices,
 from admin.words import attribute_name, method_name, word_of
 from shared.domain.conversations import METHODS
 from shared.domain.drafting import GONE, Path
-from shared.domain.labels import Label
+from shared.domain.labels import Key, Label
 from shared.ui.parts import identified
 from shared.ui.text import Texts
 from shared.ui.view import component
@@ -41,6 +41,8 @@ def attribute(_: Texts, draft: Draft, path: Path, name: str, kind: Any, identifi
     inner = [a for a in get_args(kind) if a is not type(None)]
     if get_origin(kind) in (Union, types.UnionType) and len(inner) == 1:
         return attribute(_, draft, path, name, inner[0], identifier, default)
+    if kind == Key:  # a word of the document
+        kind = str
     if kind is Label or kind == Label:
         return NameField(draft, path, identifier, title, many_languages=True, multiline=name in LONG, optional=name in ("definition",), key=key)
     if kind is bool:

@@ -7,14 +7,14 @@ import flet as ft
 from admin.draft import use_draft
 from admin.parts import NameField, choices, handle, mover, ordered, small_chip, titled
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import NARROW, panel_view
 from admin.stages.state import Stages
 from admin.words import color_name, stage_type_name
 from shared.domain.config import STAGE_COLORS
 from shared.domain.drafting import GONE
 from shared.ui.feedback import Skeleton, act
 from shared.ui.parts import card, icon_button, identified, section, text_button
-from shared.ui.text import use_text
+from shared.ui.text import Texts, use_text
 from shared.ui.theme import is_dark, stage_color
 from shared.ui.view import component, screen
 
@@ -99,6 +99,18 @@ def StageList(state: Stages) -> ft.Control:
     return card(section(_("Stages, in order"), ordered(draft, state.path, rows, ROW), *asking, add))
 
 
+def is_slim() -> bool:
+    """A tablet: what does not fit into a row stands in the properties beside."""
+    return (ft.context.page.width or 1280) < NARROW
+
+
+def kinds(_: Texts, state: Stages, index: int, stage: dict[str, Any]) -> ft.Control:
+    return ft.Row(
+        [small_chip(f"stage-type-{index}-{k}", stage_type_name(_, k), selected=stage["type"] == k, on_click=lambda e, k=k: state.put(stage["key"], "type", k)) for k in ("open", "won", "lost")],
+        tight=True, spacing=4,
+    )  # fmt: skip
+
+
 @component
 def StageRow(state: Stages, index: int, stage: dict[str, Any], count: int, **_key) -> ft.Control:
     draft, _ = use_draft(), use_text()
@@ -113,10 +125,6 @@ def StageRow(state: Stages, index: int, stage: dict[str, Any], count: int, **_ke
             for c in STAGE_COLORS
         ],
     )  # fmt: skip
-    kinds = ft.Row(
-        [small_chip(f"stage-type-{index}-{k}", stage_type_name(_, k), selected=stage["type"] == k, on_click=lambda e, k=k: state.put(key, "type", k)) for k in ("open", "won", "lost")],
-        tight=True, spacing=4,
-    )  # fmt: skip
     deals = state.deals_at(key)
     return ft.Container(
         height=ROW, padding=ft.Padding.symmetric(horizontal=4), border_radius=10, bgcolor=ft.Colors.SECONDARY_CONTAINER if chosen else None, on_click=act(state.choose, key),
@@ -124,7 +132,7 @@ def StageRow(state: Stages, index: int, stage: dict[str, Any], count: int, **_ke
             [
                 handle(index), identified(f"stage-color-{index}", colors, label=_("Colour"), value=color_name(_, color)),
                 ft.Container(NameField(draft, (*state.path, key, "label"), f"stage-name-{index}", _("Name"), bare=True, key=f"{state.path[1]}-{key}"), expand=True),
-                ft.Text(_.many("%(n)d deal", "%(n)d deals", deals) if deals else "", size=12, width=64, color=ft.Colors.ON_SURFACE_VARIANT), kinds,
+                ft.Text(_.many("%(n)d deal", "%(n)d deals", deals) if deals else "", size=12, width=64, color=ft.Colors.ON_SURFACE_VARIANT), *([] if is_slim() else [kinds(_, state, index, stage)]),
                 *mover(draft, state.path, index, count, "stage", name, (_("Up"), _("Down"))),
                 icon_button(f"stage-details-{index}", ft.Icons.CHEVRON_RIGHT, name + ": " + _("Details"), act(state.choose, key), icon_size=18),
                 icon_button(f"stage-remove-{index}", ft.Icons.DELETE_OUTLINE, f"{name}: {_('Remove')}", act(state.leave, key), icon_size=18),
@@ -199,6 +207,7 @@ def StageProperties(state: Stages) -> ft.Control:
     return card(
         section(_.label(stage["label"]) or _("Stage")),
         NameField(draft, (*path, "label"), "stage-label", _("Name"), many_languages=True, key=f"label-{stage['key']}"),
+        *([titled(_("Kind"), kinds(_, state, state.stages.index(stage), stage))] if is_slim() else []),
         titled(_("Filled in before a deal comes here"), choices("stage-required", fields, stage.get("required", ()), need)),
         titled(_("Ticked before a deal comes here"), *checklist, text_button("add-item", _("Add an item"), lambda e: state.add_item(_("New item"), _.language), icon=ft.Icons.ADD)),
         identifier="stage-properties",

@@ -201,3 +201,71 @@ def test_a_group_admin_publishes_to_twenty_stores(visit, shop):
     app.see("请先移走")
     versions = dict(shop.operator.execute("select id, config_version from crm.stores where id = any (%s)", (stores,)).fetchall())
     assert [versions[s] for s in stores] == [2] * 19 + [1]
+
+
+def test_a_store_travels_as_a_file(visit, shop, tmp_path):
+    """Saved as a file here, taken from it in another store of another group: the same document after publishing."""
+    app = panel(visit, shop.person("沈佳", "store_admin"))
+    app.tap("nav-stages")
+    app.type("stage-name-0", "直播间线索")
+    publish(app)
+    app.tap("nav-history")
+    with app.page.expect_download() as saved:
+        app.tap("export")
+    file = tmp_path / "store.json"
+    file.write_bytes(saved.value.path().read_bytes())
+    there = Shop(shop.operator, shop.supabase)
+    there.create("异地展厅")
+    app = panel(visit, there.person("陈店长", "store_admin"))
+    app.tap("nav-history")
+    with app.page.expect_file_chooser() as chooser:
+        app.tap("import")
+    chooser.value.set_files(str(file))
+    app.see_id("taken")
+    publish(app)
+    assert there.published()[1] == shop.published()[1]
+    (tmp_path / "odd.json").write_text('{"schema": 1, "roles": "all"}', encoding="utf8")
+    app.tap("nav-history")
+    with app.page.expect_file_chooser() as chooser:
+        app.tap("import")
+    chooser.value.set_files(str(tmp_path / "odd.json"))
+    app.see_id("problem")  # refused with a sentence; the draft stays as it was
+    app.see("已全部发布")
+
+
+def test_what_a_store_decides_once_is_set_without_code(visit, shop):
+    app = panel(visit, shop.person("沈佳", "store_admin"))
+    app.tap("nav-settings")
+    app.type("level-intent-reassign-after-days", "60")
+    app.scroll_to("setting-approve-lost")
+    app.tap("setting-approve-lost")
+    app.scroll_to("duplicate-shows-owner")
+    app.tap("duplicate-shows-owner")
+    app.scroll_to("day-morning-start")
+    app.type("day-morning-start", "8点")
+    app.see("请填写 09:00 这样的时间")
+    app.type("day-morning-start", "08:30")
+    app.gone("请填写 09:00 这样的时间")
+    app.tap("nav-forms")
+    app.tap("add-text")
+    app.type("field-name", "身份证")
+    app.tap("all-write")
+    app.scroll_to("field-pattern-id-card")
+    app.tap("field-pattern-id-card")
+    app.scroll_to("field-ask")
+    app.tap("field-ask")
+    app.scroll_to("ask-level-near")
+    app.tap("ask-level-near")
+    app.tap("nav-lists")
+    app.tap("list-pools")
+    app.tap("entry-details-0")
+    app.type("entry-is-claims-per-day", "5")
+    publish(app)
+    document = shop.published()[1]
+    field = document["forms"]["customer"]["fields"][-1]
+    assert (field["pattern"], field["ask"]) == ("^[0-9]{17}[0-9Xx]$", {"levels": ["near"]})
+    assert document["settings"]["approve_lost"] is True and document["settings"]["duplicate_shows"] == "owner"
+    assert next(p for p in document["day_parts"] if p["key"] == "morning")["start"] == "08:30"
+    levels = dict(shop.operator.execute("select key, reassign_after_days from crm.levels where store_id = %s", (shop.id,)).fetchall())
+    assert levels["intent"] == 60
+    assert shop.operator.execute("select max(claims_per_day) from crm.pools where store_id = %s", (shop.id,)).fetchone() == (5,)

@@ -18,7 +18,7 @@ PICTURES = ROOT / "docs" / "screenshots"
 
 
 def main(tour: bool = False) -> None:
-    """`--panel FOLDER`: every page of the panel in every look, to be looked at; else the pictures of docs/."""
+    """`--panel FOLDER [light dark tablet en]`: every page of the panel in these looks, to be looked at; else the pictures of docs/."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
     stack = Stack(home).start(say=lambda line: None)
@@ -31,7 +31,7 @@ def main(tour: bool = False) -> None:
         with browser() as opened:
             base = f"http://127.0.0.1:{port}"
             if tour:
-                panel_tour(opened, base, people)
+                panel_tour(opened, base, people, *([tuple(sys.argv[3:])] if sys.argv[3:] else []))
                 return
             for look in ("light", "dark"):
                 daily_pictures(opened, base, people, look)
@@ -197,21 +197,24 @@ def panel_pictures(opened, base: str, people) -> None:
     panel.close()
 
 
-def panel_tour(opened, base: str, people) -> None:
+def panel_tour(opened, base: str, people, wanted: tuple[str, ...] = ("light", "dark", "tablet", "en")) -> None:
     """Every page of the panel to look at: desktop light and dark, English, tablet; with a draft that has long names, and what is refused."""
     looks = {
         "light": {}, "dark": {"color_scheme": "dark"}, "tablet": {"viewport": {"width": 1024, "height": 768}}, "en": {},
     }  # fmt: skip
     for look, context in looks.items():
+        if look not in wanted:
+            continue
         panel = open_panel(opened, base, people["admin"], **context)
         if look == "en":
             panel.tap("language")
             panel.tap("language")
         for page in PANEL_PAGES:
             panel.tap(f"nav-{page}")
+            panel.page.wait_for_selector(f"[flt-semantics-identifier='nav-{page}'][aria-current=true]", state="attached")
             panel.shot(str(PICTURES / f"tour-{page}-{look}.png"))
             if page == "forms":
-                panel.tap(panel.starting("field-open-"))
+                panel.tap("field-2")
                 panel.shot(str(PICTURES / f"tour-{page}-open-{look}.png"))
             if page == "settings":
                 panel.page.mouse.move(700, 500)
