@@ -125,7 +125,7 @@ def Navigation(here: str) -> ft.Control:
             [ft.Container(mark, padding=ft.Padding.only(left=12, top=14, bottom=6)), ft.ListView(entries, expand=True, spacing=2, build_controls_on_demand=False)],
             spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
         ),
-        width=68 if slim else 204, padding=ft.Padding.symmetric(horizontal=8), bgcolor=ft.Colors.SURFACE_CONTAINER_LOW,
+        width=68 if slim else 228, padding=ft.Padding.symmetric(horizontal=8), bgcolor=ft.Colors.SURFACE_CONTAINER_LOW,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def attribute_name(_: Texts, name: str) -> str:
         "expiry": _("Policy ends"), "expiry_days": _("Counted from (days before)"), "value": _("For each 10,000 yuan of premium"), "value_most": _("For premium, at most"),
         "overdue": _("For each day overdue"), "overdue_most": _("For days overdue, at most"), "times": _("So many outcomes"), "seconds": _("within seconds"),
         "queue": _("Order of the queue"), "burst": _("Outcomes without dialling"), "day_parts": _("Parts of the day"), "start": _("From"), "end": _("To"),
-        "reassign_after_days": _("On the manager's list after (days)"), "demote_after_days": _("Falls after (days)"), "demote_to": _("Falls to"),
+        "reassign_after_days": _("Reassign after (days)"), "demote_after_days": _("Falls after (days)"), "demote_to": _("Falls to"),
         "claims_per_day": _("Each may claim a day"), "ex_owner_days": _("Who had him waits (days)"), "contact_hours": _("To be contacted within (hours)"),
         "returns": _("Comes back before the next expiry"), "consents": _("Consents"), "needed_for_calls": _("Without it nobody calls"), "reception": _("At the door"),
         "searchable": _("Can be filtered and sorted by"), "sources": _("Sources"), "steps": _("Steps"), "quiet_from": _("Quiet from"), "quiet_to": _("Quiet until"),

@@ -125,7 +125,10 @@ def Line(state: Audit, row: AuditRow, **_key) -> ft.Control:
 
 def _place(_: Texts, config, row: AuditRow) -> tuple[str, str]:
     form = config.forms.get(row.form) if config else None
-    names = {"task": _("Task"), "approval": _("Request")}
+    names = {
+        "task": _("Task"), "approval": _("Request"), "handover": _("Handover"), "promise": _("Promise"), "link": _("Link to another customer"), "consent": _("Consent"),
+        "reception": _("Reception"),
+    }  # fmt: skip
     field = form.field(row.field) if form and row.field else None
     plain = {
         "owner_id": _("Owner"), "renewal_owner_id": _("Renewal owner"), "pool": _("Pool"), "stage": _("Stage"), "status": _("State"), "removed_at": _("Removed"),

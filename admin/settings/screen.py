@@ -40,11 +40,12 @@ def Days() -> ft.Control:
             _("The store's day and languages"),
             ft.Row(
                 [
-                    ft.Container(PlainText(draft, ("settings", "cut_off"), "setting-cut-off", _("Day ends at (a task sent back must be done by then)"), key="cut_off"), width=HALF),
+                    ft.Container(PlainText(draft, ("settings", "cut_off"), "setting-cut-off", _("Day ends at"), key="cut_off"), width=HALF),
                     ft.Container(PlainText(draft, ("store", "time_zone"), "setting-time-zone", _("Time zone"), key="time_zone"), width=HALF),
                 ],
                 spacing=16, wrap=True,
             ),
+            ft.Text(_("A task sent back must be done before the day ends; after that it is first tomorrow and counts as missed."), size=12, color=ft.Colors.ON_SURFACE_VARIANT),
             titled(_("Languages"), choices("language-of", languages, () if spoken is GONE else spoken, lambda x: draft.put(("store", "languages"), x) if x else None)),
         )
     )  # fmt: skip

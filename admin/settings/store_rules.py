@@ -29,7 +29,7 @@ def Clocks() -> ft.Control:
             for name in CLOCKS
         ]
         name = ft.Text(_.label(level["label"]), width=110, weight=ft.FontWeight.W_600, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS)
-        rows.append(ft.Row([name, *(ft.Container(f, width=200) for f in fields if f is not None)], spacing=12, wrap=True, key=level["key"]))
+        rows.append(ft.Row([name, *(ft.Container(f, width=168) for f in fields if f is not None)], spacing=12, wrap=True, key=level["key"]))
     note = ft.Text(
         _("The clock starts when a customer enters the level and stops at his first deal. Any talk in which somebody was reached counts as a call, a visit too."),
         size=12, color=ft.Colors.ON_SURFACE_VARIANT,
