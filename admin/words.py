@@ -66,7 +66,7 @@ def stage_type_name(_: Texts, kind: str) -> str:
 def method_name(_: Texts, method: str) -> str:
     return {
         "call": _("Call"), "visit": _("Visit"), "wechat": _("WeChat"), "sms": _("SMS"), "test_drive": _("Test drive"), "quote": _("Quote"),
-        "order": _("Order"), "delivery": _("Delivery"),
+        "order": _("Car order"), "delivery": _("Delivery"),
     }.get(method, method)  # fmt: skip
 
 

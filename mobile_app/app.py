@@ -23,7 +23,8 @@ from mobile_app.me.screen import MeScreen
 from mobile_app.me.waiting_screen import HeldScreen, MendScreen, WaitingScreen
 from mobile_app.seeing import Look, MemoryPreferences, Seeing, SeeingOverScreen, book_folder
 from mobile_app.services import Services
-from mobile_app.session import Session, SessionContext
+from mobile_app.session import Session, SessionContext, use_session
+from mobile_app.shell import TABS, tab_name, tab_view, tabs_of
 from mobile_app.sign_in.screen import SignInScreen
 from mobile_app.team.screen import TeamScreen
 from mobile_app.today.screen import TodayScreen
@@ -32,7 +33,7 @@ from shared.gateway.client import Gateway, make_http
 from shared.gateway.seeing import SeeingGateway
 from shared.ui.feedback import Skeleton
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
-from shared.ui.text import TextContext, Texts, flutter_locale
+from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_text_scale, apply_theme
 from shared.ui.view import Connection, ConnectionContext, View, draw_parents_first, screen, watch_connection
 
@@ -40,6 +41,26 @@ from shared.ui.view import Connection, ConnectionContext, View, draw_parents_fir
 @screen
 def StartingScreen() -> ft.View:
     return View(route="/starting", controls=[ft.SafeArea(Skeleton())])
+
+
+@screen
+def HomeScreen() -> ft.View:
+    """The address everybody starts from: the queue, for those who have one."""
+    return TodayScreen() if tabs_of(use_session())[0] == "today" else FirstTabScreen()
+
+
+@screen
+def FirstTabScreen() -> ft.View:
+    """On to the first tab of a role without a queue."""
+    session, _, page = use_session(), use_text(), ft.context.page
+    tab = tabs_of(session)[0]
+
+    def leave() -> None:
+        if page.route == "/":
+            page.navigate(TABS[tab][0])
+
+    ft.use_effect(leave, [tab])
+    return tab_view(tab, tab_name(_, tab), ft.Container(Skeleton(4), expand=True))
 
 
 @ft.component
@@ -68,7 +89,7 @@ def App(session: Session, connection: Connection) -> Any:
             return [SeeingOverScreen()]
         if session.phase != "ready":
             return [SignInScreen()]
-        return ft.Router(ROUTES, not_found=lambda: TodayScreen(), manage_views=True)
+        return ft.Router(ROUTES, not_found=lambda: HomeScreen(), manage_views=True)
 
     def watched() -> Any:
         return SendingContext(session.sending, lambda: NoticesContext(session.notices, inside))
@@ -80,7 +101,7 @@ def App(session: Session, connection: Connection) -> Any:
 
 
 ROUTES = [
-    ft.Route(path="/", component=TodayScreen, children=[ft.Route(path="log", component=ChooseCustomerScreen)]),
+    ft.Route(path="/", component=HomeScreen, children=[ft.Route(path="log", component=ChooseCustomerScreen)]),
     ft.Route(path="customers", component=CustomersScreen, children=[
         ft.Route(path="new", component=NewCustomerScreen),
         ft.Route(path="receive", component=ReceptionScreen),

@@ -21,7 +21,7 @@ MOST_PHRASES = 6
 def method_name(_: Texts, method: str) -> str:
     return {
         "call": _("Call"), "visit": _("Visit"), "wechat": _("WeChat"), "sms": _("SMS"), "test_drive": _("Test drive"), "quote": _("Quote"),
-        "order": _("Order"), "delivery": _("Delivery"),
+        "order": _("Car order"), "delivery": _("Delivery"),
     }[method]  # fmt: skip
 
 

@@ -106,6 +106,6 @@ def DealRow(deal, customer) -> ft.Control:
         identifier=f"deal-{deal.id}", button=True,
         content=ft.Container(
             padding=ft.Padding.symmetric(vertical=10), ink=True, on_click=lambda e: e.page.navigate(f"/funnel/{deal.id}"), border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
-            content=ft.Row([ft.Column([ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM), ft.Text(note, size=13, color=ft.Colors.ON_SURFACE_VARIANT)], spacing=2, expand=True), ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.OUTLINE)]),
+            content=ft.Row([ft.Column([ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS), ft.Text(note, size=13, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS)], spacing=2, expand=True), ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.OUTLINE)]),
         ),
     )  # fmt: skip

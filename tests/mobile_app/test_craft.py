@@ -164,3 +164,12 @@ async def test_a_round_of_the_sync_that_brings_nothing_draws_the_mark_alone(p, d
         await p.session.book.sync.once()
     await p.screen.settle()
     assert set(drawn) == {"SyncMark", "BookProgress"}, drawn
+
+
+async def test_whoever_has_no_queue_starts_at_the_first_tab_of_his_role(tmp_path):
+    config, book = presets.load("three_levels"), Book(TODAY)
+    book.customer("接待过的")
+    role = next(r.key for r in config.roles if "today" not in getattr(r, "screens", ("today",)) and getattr(r, "screens", ()))
+    async with phone(tmp_path, config, role, book) as p:
+        await p.screen.settle(until=lambda: p.screen.has("search"))
+        assert p.screen.session.page.route == "/customers" and not p.screen.has("progress")
