@@ -65,7 +65,7 @@ def edited(document: dict, dice: random.Random) -> dict:
             role["rights"].setdefault(form, {})[field["key"]] = dice.choice(["read", "write"])
         case 1 if fields:
             gone = dice.choice(fields)
-            if gone["key"] not in ("name", "source", "level", "expires_on"):
+            if gone["key"] not in ("name", "source", "level", "expires_on", "amount_fen", "expected_close_on"):  # the last two: unknown_field
                 fields.remove(gone)
         case 2 if fields:
             dice.choice(fields)["label"] = label

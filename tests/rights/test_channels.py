@@ -88,8 +88,8 @@ def right(scene: Scene, identity: str, field: Field) -> str:
     return role["rights"].get(field.form, {}).get(field.key, "hidden")
 
 
-def change(scene: Scene, field: Field, mask: str | None) -> None:
-    """Give every record another value of this field, of the same mask when one is given; copies in other records and old values follow."""
+def change(scene: Scene, field: Field, mask: str | None, stores: list) -> None:
+    """Give every record of these stores another value of this field, of the same mask when one is given; copies in other records and old values follow."""
     v = f"t.{field.key}" if field.base else f"(t.custom ->> '{field.key}')"
     if isinstance(field.value, bool):
         new = f"not t.{field.key}"
@@ -105,29 +105,32 @@ def change(scene: Scene, field: Field, mask: str | None) -> None:
         new = MASKS.get(mask or "", SWAP).format(v=v)
     relation = RELATIONS[field.form]
     scene.db.execute(
-        f"update crm.{relation} t set {field.key} = {new}"
+        f"update crm.{relation} t set {field.key} = {new} where t.store_id = any (%s)"
         if field.base
-        else f"update crm.{relation} t set custom = jsonb_set(t.custom, '{{{field.key}}}', to_jsonb({new})) where t.custom ? '{field.key}'"
+        else f"update crm.{relation} t set custom = jsonb_set(t.custom, '{{{field.key}}}', to_jsonb({new})) where t.custom ? '{field.key}' and t.store_id = any (%s)",
+        (stores,),
     )
     for side in ("old", "new"):
         e = f"(t.{side} #>> '{{}}')"
         scene.db.execute(
-            f"update crm.events t set {side} = to_jsonb({SWAP.format(v=e)}) where t.form = %s and t.field = %s and t.is_field and {e} is not null",
-            (field.form, field.key),
+            f"update crm.events t set {side} = to_jsonb({SWAP.format(v=e)}) where t.form = %s and t.field = %s and t.is_field and {e} is not null and t.store_id = any (%s)",
+            (field.form, field.key, stores),
         )
     if field.form == "customer" and field.key == "level":  # what was graded in a talk is a copy of it
-        scene.db.execute("update crm.conversations set level_after = 'intent', level_before = 'intent'")
+        scene.db.execute("update crm.conversations set level_after = 'intent', level_before = 'intent' where store_id = any (%s)", (stores,))
     if field.form == "customer" and field.key == "next_contact_on":
-        scene.db.execute("update crm.conversations set next_contact_on = '2044-04-04'")
+        scene.db.execute("update crm.conversations set next_contact_on = '2044-04-04' where store_id = any (%s)", (stores,))
 
 
 def world_of(scene: Scene, identity: str, some: list[Field]) -> None:
-    """The world in which all these fields, restricted for that person, hold something else."""
+    """The world in which all these fields, restricted for that person, hold something else; not where he has another role."""
+    elsewhere = scene.stores["west"] if identity == "two_stores" else None
+    stores = [store for store in scene.stores.values() if store != elsewhere]
     masks = dict(
         scene.db.execute("select form || '.' || key, mask from crm.fields where store_id = %s and not retired", (scene.stores["east"],)).fetchall()
     )
     for field in some:
-        change(scene, field, masks[f"{field.form}.{field.key}"] if right(scene, identity, field) == "masked" else None)
+        change(scene, field, masks[f"{field.form}.{field.key}"] if right(scene, identity, field) == "masked" else None, stores)
 
 
 def culprits(scene: Scene, identity: str, question: str, some: list[Field]) -> list[str]:
