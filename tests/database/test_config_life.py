@@ -315,7 +315,7 @@ def test_a_phone_one_or_two_versions_behind_still_saves(world):
     kept = save(world, config_version=2, colour="red")
     assert kept["status"] == "applied"
     assert save(world, config_version=3, colour="red")["status"] == "rejected"  # its own form had no red
-    assert world.row("select custom ->> 'colour' from crm.customers where name = '某'") == "red"
+    assert world.row("select custom ->> 'colour' from crm.customers where name = '某' and store_id = %s", world.stores["east"]) == "red"
     assert world.row("select config_version from crm.ops order by applied_at desc, seq desc limit 1") in (2, 3)
 
 
@@ -349,7 +349,7 @@ def test_a_removed_fields_values_go_after_thirty_days(world):
     assert world.row(purge, world.stores["east"], "31 days") == 1
     assert world.row(purge, world.stores["east"], "31 days") == 0
     assert world.row("select custom from crm.customers where id = %s", customer) == {}
-    assert world.row("select count(*) from crm.events where field = 'budget_fen' and (old is not null or new is not null)") == 0
+    assert world.row("select count(*) from crm.events where field = 'budget_fen' and (old is not null or new is not null) and store_id = %s", world.stores["east"]) == 0
 
 
 # Why can he see this? ----------------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def test_many_at_once_all_or_none(world):
     op = new_id()
     world.done("he", "reassign", {"customer_ids": mine, "owner_id": str(world.users["chen"])}, op_id=op)
     assert world.push("he", "reassign", {"customer_ids": mine, "owner_id": str(world.users["chen"])}, op_id=op)["status"] == "duplicate"
-    assert world.row("select count(*) from crm.handovers where why = 'reassign'") == 5
+    assert world.row("select count(*) from crm.handovers where why = 'reassign' and store_id = %s", world.stores["east"]) == 5
 
 
 def test_a_lead_handed_out_gets_its_first_call(world):
