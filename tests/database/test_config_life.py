@@ -349,7 +349,13 @@ def test_a_removed_fields_values_go_after_thirty_days(world):
     assert world.row(purge, world.stores["east"], "31 days") == 1
     assert world.row(purge, world.stores["east"], "31 days") == 0
     assert world.row("select custom from crm.customers where id = %s", customer) == {}
-    assert world.row("select count(*) from crm.events where field = 'budget_fen' and (old is not null or new is not null) and store_id = %s", world.stores["east"]) == 0
+    assert (
+        world.row(
+            "select count(*) from crm.events where field = 'budget_fen' and (old is not null or new is not null) and store_id = %s",
+            world.stores["east"],
+        )
+        == 0
+    )
 
 
 # Why can he see this? ----------------------------------------------------------------------------------------------------------
