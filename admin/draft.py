@@ -180,8 +180,8 @@ class Draft:
 
     # publishing ---------------------------------------------------------------------------------------------------------------
 
-    async def publish(self, note: str) -> None:
-        """Publish, or say why not; when someone else did meanwhile, my edits are put upon his version."""
+    async def publish(self, note: str, *, over_budget: bool = False) -> None:
+        """Publish, or say why not (over_budget: the tap budget is exceeded on purpose); when someone else did meanwhile, my edits are put upon his version."""
         config = self.config
         if self.busy or self.store_id is None:
             return
@@ -192,7 +192,9 @@ class Draft:
         if self._saver is not None:
             self._saver.cancel()
         try:
-            version = await remote.publish(self.services.gateway, self.store_id, config, base_version=self.base_version, note=note)
+            version = await remote.publish(
+                self.services.gateway, self.store_id, config, base_version=self.base_version, note=note, over_budget=over_budget
+            )
             await self._published(version)
         except Refused as refused:
             self.problem, self.problem_at = refused.code, refused.field or ""

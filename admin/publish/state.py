@@ -74,7 +74,10 @@ class Publishing:
         try:
             found = await remote.check(self.session.services.gateway, self.session.store_id, dict(document))
             if here == self._round:
-                self.impacts = sorted(found, key=lambda x: ORDER.index(x.level))
+                self.impacts = sorted(
+                    (x for x in found if x.kind != "over_budget"),  # the page prices the draft itself, before any check
+                    key=lambda x: ORDER.index(x.level),
+                )
                 self._checked, self.opened, self.problem = asked, -1, ""
         except Problem as problem:
             self.session.guard(problem)
@@ -122,6 +125,6 @@ class Publishing:
         """override: what is said in the history when the tap budget is exceeded on purpose."""
         if not self.may_publish:
             raise Refused("invalid_config")
-        await self.draft.publish("\n".join(x for x in (self.note.strip(), override) if x)[:500])
+        await self.draft.publish("\n".join(x for x in (self.note.strip(), override) if x)[:500], over_budget=bool(override))
         if self.draft.published:
             self.note, self.over_anyway, self.impacts = "", False, []

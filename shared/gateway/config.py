@@ -72,10 +72,11 @@ async def get(gateway: Gateway, store_id: UUID) -> PublishedConfig:
     return rows[0]
 
 
-async def publish(gateway: Gateway, store_id: UUID, document: StoreConfig, *, base_version: int, note: str = "") -> int:
-    """Publish; answers the new version. Raises Refused: version_conflict, stage_in_use, role_in_use, last_admin, invalid_config, forbidden."""
+async def publish(gateway: Gateway, store_id: UUID, document: StoreConfig, *, base_version: int, note: str = "", over_budget: bool = False) -> int:
+    """Publish; answers the new version. over_budget: the tap budget is exceeded on purpose. Raises Refused: over_budget, version_conflict, stage_in_use, role_in_use, last_admin, invalid_config, forbidden."""
     data = await gateway.call(
-        "publish_config", {"store_id": str(store_id), "document": document.document(), "base_version": base_version, "note": note}
+        "publish_config",
+        {"store_id": str(store_id), "document": document.document(), "base_version": base_version, "note": note, "over_budget": over_budget},
     )
     return parsed(TypeAdapter(Published), data).version
 

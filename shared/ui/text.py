@@ -137,6 +137,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "stage_blind": _(
             "A role may move deals to a stage whose required field it may not see. Let it read the field, or take away its right to move deals."
         ),
+        "over_budget": _("A form costs more than the store's tap budget allows. Make it shorter, or agree to it when you publish."),
         "needed_field": _("A field that every record needs is missing from its form."),
         "not_shown": _("This is not asked for here."),
         "taken": _("Another record holds this value already."),

@@ -259,7 +259,31 @@ begin
   end if;
 end $$;
 
-create function crm.publish_config(p_store uuid, p_document jsonb, p_base_version int, p_note text) returns jsonb
+-- What the daily acts cost, as shared/domain/impact.py prices them (keystroke-level model), for every role that logs; those above the store's
+-- own limit (first 6, F-76). A limit that is no whole number counts as the default.
+create function crm.over_budget(p_document jsonb) returns jsonb
+  language plpgsql immutable set search_path = '' as $$
+begin
+  if jsonb_typeof(p_document -> 'roles') is distinct from 'array' or jsonb_typeof(p_document #> '{forms,conversation,fields}') is distinct from 'array' then return '[]'; end if;
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('kind', 'over_budget', 'level', 'warning', 'role', x.role, 'key', x.act, 'before', x.allowed, 'after', round(x.seconds, 1)) order by x.n, x.act desc), '[]')
+    from (
+      select l.n, l.role, a.act, a.seconds, case when jsonb_typeof(a.said) = 'number' and a.said #>> '{}' ~ '^\d+$' then (a.said #>> '{}')::int else a.allowed end as allowed
+      from (
+        select r.n, r.value ->> 'key' as role, round(5 * 1.1 + 2 * 1.35 + coalesce(sum(1.35 + 1.1
+            * case when f.value ->> 'type' in ('date', 'time', 'person', 'file') or jsonb_array_length(coalesce(nullif(f.value -> 'options', 'null'), '[]')) > 7 then 2 else 1 end
+            + 0.28 * case coalesce(f.value ->> 'type', 'text') when 'text' then 6 when 'long_text' then 12 when 'number' then 4 when 'money' then 6 when 'phone' then 11 when 'plate' then 7 when 'vin' then 17 else 0 end)
+          filter (where f.value ->> 'key' <> 'words' and r.value -> 'rights' -> 'conversation' ->> (f.value ->> 'key') = 'write'
+            and (f.value -> 'required' = 'true' or f.value -> 'required_methods' ? 'call')), 0), 1) as seconds
+        from jsonb_array_elements(p_document -> 'roles') with ordinality as r (value, n)
+        left join lateral jsonb_array_elements(p_document #> '{forms,conversation,fields}') f on true
+        where r.value -> 'verbs' ? 'log_conversation' group by r.n, r.value ->> 'key') l
+      cross join lateral (values ('log', l.seconds, p_document #> '{settings,log_seconds}', 20), ('clear', l.seconds - 2 * 1.1 - 1.35, p_document #> '{settings,clear_seconds}', 15)) a (act, seconds, said, allowed)) x
+    where x.seconds > x.allowed + 0.05);               -- the screen rounds to tenths; the server is never the stricter one
+end $$;
+
+-- p_over_budget: whoever publishes agrees to forms that cost more than the store's limit.
+create function crm.publish_config(p_store uuid, p_document jsonb, p_base_version int, p_note text, p_over_budget bool) returns jsonb
   language plpgsql volatile security definer set search_path = '' as $$
 declare c crm.caller := crm.demand(p_store, 'publish_config'); now_version int; refusals jsonb;
 begin
@@ -271,6 +295,9 @@ begin
     refusals := crm.config_refusals(p_document);
     if refusals <> '[]' then
       raise sqlstate 'PT422' using message = refusals -> 0 ->> 'kind', detail = concat_ws('.', refusals -> 0 ->> 'form', refusals -> 0 ->> 'pipeline', refusals -> 0 ->> 'key');
+    end if;
+    if not coalesce(p_over_budget, false) and crm.over_budget(p_document) <> '[]' then
+      raise sqlstate 'PT422' using message = 'over_budget', detail = crm.over_budget(p_document) -> 0 ->> 'role';
     end if;
     perform now() at time zone coalesce(p_document #>> '{store,time_zone}', 'Asia/Shanghai'), (p_document #>> '{settings,cut_off}')::time,
       (p_document #>> '{settings,snooze_limit}')::int;                              -- what verbs will cast later is cast now
@@ -334,10 +361,10 @@ alter view api.config owner to api_owner;
 alter view api.config_versions owner to api_owner;
 grant select on api.config, api.config_versions to authenticated;
 
-create function api.publish_config(store_id uuid, document jsonb, base_version int, note text default '') returns jsonb
+create function api.publish_config(store_id uuid, document jsonb, base_version int, note text default '', over_budget bool default false) returns jsonb
   language sql volatile security invoker set search_path = ''
-  begin atomic select crm.publish_config(store_id, document, base_version, note); end;
+  begin atomic select crm.publish_config(store_id, document, base_version, note, over_budget); end;
 alter function crm.config_for(uuid) owner to api_owner;
 
 grant execute on function crm.config_for(uuid) to authenticated, api_owner;
-grant execute on function crm.publish_config(uuid, jsonb, int, text), api.publish_config(uuid, jsonb, int, text) to authenticated;
+grant execute on function crm.publish_config(uuid, jsonb, int, text, bool), api.publish_config(uuid, jsonb, int, text, bool) to authenticated;

@@ -165,7 +165,7 @@ begin
   if after is not null and (before - 'day') <> (after - 'day') then
     found := found || jsonb_build_object('kind', 'tasks_today', 'level', 'info', 'before', before - array['store_id', 'day'], 'after', after - array['store_id', 'day']);
   end if;
-  return found;
+  return found || crm.over_budget(p_document);
 end $$;
 comment on function crm.config_impact is 'What publishing a document would do; writes nothing. Items {kind, level: refused | warning | info, …, count, ids: the first 20}.';
 
@@ -189,7 +189,7 @@ declare c crm.caller := crm.demand(p_store, 'publish_config'); d jsonb;
 begin
   select v.document into d from crm.config_versions v where v.store_id = p_store and v.version = p_version;
   if d is null then raise sqlstate 'PT404' using message = 'not_found'; end if;
-  return crm.publish_config(p_store, d, p_base_version, coalesce(nullif(p_note, ''), 'restored ' || p_version));
+  return crm.publish_config(p_store, d, p_base_version, coalesce(nullif(p_note, ''), 'restored ' || p_version), true);
 end $$;
 comment on function crm.restore_config is 'Publishes an earlier version again, as a new one. Errors: those of publish_config, not_found.';
 

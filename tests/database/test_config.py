@@ -5,7 +5,8 @@ import json
 import pytest
 from psycopg.types.json import Jsonb
 
-from shared.domain.config import BASE_TYPES
+from shared.domain.budget import over_budget
+from shared.domain.config import BASE_TYPES, StoreConfig
 from tests.support.people import new_id, preset
 
 
@@ -113,3 +114,38 @@ def test_a_document_shows_each_role_its_own_rights_only(world):
     assert "rights" not in json.dumps(document["roles"])
     assert "policy" not in {f for f, x in document["forms"].items() if x["fields"]}
     assert "rights" in json.dumps(world.ask("liang", "select document from api.config")[0][0]["roles"])
+
+
+# The tap budget is held by the server too (F-76) ---------------------------------------------------------------------------
+
+
+def asking(*kinds, limit=20, method=False):
+    """The preset with more to fill in at every talk, for who may write it."""
+    found = json.loads(preset())
+    found["settings"]["log_seconds"] = limit
+    for n, kind in enumerate(kinds):
+        field = {"key": f"more_{n}", "label": {"en": f"More {n}"}, "type": kind, **({"required_methods": ["call"]} if method else {"required": True})}
+        if kind == "select":
+            field["options"] = [{"key": f"o{i}", "label": {"en": f"O{i}"}} for i in range(9)]
+        found["forms"]["conversation"]["fields"].append(field)
+        found["roles"][n % 2]["rights"]["conversation"][field["key"]] = "write"
+    return found
+
+
+@pytest.mark.parametrize(
+    "document",
+    [asking(), asking("number", "date"), asking("select", "phone", "vin", "long_text", "file", "bool"), asking(limit=8), asking("text", "money", "time", "plate", limit=12, method=True), asking(limit="soon")],
+)  # fmt: skip
+def test_the_tap_budget_is_priced_as_on_the_screen(world, document):
+    found = world.row("select crm.over_budget(%s)", Jsonb(document))
+    expected = [(x.role, x.act, x.price.seconds, x.limit) for x in over_budget(StoreConfig.model_validate(document))]
+    assert sorted((x["role"], x["key"], x["before"]) for x in found) == sorted((role, act, limit) for role, act, _seconds, limit in expected)
+    seconds = {(role, act): seconds for role, act, seconds, _limit in expected}
+    assert all(x["after"] == pytest.approx(seconds[x["role"], x["key"]], abs=0.11) for x in found)
+
+
+def test_above_the_budget_is_published_only_by_agreement(world):
+    document, store = asking(limit=8), world.stores["east"]
+    assert "over_budget" in {x["kind"] for x in world.ask("liang", "select api.check_config(%s, %s)", store, Jsonb(document))[0][0]}
+    assert world.refused("liang", "select api.publish_config(%s, %s, 1)", store, Jsonb(document)) == "PT422 over_budget"
+    assert world.ask("liang", "select api.publish_config(%s, %s, 1, 'agreed', true)", store, Jsonb(document))[0][0]["version"] == 2
