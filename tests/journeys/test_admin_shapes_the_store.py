@@ -163,6 +163,7 @@ def test_two_reasons_become_one_and_history_follows(visit, shop):
 def test_a_form_above_the_tap_budget_needs_a_name_under_it(visit, shop):
     app = panel(visit, shop.person("沈佳", "store_admin"))
     app.tap("nav-settings")
+    app.scroll_to("setting-log-seconds")
     app.type("setting-log-seconds", "9")
     app.tap("nav-forms")
     app.tap("form-conversation")
