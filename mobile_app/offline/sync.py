@@ -154,25 +154,34 @@ class Sync:
     # the book -----------------------------------------------------------------------------------------------------------------
 
     async def _pull(self) -> None:
-        whole = False
-        while True:
-            cursor, version = await self._replica.position()
-            page = await remote.pull(self._gateway, self._store_id, cursor, config_version=version)
-            if page.store_id != self._store_id or str(page.user_id) != self._gateway.user_id:
-                raise Offline("an answer for someone else")
-            if page.now is not None:
-                self._clock.learn(page.now)
-            if page.lost:
-                await self._lose()
-                return
-            taken = await self._replica.take(page, after=cursor)
-            self._moved |= self._replica.moved()
-            if page.reset and page.more and taken:
-                await self._tell(running=True)
-            if taken and not page.more:
-                if whole or not page.reset:
+        """Everything new, page by page; the next page is on its way while one is written."""
+        whole, ahead = False, None
+        try:
+            while True:
+                cursor, version = await self._replica.position()
+                page = await (ahead or remote.pull(self._gateway, self._store_id, cursor, config_version=version))
+                ahead = None
+                if page.store_id != self._store_id or str(page.user_id) != self._gateway.user_id:
+                    raise Offline("an answer for someone else")
+                if page.now is not None:
+                    self._clock.learn(page.now)
+                if page.lost:
+                    await self._lose()
                     return
-                whole = True  # what moved while the whole book came
+                if page.more:
+                    ahead = asyncio.create_task(remote.pull(self._gateway, self._store_id, page.cursor, config_version=page.config_version))
+                taken = await self._replica.take(page, after=cursor)
+                if not taken:
+                    ahead = await _drop(ahead)  # the book stands elsewhere by now
+                self._moved |= self._replica.moved()
+                if page.reset and page.more and taken:
+                    await self._tell(running=True)
+                if taken and not page.more:
+                    if whole or not page.reset:
+                        return
+                    whole = True  # what moved while the whole book came
+        finally:
+            await _drop(ahead)
 
     async def _lose(self) -> None:
         """Disabled: what waits is at the server by now, what was refused goes there too; then the book leaves the device."""
@@ -217,6 +226,13 @@ class Sync:
             running, waiting, attention, trouble if not running else self.state.trouble, complete, progress, moved, self.state.lost
         )
         self._changed(self.state)
+
+
+async def _drop(task: asyncio.Task | None) -> None:
+    """Nobody waits for its answer, or for what went wrong with it."""
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _blames_an_operation(problem: Problem) -> bool:

@@ -68,7 +68,7 @@ async def push(gateway: Gateway, device_id: UUID, ops: list[dict[str, Any]]) -> 
     return parsed(TypeAdapter(list[Answer]), data)
 
 
-async def pull(gateway: Gateway, store_id: UUID, cursor: dict[str, Any] | None, *, page_size: int = 300, config_version: int | None = None) -> Page:
+async def pull(gateway: Gateway, store_id: UUID, cursor: dict[str, Any] | None, *, page_size: int = 500, config_version: int | None = None) -> Page:
     """The next page after `cursor` (None begins). Raises Offline, SignedOut, Refused."""
     arguments = {"store_id": str(store_id), "cursor": cursor, "page_size": page_size, "config_version": config_version}
     return parsed(TypeAdapter(Page), await gateway.call("sync_pull", arguments))
