@@ -8,6 +8,7 @@ from mobile_app.customers.brief import Brief, HandoverCard
 from mobile_app.customers.card_parts import CarsByYear, Companions, Consents, Deals, Family, Known
 from mobile_app.customers.edit_state import may_save
 from mobile_app.customers.parts import ConversationLine, block_text
+from mobile_app.customers.reveal import Masked
 from mobile_app.customers.state import OpenCustomer
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
@@ -54,6 +55,7 @@ def CustomerScreen() -> ft.View:
         Companions(state, found, key="companions"),
         Family(state, found, state.linking, key="family"),
         Known(state, found, key="known"),
+        Masked(customer, key=f"masked {customer.id}"),
         Consents(state, found, state.noting_consent, key="consents"),
     ]
     may_log = me is not None and me.may("log_conversation")

@@ -63,6 +63,12 @@ async def brief(gateway: Gateway, store_id: UUID, customer_id: UUID) -> Brief:
     return parsed(TypeAdapter(Brief), data)
 
 
+async def reveal(gateway: Gateway, store_id: UUID, form: str, record_id: UUID, key: str, reason: str) -> Any:
+    """A value the caller sees masked; the audit keeps who asked and why. Raises Refused: forbidden, required, not_found."""
+    asked = {"store_id": str(store_id), "form": form, "id": str(record_id), "field": key, "reason": reason}
+    return (await gateway.call("reveal_field", asked)).get("value")
+
+
 async def duplicates(gateway: Gateway, store_id: UUID, *, phone: str | None = None, plate: str | None = None) -> Duplicates:
     data = await gateway.call("find_duplicates", {"store_id": str(store_id), "phone": phone, "plate": plate})
     return parsed(TypeAdapter(Duplicates), data)

@@ -1,0 +1,55 @@
+"""Who sees numbers masked and may ask for one says why, and the audit keeps it; the number never reaches the device's disk."""
+
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from forecourt.demo import PASSWORD, sign_up
+from shared.gateway.client import Gateway, make_http
+from tests.support.people import World, new_id
+from tests.support.phone_screen import real_phone
+
+NUMBER = "13911112222"
+
+
+@pytest.fixture
+async def market(stack):
+    """(gateway, world, customer): the market team's one customer in its pool, whose number it sees masked."""
+    email = f"{new_id()}@forecourt.example"
+    user = sign_up(stack.supabase_url, stack.publishable_key, email)
+    with psycopg.connect(stack.db_url) as connection:
+        world = World(connection)
+        world.users["caller"] = UUID(str(user))
+        world.join("caller", "east", "market")
+        customer = world.customer("he", pool="market", level="potential", name="赵先生", phone=NUMBER)
+        connection.commit()
+        async with make_http() as http:
+            gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
+            await gateway.keeper.sign_in(email, PASSWORD)
+            yield gateway, world, customer
+
+
+async def test_a_masked_number_is_shown_for_a_reason(market, tmp_path):
+    gateway, world, customer = market
+    async with real_phone(tmp_path / "before", gateway) as phone:
+        await phone.screen.go(f"/customers/{customer}")
+        await phone.screen.settle(until=lambda: phone.screen.sees("赵先生"))
+        assert not phone.screen.has("masked-phone")  # the verb is not his
+    world.db.execute("update crm.roles set verbs = verbs || 'reveal_field'::text where store_id = %s and key = 'market'", (world.stores["east"],))
+    world.db.commit()
+    async with real_phone(tmp_path / "after", gateway) as phone:
+        screen = phone.screen
+        await screen.go(f"/customers/{customer}")
+        await screen.settle(until=lambda: screen.has("masked-phone"))
+        assert screen.sees("139****2222")
+        await screen.tap("masked-phone")
+        await screen.tap("reveal")
+        assert screen.sees("请填写")
+        await screen.type("reveal-reason", "客户要求回电")
+        await screen.tap("reveal")
+        await screen.settle(until=lambda: screen.sees(NUMBER))
+        assert not screen.has("reveal-reason")
+    kept = world.row("select detail from crm.acts where store_id = %s and kind = 'revealed'", world.stores["east"])
+    assert (kept["field"], kept["reason"]) == ("phone", "客户要求回电")
+    assert all(NUMBER.encode() not in file.read_bytes() for file in (tmp_path / "after").rglob("*") if file.is_file())
