@@ -71,6 +71,7 @@ class Session:
     changes: BookChanges = field(default_factory=BookChanges)
     _book: Book | None = None
     _loop: asyncio.Task | None = None
+    _rounds: int = 0  # nobody draws it
     _today: date | None = None
     _refreshing: asyncio.Task | None = None
     _leaving: asyncio.Task | None = None
@@ -84,6 +85,11 @@ class Session:
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of the sync have begun since the app started."""
+        return self._rounds
 
     @property
     def sync(self) -> SyncState:
@@ -214,6 +220,7 @@ class Session:
 
     def _synced(self, state: SyncState) -> None:
         try:
+            self._rounds += state.running and not self.sync.running
             self.sending.state = state
             arrives = not self.book_is_here and (state.complete or bool(state.trouble))
             self.book_is_here = self.book_is_here or arrives

@@ -57,8 +57,8 @@ class Today:
         return self.due[0] if self.due else None
 
     async def load(self, anew: bool = False) -> None:
-        """The queue from this device. What a pull brings never takes the open card from under the thumb: it stays until it is dealt with,
-        until its reader asks anew (`refresh`) or chooses another. Of a book that still comes nothing is shown."""
+        """The queue from this device. After the app's first pull nothing takes the open card from under the thumb: it stays until it is
+        dealt with, until its reader asks anew (`refresh`) or chooses another. Of a book that still comes nothing is shown."""
         session, here = self.session, self.session.book_is_here
         if session.me is None:
             return
@@ -77,7 +77,7 @@ class Today:
             self._wanted = str(session.dialled.task_id)  # dialled, and the app was ended meanwhile: this card is open again
         elif not self.loaded and (draft := await replica.recall("draft")):
             self._wanted = json.loads(draft)[1]  # the same with half a sentence
-        open_task = self.log.task if self.loaded and not anew and self.log is not None else None
+        open_task = self.log.task if self.loaded and not anew and session.rounds > 1 and self.log is not None else None
         if first := self._wanted or (open_task and str(open_task.id)):
             due.sort(key=lambda t: str(t.id) != first)
         undoable = await session.book.outbox.undoable(now=session.now())

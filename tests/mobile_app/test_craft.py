@@ -149,7 +149,7 @@ async def test_a_letter_draws_its_box_and_a_save_draws_the_next_card_once(p, dra
     await s.tap("outcome-interested")
     drawn.clear()
     await s.type("words", "聊了置换的价格", leave=False)
-    assert drawn == {"Words": 1}
+    assert {part: n for part, n in drawn.items() if part not in ("SyncMark", "BookProgress")} == {"Words": 1}  # the sync may try again just then
     before = s.texts("card-name")
     drawn.clear()
     await s.tap("save-conversation")

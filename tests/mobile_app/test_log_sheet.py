@@ -8,6 +8,7 @@ import pytest
 
 from shared.domain import presets
 from shared.domain.config import StoreConfig
+from shared.domain.problems import Offline
 from shared.gateway.sync import Page
 from tests.support.phone_screen import Book, ident, phone
 
@@ -221,6 +222,8 @@ async def test_what_a_pull_brings_never_takes_the_open_card_from_under_the_thumb
             user_id=p.session.me.user_id, store_id=p.session.me.store_id, today=TODAY, reset=False, more=False, rows=more.rows, removed={},
             config_version=1, config=None, cursor={"since": 2}, complete_to=2,
         )  # fmt: skip
+        with pytest.raises(Offline):
+            await p.session.book.sync.once()  # the app has been open for a while
         assert await p.session.book.replica.take(page, after={"since": 1})
         await p.session.refresh()
         await p.screen.settle(until=lambda: "2" in p.screen.find("progress").label)

@@ -17,8 +17,9 @@ from tests.support.browser import DESKTOP, App, browser
 PICTURES = ROOT / "docs" / "screenshots"
 
 
-def main(tour: bool = False) -> None:
-    """`--panel FOLDER [light dark tablet en]`: every page of the panel in these looks, to be looked at; else the pictures of docs/."""
+def main(tour: str = "") -> None:
+    """To be looked at, into FOLDER: `--panel FOLDER [light dark tablet en]` every page of the panel, `--daily FOLDER` Today and the sheet in every
+    language, look and length; else the pictures of docs/."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
     stack = Stack(home).start(say=lambda line: None)
@@ -30,11 +31,14 @@ def main(tour: bool = False) -> None:
         wait_for(f"http://127.0.0.1:{port}/healthz")
         with browser() as opened:
             base = f"http://127.0.0.1:{port}"
+            if tour == "--daily":
+                for look in ("light", "dark"):
+                    daily_pictures(opened, base, people, look)
+                return
             if tour:
                 panel_tour(opened, base, people, *([tuple(sys.argv[3:])] if sys.argv[3:] else []))
                 return
             for look in ("light", "dark"):
-                daily_pictures(opened, base, people, look)
                 phone_pictures(opened, base, people, look)
             panel_pictures(opened, base, people)
             overview(opened)
@@ -245,8 +249,8 @@ def overview(opened) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--panel"]:
+    if sys.argv[1:]:
         PICTURES = Path(sys.argv[2])
-        main(tour=True)
+        main(tour=sys.argv[1])
     else:
         main()
