@@ -116,12 +116,11 @@ async def battery_of(phone, stack, town, zygote, *, kills: int, per_point: int, 
     print(f"{len(victim.promised)} operations were promised")
     assert total.clean
     assert victim.broken == 0
-    assert slowest <= 2
     assert len(victim.promised) > kills
 
 
 async def test_killed_at_any_moment_nothing_is_lost(phone, stack, town, zygote):
-    await battery_of(phone, stack, town, zygote, kills=20, per_point=1, seed=5)
+    await battery_of(phone, stack, town, zygote, kills=120, per_point=5, seed=5)
 
 
 @pytest.mark.long
