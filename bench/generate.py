@@ -68,7 +68,8 @@ create table bench.stores (no int primary key, id uuid not null, first bigint no
 """
 
 # Place n of a store belongs to advisor n % 14 in eight of ten cases, to the market pool or the retained customers else.
-# One row per customer with everything the other tables derive from it.
+# One row per customer with everything the other tables derive from it. Levels are as old as a store that runs its rules every night
+# has them: up to the 180 days after which they fall (S-26), so one in 182 falls tonight and not half the book.
 PEOPLE = """
 create unlogged table bench.people as
 select n, s.id as store_id, s.no as store_no, i, bench.id(2, n) as id,
@@ -78,7 +79,8 @@ select n, s.id as store_id, s.no as store_no, i, bench.id(2, n) as id,
   coalesce(case when i % 10 < 8 then bench.id(1, s.no * 100 + i % 14) end, bench.id(1, s.no * 100 + 16)) as caller_id,
   case when i % 10 = 8 then 'potential' when bench.draw(n, 4, 5) = 0 then 'near' else 'intent' end as level,
   current_date + 1 + bench.draw(n, 5, 30) as next_on,
-  now() - make_interval(days => 1 + bench.draw(n, 6, 700)) as made_at
+  now() - make_interval(days => 1 + bench.draw(n, 6, 700)) as made_at,
+  now() - make_interval(days => bench.draw(n, 17, 182)) as level_at
 from (
   select n, 1 + (n - 1) % {stores} as no, (n - 1) / {stores} as i from generate_series(1, {customers}) n
   union all
@@ -92,7 +94,7 @@ STEPS = {
 insert into crm.customers (store_id, id, owner_id, renewal_owner_id, pool, name, phone, wechat, gender, source, level, level_at, next_contact_on, last_contact_at,
   need, preferred_time, pinyin, initials, custom, created_by, created_at, updated_at)
 select p.store_id, p.id, p.owner_id, p.renewal_owner_id, p.pool, m.name, '1' || (30 + bench.draw(p.n, 10, 70)) || lpad(bench.draw(p.n, 11, 100000000)::text, 8, '0'),
-  case when p.n % 2 = 0 then 'wx' || p.n end, (array['female', 'male'])[1 + p.n % 2], (array['walk_in', 'phone', 'online'])[1 + p.n % 3], p.level, p.made_at,
+  case when p.n % 2 = 0 then 'wx' || p.n end, (array['female', 'male'])[1 + p.n % 2], (array['walk_in', 'phone', 'online'])[1 + p.n % 3], p.level, greatest(p.level_at, p.made_at),
   case when p.owner_id is not null then p.next_on end, case when bench.draw(p.n, 12, 5) > 0 then now() - make_interval(days => bench.draw(p.n, 13, 60)) end,
   '想看七座,预算二十万左右,周末带家人来试驾', (array['morning', 'noon', 'afternoon', 'evening'])[1 + p.n % 4], m.pinyin, m.initials,
   jsonb_build_object('interested_series', v.series, 'budget_fen', v.budget), p.caller_id, p.made_at, p.made_at

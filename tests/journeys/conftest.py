@@ -1,5 +1,6 @@
 """Journeys: the served apps, one browser, a demo store of one's own, one context per person."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -17,6 +18,9 @@ from playwright.sync_api import Browser
 from forecourt.settings import ROOT, _free_port
 from forecourt.stack import Stack
 from tests.support.browser import App, browser, chromium_path
+
+
+DAYS_LATE = itertools.count(60)  # each due call later than all before it: the queue opens with the journey's own
 
 
 @dataclass
@@ -114,7 +118,7 @@ def operator(stack: Stack) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def make_task(operator, people) -> Callable[..., tuple[str, str]]:
-    """A fresh customer with a due call of that person, first in his queue: (customer id, task id)."""
+    """A fresh customer with a due call of that person, before all that earlier journeys left in his queue: (customer id, task id)."""
 
     def make(who: str, name: str) -> tuple[str, str]:
         user = people[who]
@@ -125,8 +129,8 @@ def make_task(operator, people) -> Callable[..., tuple[str, str]]:
             (store, owner, pool, renewal, name),
         ).fetchone()[0]
         task = operator.execute(
-            "insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, rank) values (%s, %s, %s, 'manual', %s, (now() at time zone 'Asia/Shanghai')::date - 60, 0) returning id",
-            (store, customer, user.user_id, customer),
+            "insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on, rank) values (%s, %s, %s, 'manual', %s, (now() at time zone 'Asia/Shanghai')::date - %s, 0) returning id",
+            (store, customer, user.user_id, customer, next(DAYS_LATE)),
         ).fetchone()[0]
         return str(customer), str(task)
 

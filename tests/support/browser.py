@@ -158,6 +158,24 @@ class App:
         self.page.evaluate(QUIET)
         self.typed += 1
         field = self.field(identifier)
+        for attempt in range(4):
+            last = attempt == 3
+            self._focus(field)
+            try:
+                if field.input_value():
+                    self.page.keyboard.press("Control+A")
+                    self.page.keyboard.press("Delete")
+                    expect(field).to_have_value("", timeout=2500)
+                self.page.keyboard.insert_text(value)
+                expect(field).to_have_value(value, timeout=20_000 if last else 2500)
+                break
+            except AssertionError:  # a busy machine: Flutter had not attached its editor yet, nothing arrived
+                if last:
+                    raise
+        if submit:
+            self.page.keyboard.press("Enter")
+
+    def _focus(self, field: Locator) -> None:
         for attempt in range(3):  # a click that meets a page still moving reaches nothing; a person clicks again
             field.click()
             try:
@@ -168,20 +186,6 @@ class App:
                     raise
         # the field has focus a frame or two before Flutter attaches its editor; text sent in between is lost
         self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 60))))")
-        if field.input_value():
-            self.page.keyboard.press("Control+A")
-            self.page.keyboard.press("Delete")
-        for attempt in range(3):
-            self.page.keyboard.insert_text(value)
-            try:
-                expect(field).to_have_value(value, timeout=2500)
-                break
-            except AssertionError:
-                if attempt == 2 or field.input_value():
-                    raise
-                field.click()
-        if submit:
-            self.page.keyboard.press("Enter")
 
     def drop_connection(self) -> None:
         """What a locked phone does: the websocket closes, the client comes back."""
