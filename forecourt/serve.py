@@ -15,7 +15,7 @@ from forecourt.webroot import ensure_webroot
 
 CONTENT_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self' data: blob: ws: wss:; worker-src 'self' blob:; media-src 'self' blob:; frame-ancestors 'self'; base-uri 'self'"
+    "connect-src 'self' data: blob: ws: wss:; worker-src 'self' blob:; media-src 'self' data: blob:; frame-ancestors 'self'; base-uri 'self'"
 )
 SESSION_TIMEOUT = 600  # seconds a closed page's memory is kept: a locked phone comes back within it
 

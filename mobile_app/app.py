@@ -109,6 +109,7 @@ ROUTES = [
         ft.Route(path=":customer_id", component=CustomerScreen, children=[
             ft.Route(path="log", component=LogConversationScreen),
             ft.Route(path="story", component=StoryScreen),
+            ft.Route(path="mend/:op_id", component=MendScreen),
             ft.Route(path="edit/:form/:record_id", component=EditScreen),
         ]),
     ]),

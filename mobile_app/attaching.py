@@ -2,13 +2,15 @@
 
 import mimetypes
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
 import flet as ft
 
 from mobile_app.offline.attachments import LARGEST, NewAttachment
 from mobile_app.session import Session
+from shared.domain.records import Attachment
 from shared.ui.form import FormState
 
 PHOTO_QUALITY = 60  # of the picker's own compression: 4 MB of a phone's camera become about 0.4
@@ -28,12 +30,19 @@ def mime_of(name: str, otherwise: str = "application/octet-stream") -> str:
 
 @dataclass
 class Attaching:
-    """The files of one form. The field holds the id its file will have; `going_with` are those that are still named when it is saved."""
+    """The files of one form. The field holds the id its file will have; `going_with` are those that are still named when it is saved.
+    `files`: what the customer's records have already."""
 
     session: Session
     form: FormState
+    files: tuple[Attachment, ...] = ()
     problem: str = ""
     _held: dict[str, NewAttachment] = field(default_factory=dict)
+
+    @classmethod
+    def after(cls, before: "Attaching | None", session: Session, form: FormState, files: tuple[Attachment, ...] = ()) -> "Attaching":
+        """For a form that takes another's place: what was chosen for the fields of both stays."""
+        return cls(session, form, files, _held=before._held if before else {})
 
     async def choose(self, key: str) -> None:
         """Ask for one photo or file; what is too large is said by the field."""
@@ -49,5 +58,18 @@ class Attaching:
         held.problem = None
         self.form.put(key, str(attachment_id))
 
-    def going_with(self, changes: Iterable[Any]) -> tuple[NewAttachment, ...]:
-        return tuple(self._held[value] for value in changes if isinstance(value, str) and value in self._held)
+    def going_with(self, changes: Iterable[Any], *, of: tuple[str, UUID] | None = None) -> tuple[NewAttachment, ...]:
+        """`of`: (form, id) of the record they belong to, where that is not the operation's own."""
+        going = (self._held[value] for value in changes if isinstance(value, str) and value in self._held)
+        return tuple(replace(new, form=of[0], record_id=of[1]) if of else new for new in going)
+
+    def find(self, value: str) -> tuple[Attachment, bytes | None] | None:
+        """What a field's value stands for: (file, its bytes when it was only just chosen); None when this device does not know it."""
+        if (new := self._held.get(value)) is not None:
+            nobody = UUID(int=0)  # its record is not saved yet
+            about = Attachment(
+                id=UUID(value), customer_id=nobody, form=self.form.form, record_id=nobody, kind=new.kind, mime=new.mime, bytes=len(new.data)
+            )
+            return about, new.data
+        found = next((f for f in self.files if str(f.id) == value), None)
+        return (found, None) if found else None

@@ -4,6 +4,7 @@ import flet as ft
 
 from mobile_app.conversations.recording import Recording
 from mobile_app.conversations.state import FACE_TO_FACE, LogConversation, Said
+from mobile_app.file_view import form_with_files
 from mobile_app.session import use_session
 from shared.domain import conversations
 from shared.domain.config import Level
@@ -59,11 +60,11 @@ def LogPanel(state: LogConversation, with_methods: bool = False) -> ft.Control:
             parts.append(chip("move-deal", stage, selected=state.moves, on_click=act(state.toggle_move), icon=ft.Icons.TRENDING_FLAT))
         parts.append(Promises(state))
         if state.facts is not None:
-            parts.append(section(_("Worth asking now"), FormView(state.facts)))
+            parts.append(section(_("Worth asking now"), form_with_files(state.facts, state.fact_files)))
         if state.method in FACE_TO_FACE:
             parts.append(Present(state))
     if state.form is not None and state.form.shown:
-        parts.append(FormView(state.form, on_attach=state.attaching.choose if state.attaching else None))
+        parts.append(form_with_files(state.form, state.attaching))
     return ft.Column(parts, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 

@@ -73,6 +73,7 @@ class LogConversation:
     photos: tuple[NewAttachment, ...] = ()
     recording: Recording | None = None
     attaching: Attaching | None = None
+    fact_files: Attaching | None = None
     phrases: tuple[Phrase, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
     problem: str = ""
@@ -94,6 +95,8 @@ class LogConversation:
         stages = tuple(d.stage for d in self.card.deals) if self.card else ()
         asked = [f.key for f in conversations.questions(config, values, level=self.level, stages=stages)]
         self.facts = self.session.form("customer", record=values, creating=False, only=asked) if asked else None
+        files = self.card.attachments if self.card else ()
+        self.fact_files = Attaching(self.session, self.facts, files) if self.facts else None
         own = [f.key for f in config.forms["conversation"].fields if f.key != "words"] if "conversation" in config.forms else []
         self.form = self.session.form("conversation", only=own, beside=self._beside(), complete=False) if own else None
         self.attaching = Attaching(self.session, self.form) if self.form else None
@@ -343,6 +346,8 @@ class LogConversation:
                 await self.recording.end()  # saved while he was still speaking: what was said is kept
             memos = self.recording.memos if self.recording else ()
             files = self.attaching.going_with(self.attaching.form.changes().values()) if self.attaching else ()
+            if self.fact_files is not None:
+                files += self.fact_files.going_with(self.fact_files.form.changes().values(), of=("customer", self.customer.id))
             name, payload = self.customer.name or "", self._payload()
             done = [await self.session.act("log_conversation", payload, title=name, attachments=(*self.photos, *memos, *files))]
             done += await self._what_follows(name)

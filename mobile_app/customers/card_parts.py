@@ -5,6 +5,7 @@ import flet as ft
 from mobile_app.customers.edit_state import may_save
 from mobile_app.customers.parts import DealLine, PolicyLine, VehicleLine, line
 from mobile_app.customers.state import OpenCustomer
+from mobile_app.file_view import FileChip
 from mobile_app.offline.replica import Card
 from mobile_app.session import use_session
 from shared.domain.records import Policy
@@ -40,7 +41,11 @@ def Known(state: OpenCustomer, found: Card) -> ft.Control:
     rows = []
     for definition in form.fields if form else ():
         value = found.customer.value(definition.key)
-        if definition.key not in HEAD and value not in (None, "", []):
+        if definition.key not in HEAD and definition.type_in("customer") == "file" and value:
+            held = next((f for f in found.attachments if str(f.id) == str(value)), None)
+            told = FileChip(held, held.id in found.waiting_ids, key=str(value)) if held else ft.Text(_("One file is attached"))
+            rows.append(ft.Column([ft.Text(_.label(definition.label), size=12, color=ft.Colors.ON_SURFACE_VARIANT), told], spacing=4))
+        elif definition.key not in HEAD and value not in (None, "", []):
             rows.append(line(ft.Icons.LABEL_OUTLINE, value_text(_, definition, "customer", value), _.label(definition.label)))
     return section(_("Known"), *rows) if rows else ft.Container(height=0)
 

@@ -8,6 +8,7 @@ from mobile_app.customers.brief import Brief, HandoverCard
 from mobile_app.customers.card_parts import CarsByYear, Companions, Consents, Deals, Family, Known
 from mobile_app.customers.edit_state import may_save
 from mobile_app.customers.parts import ConversationLine, block_text
+from mobile_app.customers.refused import NotTaken
 from mobile_app.customers.reveal import Masked
 from mobile_app.customers.state import OpenCustomer
 from mobile_app.session import use_book, use_session
@@ -33,20 +34,22 @@ def CustomerScreen() -> ft.View:
         body = (
             [Skeleton(4)]
             if not state.loaded
-            else [ProblemBanner(state.problem, act(state.load)), EmptyState(ft.Icons.PERSON_OFF_OUTLINED, _("Not here"))]
+            else [
+                ProblemBanner(state.problem, act(state.load)),
+                ft.Container(NotTaken(customer_id, key=f"refused {customer_id}"), padding=ft.Padding.symmetric(horizontal=EDGE, vertical=8)),
+                EmptyState(ft.Icons.PERSON_OFF_OUTLINED, _("Not here")),
+            ]  # somebody new whom the server refused is not in the book, and mended here
         )
-        return page_view(route, _("Customer"), *body)
+        return page_view(route, _("Customer"), ft.ListView(body, expand=True))
     customer = found.customer
     blocks: list[ft.Control] = [ProblemBanner(state.problem)] if state.problem else []
     me = session.me
     waiting = next((h for h in found.handovers if me and h.to_id == me.user_id and h.accepted_at is None), None)
     if waiting is not None:
         blocks.append(HandoverCard(state, waiting, key="handover"))
-    blocks.append(Brief(state, found, key="brief"))
-    talks = [
-        ConversationLine(c, c.id in found.waiting_ids, [f for f in found.attachments if f.record_id == c.id], LINES, key=str(c.id))
-        for c in found.conversations[:5]
-    ]
+    head = [NotTaken(customer.id, key=f"refused {customer.id}"), Brief(state, found, key="brief")]
+    blocks.append(ft.Column(head, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))
+    talks = [ConversationLine(c, found.waiting_ids, found.files_of(c.id), LINES, key=str(c.id)) for c in found.conversations[:5]]
     story = text_button("story", _("Whole story"), lambda e: e.page.navigate(f"/customers/{customer.id}/story"), icon=ft.Icons.HISTORY)
     blocks.append(section(_("Conversations"), *(talks or [ft.Text(_("Nothing logged yet."), color=ft.Colors.ON_SURFACE_VARIANT)]), story))
     blocks += [

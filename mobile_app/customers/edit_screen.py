@@ -5,10 +5,10 @@ from uuid import UUID
 import flet as ft
 
 from mobile_app.customers.edit_state import VERBS, EditRecord
+from mobile_app.file_view import form_with_files
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.ui.feedback import ProblemBanner, Skeleton, act
-from shared.ui.form import FormView
 from shared.ui.parts import chips, docked, primary_button, section
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
@@ -51,7 +51,7 @@ def EditScreen() -> ft.View:
         blocks.append(section(_("Pipeline"), chips("pipeline", options, state.pipeline, lambda key: act(state.choose_pipeline, key))))
     if form == "policy" and state.record_id is None and state.renews is None and state.vehicles:
         blocks.append(section(_("Car"), chips("vehicle", state.vehicles, state.vehicle, lambda key: act(state.choose_vehicle, key))))
-    blocks.append(FormView(state.state, on_attach=state.attaching.choose if state.attaching else None))
+    blocks.append(form_with_files(state.state, state.attaching))
     body = ft.ListView(
         [ft.Container(ft.Column(blocks, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)],
         expand=True,

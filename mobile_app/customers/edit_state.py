@@ -83,9 +83,7 @@ class EditRecord:
             return
         self._version = record.version if record else None
         self.state = self.session.form(self.form, record=record.flat() if record else {}, creating=record is None, defaults=defaults)
-        self.attaching = (
-            Attaching(self.session, self.state) if self.state and self.renews is None else None
-        )  # a renewal is no saved record: its file comes after
+        self.attaching = Attaching(self.session, self.state, card.attachments if card else ()) if self.state else None
 
     def choose_vehicle(self, key: str) -> None:
         self.vehicle = None if self.vehicle == key else key

@@ -4,10 +4,10 @@ import flet as ft
 
 from mobile_app.customers.parts import DuplicateNotice
 from mobile_app.customers.state import NewCustomer
+from mobile_app.file_view import form_with_files
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.ui.feedback import ProblemBanner, act
-from shared.ui.form import FormView
 from shared.ui.parts import docked, primary_button, text_button
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
@@ -27,11 +27,10 @@ def NewCustomerScreen() -> ft.View:
     ft.use_effect(leave, [state.saved])
     blocks: list[ft.Control] = [ProblemBanner(state.problem)] if state.problem else []
     if state.form is not None and state.already is not None and state.attaching is not None:
-        attach = state.attaching.choose
-        first = [DuplicateNotice(state.already), FormView(state.form, attach, keys=state.first, key="first")]
+        first = [DuplicateNotice(state.already), form_with_files(state.form, state.attaching, keys=state.first, key="first")]
         blocks.append(ft.Column(first, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH))
         if state.unfolded:
-            blocks.append(FormView(state.form, attach, keys=state.rest, key="rest"))
+            blocks.append(form_with_files(state.form, state.attaching, keys=state.rest, key="rest"))
         elif any(f.key in state.rest and f.access == "write" for f in state.form.fields()):
             blocks.append(text_button("more-fields", _("More about this customer"), act(state.unfold), icon=ft.Icons.EXPAND_MORE))
     body = ft.ListView(

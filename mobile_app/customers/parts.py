@@ -1,12 +1,14 @@
 """A customer as a row; a conversation, a policy, a deal as lines of the card."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 import flet as ft
 
 from mobile_app.conversations.parts import method_name
 from mobile_app.customers.known import KnownAlready
+from mobile_app.file_view import FileChips
 from mobile_app.session import use_session
 from shared.domain.labels import money_text
 from shared.domain.records import Attachment, Conversation, Customer, Deal, Handover, Policy, Vehicle
@@ -96,17 +98,15 @@ def line(
 
 
 @component
-def ConversationLine(conversation: Conversation, waiting: bool, files: Sequence[Attachment] = (), lines: int | None = None) -> ft.Control:
-    """One talk; `files` are those the server has of it."""
+def ConversationLine(conversation: Conversation, waiting: Collection[UUID], files: Sequence[Attachment] = (), lines: int | None = None) -> ft.Control:
+    """One talk and its `files`; `waiting`: ids of what is on this device only."""
     session, _ = use_session(), use_text()
     outcome = session.config.outcome(conversation.outcome) if session.config else None
     level = session.config.level(conversation.level_after) if session.config and conversation.level_before != conversation.level_after else None
     head = f"{method_name(_, conversation.method)} · {_.label(outcome.label) if outcome else conversation.outcome}"
     if level:
         head += f" → {_.label(level.label)}"
-    kinds = {"photo": _("Photo"), "voice": _("Voice memo"), "file": _("File")}
-    held = [f"{name} {n}" for kind, name in kinds.items() if (n := sum(1 for f in files if f.kind == kind))]
-    when = " · ".join(x for x in (_.day(session.day(conversation.occurred_at), session.today), conversation.author_name, *held) if x)
+    when = " · ".join(x for x in (_.day(session.day(conversation.occurred_at), session.today), conversation.author_name) if x)
     icon = {
         "call": ft.Icons.CALL_OUTLINED,
         "visit": ft.Icons.STOREFRONT,
@@ -114,9 +114,11 @@ def ConversationLine(conversation: Conversation, waiting: bool, files: Sequence[
         "wechat": ft.Icons.CHAT_BUBBLE_OUTLINE,
         "sms": ft.Icons.SMS_OUTLINED,
     }.get(conversation.method, ft.Icons.NOTES)
-    return line(
-        icon, f"{head}\n{conversation.words}" if conversation.words else head, when, waiting=_("Not sent yet") if waiting else None, lines=lines
-    )
+    unsent = _("Not sent yet") if conversation.id in waiting else None
+    told = line(icon, f"{head}\n{conversation.words}" if conversation.words else head, when, waiting=unsent, lines=lines)
+    if not files:
+        return told
+    return ft.Column([told, ft.Container(FileChips(files, waiting), padding=ft.Padding.only(left=30, bottom=8))], spacing=0)
 
 
 @component

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
+from mobile_app.attaching import Attaching
 from mobile_app.customers.known import KnownAlready, start_values
 from mobile_app.session import Session
+from shared.domain import conversations
 from shared.domain.problems import Problem
 from shared.domain.records import Customer
 from shared.gateway import members as remote_members
@@ -28,6 +30,10 @@ class ReceiveVisitor:
     texts: Texts
     form: FormState | None = None
     people: FormState | None = None
+    attaching: Attaching | None = None
+    people_files: Attaching | None = None
+    facts: FormState | None = None
+    fact_files: Attaching | None = None
     arrived_at: datetime | None = None
     ago: str = "0"
     advisors: list[tuple[str, str]] = field(default_factory=list)
@@ -47,10 +53,34 @@ class ReceiveVisitor:
         self.form = self.session.form("customer", defaults=defaults, only=asked, demanded=[k for k in demanded if k in asked])
         self.already = KnownAlready(self.session, self.texts, self.form) if self.form else None
         self.people = self.session.form("companion")
+        self.attaching = Attaching(self.session, self.form) if self.form else None
+        self.people_files = Attaching(self.session, self.people) if self.people else None
 
     @property
     def known(self) -> Customer | None:
         return self.already.known if self.already else None
+
+    @property
+    def asked_of_known(self) -> list[str]:
+        """Of one who is known: his number, so that a slip of it can be seen, what he wants today, and papers."""
+        return [f.key for f in self.form.fields() if f.key in ("phone", "need") or f.kind == "file"] if self.form else []
+
+    async def look_who_it_is(self) -> None:
+        """Somebody known: at most two facts worth asking now, as on the sheet of a talk (First 8). Of a customer who is not on this device
+        it is not known what is known, and nothing is asked."""
+        config, found, asked = self.session.config, self.known, self.form
+        card = await self.session.book.replica.card(found.id) if found is not None else None
+        if config is None or card is None or asked is None or found is not self.known:
+            self.facts = self.fact_files = None
+            return
+        values, here = card.customer.flat(), {f.key for f in asked.fields()} - {"level", "source"}
+        missing = conversations.questions(config, values, level=card.customer.level, stages=tuple(d.stage for d in card.deals))
+        keys = [f.key for f in missing if f.key not in self.asked_of_known]
+        self.facts = self.session.form("customer", record=values, creating=False, only=keys) if keys else None
+        self.fact_files = Attaching(self.session, self.facts, card.attachments) if self.facts else None
+        for key in here & set(keys):  # said already, before his number told who he is
+            if self.facts is not None and (value := asked.value(key)) not in (None, "", []):
+                self.facts.put(key, value)
 
     @property
     def may_name_an_advisor(self) -> bool:
@@ -95,6 +125,8 @@ class ReceiveVisitor:
             return
         if not nameless and self.known is None and not form.check():
             return
+        if self.known is not None and self.facts is not None and not self.facts.check():
+            return
         if self.with_companion and self.people is not None and not self.people.check():
             return
         _, now = self.texts, session.now()
@@ -103,8 +135,12 @@ class ReceiveVisitor:
             here = now.astimezone(ZoneInfo(session.me.time_zone if session.me else "Asia/Shanghai"))
             values.setdefault("name", _("No name yet %(when)s") % {"when": f"{here:%m-%d %H:%M}"})
         if self.known is not None:
-            values = {k: v for k, v in values.items() if k in ("need",)}  # what he wants today; the rest is known
+            taken = {f.key for f in form.fields() if f.kind == "file"}
+            told = self.facts.changes() if self.facts else {}
+            values = {k: v for k, v in values.items() if k == "need" or k in taken} | told  # what he wants and brings today; the rest is known
         customer_id = self.known.id if self.known else session.services.new_id()
+        papers = [a for a in (self.attaching, self.fact_files if self.known else None) if a is not None]
+        files = tuple(f for a in papers for f in a.going_with(values.values(), of=("customer", customer_id)))
         arrived = (self.arrived_at or now) - timedelta(minutes=int(self.ago))
         payload: dict[str, Any] = {
             "id": str(session.services.new_id()), "customer_id": str(customer_id), "set": values, "nameless": nameless,
@@ -115,8 +151,10 @@ class ReceiveVisitor:
         if values.get("need"):
             payload["words"] = values["need"]
         if self.with_companion and self.people is not None and self.people.changes():
-            payload["companions"] = [{"id": str(session.services.new_id()), "set": self.people.changes()}]
+            companion_id, who = session.services.new_id(), self.people.changes()
+            payload["companions"] = [{"id": str(companion_id), "set": who}]
+            files += self.people_files.going_with(who.values(), of=("companion", companion_id)) if self.people_files else ()
         title = str(values.get("name") or (self.known.name if self.known else "") or "")
-        op_id = await session.act("receive", payload, title=title)
+        op_id = await session.act("receive", payload, title=title, attachments=files)
         session.say(_("Received: %(name)s") % {"name": title or "—"}, undo=op_id)
         self.saved = customer_id

@@ -97,6 +97,17 @@ class CustomerList:
             await self.load()
 
 
+async def card_of_server(session: Session, customer_id: UUID) -> tuple[Card, str | None]:
+    """Of a customer who is not in one's own book: (card, owner's name); nothing of it is kept on this device. Raises Problem."""
+    brief = await remote.brief(session.services.gateway, session.store_id, customer_id)
+    card = Card(
+        customer=brief.customer, waiting=False, companions=brief.companions, vehicles=brief.vehicles, policies=brief.policies, deals=brief.deals,
+        tasks=brief.tasks, conversations=brief.conversations, attachments=brief.attachments, promises=brief.promises, handovers=brief.handovers,
+        links=brief.links, consents=brief.consents, receptions=brief.receptions,
+    )  # fmt: skip
+    return card, brief.owner_name
+
+
 @ft.observable
 @dataclass(eq=False)
 class OpenCustomer:
@@ -124,15 +135,10 @@ class OpenCustomer:
         self.card = await self.session.book.replica.card(self.customer_id)
         if self.card is None:
             try:
-                brief = await remote.brief(self.session.services.gateway, self.session.store_id, self.customer_id)
+                self.card, self.owner_name = await card_of_server(self.session, self.customer_id)
             except Problem as problem:
                 self.problem, self.loaded = problem.code, True
                 return
-            self.owner_name = brief.owner_name
-            self.card = Card(
-                customer=brief.customer, waiting=False, companions=brief.companions, vehicles=brief.vehicles, policies=brief.policies, deals=brief.deals,
-                tasks=brief.tasks, conversations=brief.conversations, handovers=brief.handovers, links=brief.links, consents=brief.consents, receptions=brief.receptions,
-            )  # fmt: skip
         self.problem, self.loaded = "", True
 
     async def open(self, customer_id: UUID) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import flet as ft
 
 from mobile_app.customers.parts import ConversationLine, line
+from mobile_app.customers.state import card_of_server
 from mobile_app.offline.replica import Card
 from mobile_app.session import Session, use_session
 from mobile_app.shell import page_view
@@ -46,6 +47,12 @@ class Story:
         self.card = await self.session.book.replica.card(self.customer_id)
         self.loaded = self.card is not None
         self.lines = []
+        if self.card is None:
+            try:
+                self.card, _owner = await card_of_server(self.session, self.customer_id)  # for the files of his talks
+            except Problem as problem:
+                self.problem, self.loaded = problem.code, True
+                return
         await self.older()
 
     async def older(self) -> None:
@@ -70,10 +77,7 @@ def StoryScreen() -> ft.View:
     if state.lines:
         rows += [StoryRow(x, state.card, key=str(x.id)) for x in state.lines[:MAX_ROWS] if is_told(x, session.config)]
     elif state.card is not None:  # no network: what this device knows
-        rows += [
-            ConversationLine(c, c.id in state.card.waiting_ids, [f for f in state.card.attachments if f.record_id == c.id], key=str(c.id))
-            for c in state.card.conversations[:MAX_ROWS]
-        ]
+        rows += [ConversationLine(c, state.card.waiting_ids, state.card.files_of(c.id), key=str(c.id)) for c in state.card.conversations[:MAX_ROWS]]
     if not rows:
         rows.append(EmptyState(ft.Icons.HISTORY, _("Nothing logged yet.")))
     if state.more and len(state.lines) < MAX_ROWS:
@@ -87,7 +91,8 @@ def StoryScreen() -> ft.View:
 def StoryRow(row: StoryLine, card: Card | None) -> ft.Control:
     session, _ = use_session(), use_text()
     if row.conversation is not None:
-        return ConversationLine(row.conversation.model_copy(update={"author_name": row.actor_name}), False)
+        files = card.files_of(row.conversation.id) if card else ()
+        return ConversationLine(row.conversation.model_copy(update={"author_name": row.actor_name}), card.waiting_ids if card else (), files)
     who = _("the rules") if row.by_system else row.actor_name
     when = " · ".join(x for x in (_.day(session.day(row.created_at), session.today), who) if x)
     icon = ft.Icons.ADD_CIRCLE_OUTLINE if row.kind == "created" else ft.Icons.EDIT_OUTLINED

@@ -4,12 +4,12 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.file_view import form_with_files
 from mobile_app.funnel.state import MoveDeal
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from shared.domain.labels import money_text
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
-from shared.ui.form import FormView
 from shared.ui.parts import card, chips, docked, identified, pill, primary_button, section, text_button, text_field
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
@@ -61,7 +61,7 @@ def DealScreen() -> ft.View:
     options = [(s.key, _.label(s.label)) for s in state.targets]
     blocks.append(section(_("Move to"), chips("target", options, state.target.key if state.target else None, lambda key: act(state.choose, key))))
     if state.form is not None:
-        blocks.append(FormView(state.form, key=f"asked-{state.target.key if state.target else ''}"))
+        blocks.append(form_with_files(state.form, state.attaching, key=f"asked-{state.target.key if state.target else ''}"))
     for label in state.out_of_reach:
         words = _("This stage asks for something your role may not fill in: %(field)s") % {"field": label}
         blocks.append(ft.Text(words, color=ft.Colors.ERROR))

@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
+from mobile_app.attaching import Attaching
 from mobile_app.session import Session
 from shared.domain import chances, funnel
 from shared.domain.chances import Chance, Numbers
 from shared.domain.config import Stage
 from shared.domain.funnel import Funnel, StageCount
 from shared.domain.problems import Offline
-from shared.domain.records import Customer, Deal
+from shared.domain.records import Attachment, Customer, Deal
 from shared.gateway import funnel as remote
 from shared.ui.form import FormState
 from shared.ui.text import Texts
@@ -117,6 +118,8 @@ class MoveDeal:
     words: str = ""
     vehicles: list[tuple[str, str]] = field(default_factory=list)
     vehicle: str | None = None
+    attaching: Attaching | None = None
+    files: tuple[Attachment, ...] = ()
 
     async def load(self) -> None:
         config = self.session.config
@@ -126,6 +129,7 @@ class MoveDeal:
                     self.deal, self.customer = deal, customer
         if self.customer is not None and (card := await self.session.book.replica.card(self.customer.id)) is not None:
             self.vehicles = [(str(v.id), v.plate or " ".join(x for x in (v.brand, v.series) if x) or "—") for v in card.vehicles]
+            self.files = card.attachments
             self.pending = any(a.kind == "lost" and a.deal_id == self.deal_id and a.status == "pending" for a in card.approvals)
             if len(self.vehicles) == 1 and self.vehicle is None:
                 self.vehicle = self.vehicles[0][0]
@@ -142,11 +146,12 @@ class MoveDeal:
         config, asked = self.session.config, self.asked
         if config is None or self.deal is None:
             return
-        typed = self.form.changes() if self.form else {}
+        typed, held = self.form.changes() if self.form else {}, self.attaching
         self.form = self.session.form("deal", record=self.deal.flat(), creating=False, only=asked, demanded=asked) if asked else None
         for key, value in typed.items():
             if self.form is not None and self.form.field(key) is not None:
                 self.form.put(key, value)
+        self.attaching = Attaching.after(held, self.session, self.form, self.files) if self.form else None
 
     def tick(self, key: str) -> None:
         self.checked = [k for k in self.checked if k != key] if key in self.checked else [*self.checked, key]
@@ -204,5 +209,6 @@ class MoveDeal:
                 **({"words": self.words.strip()} if self.words.strip() else {}),
             }
             self.asked_manager = True
-        await self.session.act("move_deal", payload, base_version=deal.version, title=deal.title or "")
+        files = self.attaching.going_with(values.values()) if self.attaching else ()
+        await self.session.act("move_deal", payload, base_version=deal.version, title=deal.title or "", attachments=files)
         self.moved = True

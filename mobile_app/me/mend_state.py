@@ -8,12 +8,14 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.offline.effects import SAVES
+from mobile_app.attaching import Attaching
+from mobile_app.offline.effects import FIELDS_OF
 from mobile_app.offline.outbox import FORMS, Waiting
 from mobile_app.session import Session
 from shared.domain.labels import Label
 from shared.domain.problems import FieldProblem
 from shared.ui.form import FormState
+from shared.ui.form.state import EMPTY
 
 BESIDE = ("outcome", "level", "reason", "lost_reason")  # what a payload holds beside form fields, chosen from the document's lists
 DAYS = ("next_contact_on", "until")
@@ -22,13 +24,15 @@ DAYS = ("next_contact_on", "until")
 @ft.observable
 @dataclass(eq=False)
 class Mend:
-    """One refused operation. `form` holds its fields, `beside` and `days` the rest that was refused, `keeps` the choice per field of a conflict:
-    mine, theirs or both."""
+    """One refused operation. `form` holds its fields, `facts` those of the customer that a talk asked for on the way, `beside` and `days` the
+    rest that was refused, `keeps` the choice per field of a conflict: mine, theirs or both."""
 
     session: Session
     op_id: UUID
     row: Waiting | None = None
     form: FormState | None = None
+    facts: FormState | None = None
+    attaching: Attaching | None = None
     beside: dict[str, str | None] = field(default_factory=dict)
     days: dict[str, date | None] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
@@ -40,7 +44,7 @@ class Mend:
     async def open(self, op_id: UUID) -> None:
         """Another operation on the same screen begins from nothing."""
         if op_id != self.op_id:
-            self.op_id, self.row, self.form, self.loaded = op_id, None, None, False
+            self.op_id, self.row, self.form, self.facts, self.attaching, self.loaded = op_id, None, None, None, None, False
             self.beside, self.days, self.problems, self.keeps, self.problem = {}, {}, {}, {}, ""
         await self.load()
 
@@ -51,11 +55,13 @@ class Mend:
         self.row = next((r for r in rows if r.op_id == self.op_id and r.state == "attention"), None)
         if self.row is not None:
             self._take(self.row)
+        if self.form is not None:
+            self.attaching = Attaching(self.session, self.form, await self.session.book.replica.files_of(self.op_id))
         self.loaded = True
 
     @property
     def form_key(self) -> str:
-        return FORMS[SAVES.get(self.row.verb, "conversations")] if self.row else ""
+        return FORMS[FIELDS_OF.get(self.row.verb, "conversations")] if self.row else ""
 
     def _take(self, row: Waiting) -> None:
         config = self.session.config
@@ -65,10 +71,15 @@ class Mend:
         if row.theirs:
             self.keeps = dict.fromkeys(row.theirs, "mine")
             return
-        given = dict(row.payload.get("set") or {})
+        given, facts = dict(row.payload.get("set") or {}), row.payload.get("facts") or {}
         if row.verb == "log_conversation":
             given["words"] = row.payload.get("words") or ""
-        if row.verb in SAVES or row.verb == "log_conversation":
+        if any(k in facts for k in found):
+            self.facts = self.session.form("customer", defaults=facts, only=list(facts), complete=False)
+            if self.facts is not None:
+                self.facts.refuse(FieldProblem(k, code) for k, code in found.items())
+            found = {k: code for k, code in found.items() if k not in facts}
+        if row.verb in FIELDS_OF:
             only = [k for k in dict.fromkeys([*given, *found]) if k not in (*BESIDE, *DAYS) or row.verb != "log_conversation"]
             self.form = self.session.form(
                 self.form_key, creating=True, defaults=given, only=only, complete=False,
@@ -124,7 +135,8 @@ class Mend:
     async def send(self) -> None:
         """As a new operation; what was refused stays until that is on disk."""
         row = self.row
-        if row is None or (self.form is not None and not self.form.check()):
+        fine = [form.check() for form in (self.form, self.facts) if form is not None]
+        if row is None or not all(fine):
             return
         payload: dict[str, Any] = {}
         if self.keeps:
@@ -139,11 +151,21 @@ class Mend:
             if row.verb == "log_conversation" and "words" in values:
                 payload["words"] = values.pop("words") or None
             if values or row.payload.get("set"):
-                payload["set"] = {**(row.payload.get("set") or {}), **values}
+                payload["set"] = {**self._still(row.payload.get("set") or {}, self.form), **values}
+        if self.facts is not None:
+            payload["facts"] = {f.key: f.value for f in self.facts.fields() if f.access == "write" and f.value not in EMPTY}
         payload |= {k: v for k, v in self.beside.items() if v}
         payload |= {k: d.isoformat() if d else None for k, d in self.days.items()}
-        await self.session.book.outbox.retry(row.op_id, now=self.session.now(), payload=payload)
+        visitor = ("customer", UUID(row.payload["customer_id"])) if row.verb == "receive" else None  # his papers are his, not the visit's
+        files = self.attaching.going_with((payload.get("set") or {}).values(), of=visitor) if self.attaching else ()
+        stored = [await self.session.book.attachments.store(new) for new in files]
+        await self.session.book.outbox.retry(row.op_id, now=self.session.now(), payload=payload, files=stored)
         self._leave()
+
+    def _still(self, given: dict[str, Any], form: FormState) -> dict[str, Any]:
+        """Without what was refused and is no field of his any more: the server would never take it."""
+        refused = dict(self.row.errors) if self.row else {}
+        return {k: v for k, v in given.items() if k not in refused or form.field(k) is not None}
 
     def _kept(self, key: str) -> Any:
         mine, theirs = self.mine(key), self.row.theirs.get(key) if self.row else None

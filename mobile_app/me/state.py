@@ -1,6 +1,7 @@
 """Settings of this person, what is not sent yet, and what a manager decides for someone who cannot any more."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import flet as ft
 
@@ -34,9 +35,10 @@ class Settings:
 @ft.observable
 @dataclass(eq=False)
 class NotSent:
-    """On this device · refused and why · kept for a manager: everything the server has not simply done, in one place."""
+    """On this device · refused and why · kept for a manager: everything the server has not simply done, in one place; or of one customer."""
 
     session: Session
+    customer_id: UUID | None = None
     rows: list[Waiting] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
     loaded: bool = False
@@ -45,7 +47,8 @@ class NotSent:
 
     async def load(self) -> None:
         book = self.session.book
-        self.rows, self.files, self.loaded = await book.outbox.unsettled(), await book.attachments.unsettled(), True
+        self.rows, self.files = await book.outbox.unsettled(self.customer_id), await book.attachments.unsettled(self.customer_id)
+        self.loaded = True
 
     async def retry(self, row: Waiting) -> None:
         await self.session.book.outbox.retry(row.op_id, now=self.session.now())

@@ -4,11 +4,10 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.file_view import form_with_files
 from mobile_app.me.mend_state import Mend
 from mobile_app.me.state import Held, NotSent
-from mobile_app.offline.attachments import Attachment
-from mobile_app.offline.effects import SAVES
-from mobile_app.offline.outbox import FORMS, Waiting
+from mobile_app.me.waiting_parts import FileRow, WaitingRow, field_name, fields_text, form_of, verb_name, why
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from mobile_app.watching import use_sync
@@ -16,18 +15,10 @@ from shared.gateway.held import HeldOperation
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem
 from shared.ui.form import FormView
 from shared.ui.form.view import value_text
-from shared.ui.parts import DateChips, card, chips, docked, icon_button, identified, primary_button, secondary_button, section, text_button
-from shared.ui.text import Texts, problem_text, use_text
+from shared.ui.parts import DateChips, card, chips, docked, icon_button, identified, primary_button, secondary_button, section
+from shared.ui.text import problem_text, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component, screen
-
-
-def verb_name(_: Texts, verb: str) -> str:
-    return {
-        "save_customer": _("Customer saved"), "save_companion": _("Companion saved"), "save_vehicle": _("Car saved"), "save_policy": _("Policy saved"), "save_deal": _("Deal saved"),
-        "log_conversation": _("Conversation logged"), "request_cancel": _("Cancel request"), "decide_approval": _("Decision"), "move_deal": _("Deal moved"),
-        "snooze_task": _("Task put off"), "undo": _("Undo"),
-    }.get(verb, verb)  # fmt: skip
 
 
 def padded(control: ft.Control) -> ft.Control:
@@ -69,111 +60,15 @@ def WaitingScreen() -> ft.View:
     return page_view(ft.use_view_path(), _("Not sent yet"), ft.ListView(body, expand=True))
 
 
-@component
-def WaitingRow(state: NotSent, row: Waiting, giving_up: bool) -> ft.Control:
-    _ = use_text()
-    page = ft.context.page
-    head = " · ".join(x for x in (verb_name(_, row.verb), row.title) if x)
-    parts: list[ft.Control] = [ft.Text(head, theme_style=ft.TextThemeStyle.TITLE_SMALL)]
-    if words := told(_, row.payload, state.session.config, form_of(row.verb)):
-        parts.append(ft.Text(words, max_lines=4, overflow=ft.TextOverflow.ELLIPSIS, size=13))
-    if row.files:
-        parts.append(ft.Text(_("With files: %(n)d") % {"n": row.files}, size=12, color=ft.Colors.ON_SURFACE_VARIANT))
-    if row.state == "attention":
-        parts.append(ft.Text(why(_, row, state.session.config), color=ft.Colors.ERROR))
-        mends = bool(row.theirs or row.errors or row.field)
-        parts.append(
-            ft.Row(
-                [
-                    text_button(f"mend-{row.op_id}", _("Compare") if row.theirs else _("Mend"), lambda e: page.navigate(f"/me/waiting/{row.op_id}"))
-                    if mends
-                    else text_button(f"retry-{row.op_id}", _("Try again"), act(state.retry, row)),
-                    identified(f"copy-{row.op_id}", ft.TextButton(_("Copy"), action=ft.CopyToClipboard(words or head), height=48)),
-                    text_button(f"discard-{row.op_id}", _("Really give up?") if giving_up else _("Give up"), act(state.discard, row)),
-                ],
-                wrap=True,
-            )
-        )
-    elif row.state == "held":
-        parts.append(ft.Text(problem_text(_, row.code or "held"), size=12, color=ft.Colors.ON_SURFACE_VARIANT))
-    else:
-        parts.append(ft.Text(_("Waits for the network"), size=12, color=ft.Colors.ON_SURFACE_VARIANT))
-    return card(*parts, identifier=f"op-{row.op_id}")
-
-
-def field_name(_: Texts, config, form: str, key: str) -> str:
-    """The store's own word for a field, or ours for what is beside the form."""
-    beside = {"outcome": _("Outcome"), "level": _("Level"), "reason": _("Reason"), "lost_reason": _("Reason"), "next_contact_on": _("Next contact"), "until": _("Until"), "stage": _("Stage")}  # fmt: skip
-    definition = config.forms.get(form) if config else None
-    known = definition.field(key) if definition else None
-    return (_.label(known.label) if known else "") or beside.get(key, key)
-
-
-def form_of(verb: str) -> str:
-    return FORMS[SAVES.get(verb, "conversations")]
-
-
-def fields_text(_: Texts, fields: dict, config, form: str) -> list[str]:
-    """Fields and their values in the store's own words."""
-    definition = config.forms.get(form) if config else None
-    found = []
-    for key, value in fields.items():
-        known = definition.field(key) if definition else None
-        levels = [(x.key, x.label) for x in config.levels] if config and key == "level" else None
-        text = value_text(_, known, form, value, levels) if known else str(value if value is not None else "")
-        found.append(f"{field_name(_, config, form, key)}: {text or '—'}")
-    return found
-
-
-def told(_: Texts, payload: dict, config, form: str) -> str:
-    """What the person wrote, to read and to copy."""
-    words = payload.get("words") or payload.get("remark")
-    return "\n".join([*([str(words)] if words else []), *fields_text(_, payload.get("set") or {}, config, form)])
-
-
-def why(_: Texts, row: Waiting, config) -> str:
-    form = form_of(row.verb)
-    named = [problem_text(_, code, field_name(_, config, form, key)) for key, code in row.errors]
-    return "\n".join(named) or problem_text(
-        _, row.code or "unexpected", field_name(_, config, form, row.field) if row.field and row.code == "required" else None
-    )
-
-
-@component
-def FileRow(state: NotSent, file: Attachment, giving_up: bool) -> ft.Control:
-    _ = use_text()
-    kind = {"voice": _("Voice memo"), "photo": _("Photo")}.get(file.kind, _("File"))
-    parts: list[ft.Control] = [
-        ft.Row(
-            [
-                ft.Text(kind, theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
-                ft.Text(f"{file.sent_bytes * 100 // file.bytes} %", size=12, color=ft.Colors.ON_SURFACE_VARIANT),
-            ]
-        )
-    ]
-    if file.state == "attention":
-        parts.append(ft.Text(problem_text(_, file.code or "unexpected"), color=ft.Colors.ERROR))
-        parts.append(
-            ft.Row(
-                [
-                    text_button(f"retry-{file.id}", _("Try again"), act(state.retry_file, file)),
-                    text_button(f"discard-{file.id}", _("Really give up?") if giving_up else _("Give up"), act(state.discard_file, file)),
-                ],
-                wrap=True,
-            )
-        )
-    else:
-        parts.append(ft.ProgressBar(value=file.sent_bytes / file.bytes))
-    return card(*parts, identifier=f"file-{file.id}")
-
-
 @screen
 def MendScreen() -> ft.View:
-    """A refused operation with what was typed; or both versions of it, field by field."""
+    """A refused operation with what was typed; or both versions of it, field by field. Reached from the cloud's list and from the customer's card."""
     session, _ = use_session(), use_text()
     page = ft.context.page
-    op_id = UUID(ft.use_route_params()["op_id"])
-    state, _set = ft.use_state(lambda: Mend(session, op_id, done=lambda: page.navigate("/me/waiting")))
+    given = ft.use_route_params()
+    op_id = UUID(given["op_id"])
+    back = f"/customers/{given['customer_id']}" if "customer_id" in given else "/me/waiting"
+    state, _set = ft.use_state(lambda: Mend(session, op_id, done=lambda: page.navigate(back)))
     ft.use_effect(act(state.open, op_id), [op_id])
     row = state.row if state.op_id == op_id else None
     if row is None:
@@ -184,7 +79,9 @@ def MendScreen() -> ft.View:
     if state.keeps:
         parts += [Versions(state, key, state.keeps[key], key=key) for key in state.keeps]
     if state.form is not None and state.form.shown:
-        parts.append(FormView(state.form))
+        parts.append(form_with_files(state.form, state.attaching))
+    if state.facts is not None and state.facts.shown:
+        parts.append(section(_("About the customer"), FormView(state.facts)))
     for key in state.beside:
         options = [(k, _.label(label)) for k, label in state.options(key)]
         control = chips(

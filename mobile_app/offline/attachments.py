@@ -1,4 +1,8 @@
-"""Voice memos and photos: files beside the book's SQLite file, a row each in `attachments`, sent in pieces after the record they belong to."""
+"""Voice memos, photos and files beside the book's SQLite file, each named by its id.
+
+Made here: a row each in `attachments`, sent in pieces after the record they belong to. Fetched to be seen: no row of their own, they stay as
+long as the book names them, and leave with the sweep when it no longer does.
+"""
 
 import asyncio
 import hashlib
@@ -10,9 +14,13 @@ from pathlib import Path
 from uuid import UUID
 
 from mobile_app.offline.database import Database
+from shared.domain import records
 
 ENDINGS = {"audio/wav": "wav", "audio/mp4": "m4a", "audio/ogg": "ogg", "audio/webm": "webm", "image/jpeg": "jpg", "image/png": "png"}
 LARGEST = 20 * 1024 * 1024  # as crm.attachments
+FETCHED = 200 * 1024 * 1024  # bytes of fetched files a book keeps; what was looked at longest ago goes first
+PART = ".part"  # of a file that is being written
+NAMED = "select id from rows where form = 'attachments' and doc is not null"
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,8 @@ class NewAttachment:
     data: bytes
     consented_at: datetime | None = None
     id: UUID | None = None  # where a field of the record names it already
+    form: str | None = None  # where it belongs to another record than the operation's own: form and id
+    record_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,8 @@ class Stored:
     bytes: int
     sha256: str
     consented_at: datetime | None = None
+    form: str | None = None
+    record_id: UUID | None = None
 
 
 class Attachments:
@@ -82,7 +94,9 @@ class Attachments:
                 os.fsync(file.fileno())
             return hashlib.sha256(new.data).hexdigest()
 
-        return Stored(attachment_id, new.kind, new.mime, name, len(new.data), await asyncio.to_thread(work), new.consented_at)
+        return Stored(
+            attachment_id, new.kind, new.mime, name, len(new.data), await asyncio.to_thread(work), new.consented_at, new.form, new.record_id
+        )
 
     async def next(self) -> Attachment | None:
         """The oldest file whose record has reached the server. One whose record waits or was refused stays behind, and blocks nothing."""
@@ -125,28 +139,70 @@ class Attachments:
         await self._database.write(lambda c: c.execute("delete from attachments where id = ? and state = 'attention'", (str(attachment_id),)))
         await self.sweep()
 
-    async def unsettled(self) -> list[Attachment]:
-        found = await self._database.read(
-            lambda c: c.execute("select * from attachments where state <> 'sent' order by made_at, id limit 200").fetchall()
-        )
-        return [self._of(row) for row in found]
+    async def unsettled(self, customer_id: UUID | None = None) -> list[Attachment]:
+        """Waiting or refused: all of them, or those of one customer's records."""
 
-    async def of_record(self, record_id: UUID) -> list[Attachment]:
-        """Files of a record made on this device, to play or show without the network."""
-        found = await self._database.read(
-            lambda c: c.execute("select * from attachments where record_id = ? order by made_at", (str(record_id),)).fetchall()
-        )
-        return [self._of(row) for row in found]
+        def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+            of = {"customer": str(customer_id) if customer_id else None}
+            return connection.execute(
+                "select * from attachments where state <> 'sent' and (:customer is null or customer_id = :customer) order by made_at, id limit 200",
+                of,
+            ).fetchall()
 
-    async def sweep(self) -> None:
-        """Files without a row go: a kill between file and operation, a customer who left the book, what was given up."""
-        known = await self._database.read(lambda c: {row[0] for row in c.execute("select path from attachments")})
+        return [self._of(row) for row in await self._database.read(work)]
+
+    async def here(self, attachment_id: UUID) -> bytes | None:
+        """The bytes of a file made on this device, or fetched before; None when it is not here."""
+
+        def work() -> bytes | None:
+            for file in self.folder.glob(f"{attachment_id}.*"):
+                if file.suffix != PART:
+                    os.utime(file)  # looked at just now
+                    return file.read_bytes()
+            return None
+
+        return await asyncio.to_thread(work)
+
+    async def path(self, attachment_id: UUID) -> Path | None:
+        """Where it lies, for a player that wants a file."""
+        return await asyncio.to_thread(lambda: next((f for f in self.folder.glob(f"{attachment_id}.*") if f.suffix != PART), None))
+
+    async def keep(self, file: records.Attachment, data: bytes) -> None:
+        """Keep what was fetched, if the book names it: of a customer who is not in it nothing stays on this device."""
+        named = await self._database.read(lambda c: c.execute(f"select 1 from ({NAMED}) where id = ?", (str(file.id),)).fetchone())
+        if named is None:
+            return
 
         def work() -> None:
-            if self.folder.exists():
-                for file in self.folder.iterdir():
-                    if file.name not in known:
-                        file.unlink(missing_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            whole = self.folder / f"{file.id}.{ENDINGS.get(file.mime, 'bin')}"
+            part = whole.with_suffix(PART)
+            part.write_bytes(data)
+            part.replace(whole)
+
+        await asyncio.to_thread(work)
+
+    async def sweep(self) -> None:
+        """Files nobody names go: a kill between file and operation, a customer who left the book or a right that was lost, what was given up."""
+        own, named = await self._database.read(
+            lambda c: ({row[0] for row in c.execute("select id from attachments")}, {row[0] for row in c.execute(NAMED)})
+        )
+
+        def work() -> None:
+            fetched: list[tuple[float, int, Path]] = []
+            for file in self.folder.iterdir() if self.folder.exists() else ():
+                if file.stem in own:
+                    continue
+                if file.stem in named:
+                    about = file.stat()
+                    fetched.append((about.st_mtime, about.st_size, file))
+                else:
+                    file.unlink(missing_ok=True)
+            left = FETCHED
+            for _at, size, file in sorted(fetched, reverse=True):
+                left -= size
+                if left < 0:
+                    file.unlink(missing_ok=True)
 
         await asyncio.to_thread(work)
 
@@ -157,6 +213,19 @@ class Attachments:
         )  # fmt: skip
 
 
+def cut_to_rights(connection: sqlite3.Connection, hears: bool) -> None:
+    """After rows were cut to narrower rights: of a talk whose words one may not read, and of a field one may not see, no file stays either.
+    What was made here and waits goes on; it was said when it was allowed."""
+    named = "exists (select 1 from shown s, json_each(s.doc, '$.custom') e where s.id = {record} and e.value = {id})"  # only readable fields are left
+    of_server = named.format(record="json_extract(rows.doc, '$.record_id')", id="rows.id")
+    connection.execute(
+        f"delete from rows where form = 'attachments' and case json_extract(doc, '$.form') when 'conversation' then not ? else not {of_server} end",
+        (hears,),
+    )
+    mine = named.format(record="attachments.record_id", id="attachments.id")
+    connection.execute(f"delete from attachments where state = 'sent' and case form when 'conversation' then not ? else not {mine} end", (hears,))
+
+
 def put_row(
     connection: sqlite3.Connection, stored: Stored, *, form: str, record_id: str, customer_id: str | None, op_id: str, made_at: datetime
 ) -> None:
@@ -165,8 +234,8 @@ def put_row(
         "insert into attachments (id, form, record_id, customer_id, op_id, kind, mime, path, bytes, sha256, made_at, consented_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(stored.id),
-            form,
-            record_id,
+            stored.form or form,
+            str(stored.record_id or record_id),
             customer_id,
             op_id,
             stored.kind,

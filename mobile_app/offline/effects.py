@@ -10,6 +10,13 @@ from shared.domain.config import BASE_TYPES
 from shared.domain.records import FORM_TABLES
 
 SAVES = {"save_customer": "customers", "save_companion": "companions", "save_vehicle": "vehicles", "save_policy": "policies", "save_deal": "deals"}
+FIELDS_OF = {
+    **SAVES,
+    "receive": "customers",
+    "renew_policy": "policies",
+    "move_deal": "deals",
+    "log_conversation": "conversations",
+}  # whose fields `set` holds
 
 
 def shown(connection: sqlite3.Connection, form: str, record_id: str) -> dict[str, Any] | None:

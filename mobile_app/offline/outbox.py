@@ -68,17 +68,7 @@ class Outbox:
 
         def work(connection: sqlite3.Connection) -> None:
             self._insert(connection, op_id, verb, payload, now=now, base_version=base_version, title=title)
-            for stored in files:
-                form = FORMS[effects.SAVES.get(verb, "conversations")]
-                put_row(
-                    connection,
-                    stored,
-                    form=form,
-                    record_id=payload["id"],
-                    customer_id=_customer_of(connection, verb, payload),
-                    op_id=op_id,
-                    made_at=now,
-                )
+            _put_files(connection, files, op_id, verb, payload, now)
 
         await self._database.write(work)
         return UUID(op_id)
@@ -226,7 +216,7 @@ class Outbox:
 
         await self._database.write(work)
 
-    async def retry(self, op_id: UUID, *, now: datetime, payload: dict[str, Any] | None = None) -> UUID | None:
+    async def retry(self, op_id: UUID, *, now: datetime, payload: dict[str, Any] | None = None, files: Sequence[Stored] = ()) -> UUID | None:
         """Send a refused operation again, perhaps mended, as a new one: the old id keeps its refusal for ever. After a conflict it builds
         on the row the server showed: the person has seen it and still wants his own words. What was refused only because this one was
         missing goes along. Answers the new op_id."""
@@ -247,6 +237,8 @@ class Outbox:
                 connection.execute("delete from outbox where op_id = ?", (old["op_id"],))
                 self._insert(connection, new_id, old["verb"], mended, now=now, base_version=base, title=old["title"])
                 connection.execute("update attachments set op_id = ? where op_id = ?", (new_id, old["op_id"]))
+                if old is row:
+                    _put_files(connection, files, new_id, old["verb"], mended, now)
             return UUID(new_ids[0])
 
         return await self._database.write(work)
@@ -267,6 +259,15 @@ class Outbox:
             connection.execute("delete from attachments where state = 'sent' and made_at < ?", (limit,))
 
         await self._database.write(work)
+
+
+def _put_files(connection: sqlite3.Connection, files: Sequence[Stored], op_id: str, verb: str, payload: dict[str, Any], now: datetime) -> None:
+    """The rows of the files that go with an operation; they belong to its record unless they say another."""
+    form = FORMS[effects.FIELDS_OF.get(verb, "conversations")]
+    for stored in files:
+        put_row(
+            connection, stored, form=form, record_id=payload["id"], customer_id=_customer_of(connection, verb, payload), op_id=op_id, made_at=now
+        )  # fmt: skip
 
 
 def _customer_of(connection: sqlite3.Connection, verb: str, payload: dict[str, Any]) -> str | None:

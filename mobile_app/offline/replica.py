@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from mobile_app.offline import effects
+from mobile_app.offline import attachments, effects
 from mobile_app.offline.database import Database, get_about, set_about
 from shared.domain.config import BASE_TYPES, StoreConfig
 from shared.domain.members import Colleague
@@ -58,6 +58,9 @@ class Card:
     consents: tuple[Consent, ...] = ()
     receptions: tuple[Reception, ...] = ()
     waiting_ids: frozenset[UUID] = field(default_factory=frozenset)
+
+    def files_of(self, record_id: UUID) -> tuple[Attachment, ...]:
+        return tuple(f for f in self.attachments if f.record_id == record_id)
 
 
 class Replica:
@@ -285,6 +288,12 @@ class Replica:
             if not by_form["customers"]:
                 return None
             customer = by_form["customers"][0]
+            there = {file.id for file in by_form["attachments"]}
+            for row in connection.execute("select * from attachments where customer_id = ?", (str(customer_id),)):  # made here: shown at once
+                if (own := _own_file(row)).id not in there:
+                    by_form["attachments"].append(own)
+                if row["state"] != "sent":
+                    waiting.add(own.id)
             return Card(
                 customer=customer,
                 waiting=customer.id in waiting,
@@ -296,7 +305,7 @@ class Replica:
                 tasks=tuple(sorted(by_form["tasks"], key=lambda t: t.due_on)),
                 conversations=tuple(sorted(by_form["conversations"], key=lambda c: c.occurred_at, reverse=True)),
                 approvals=tuple(by_form["approvals"]),
-                attachments=tuple(by_form["attachments"]),
+                attachments=tuple(sorted(by_form["attachments"], key=lambda a: str(a.id))),
                 promises=tuple(sorted((p for p in by_form["promises"] if p.status == "open"), key=lambda p: p.due_on)),
                 handovers=tuple(sorted(by_form["handovers"], key=lambda h: str(h.id), reverse=True)),
                 links=tuple(by_form["links"]),
@@ -305,6 +314,11 @@ class Replica:
             )
 
         return await self._database.read(work)
+
+    async def files_of(self, op_id: UUID) -> tuple[Attachment, ...]:
+        """The files that go with an operation of this device."""
+        found = await self._database.read(lambda c: c.execute("select * from attachments where op_id = ?", (str(op_id),)).fetchall())
+        return tuple(_own_file(row) for row in found)
 
     async def deals(self, pipeline: str) -> list[tuple[Deal, Customer]]:
         def work(connection: sqlite3.Connection) -> list[tuple[Deal, Customer]]:
@@ -363,6 +377,11 @@ class Replica:
         return await self._database.read(lambda c: dict(c.execute("select form, count(*) from shown group by form").fetchall()))
 
 
+def _own_file(row: sqlite3.Row) -> Attachment:
+    """A file made on this device, as the server will tell of it."""
+    return Attachment.model_validate({**dict(row), "customer_id": row["customer_id"] or row["record_id"], "created_at": row["made_at"]})
+
+
 def _put(connection: sqlite3.Connection, form: str, row: dict[str, Any], number: int) -> None:
     customer_id = row["id"] if form == "customers" else row.get("customer_id")
     connection.execute(
@@ -401,6 +420,7 @@ def _cut_to_rights(connection: sqlite3.Connection, config: dict[str, Any]) -> No
                     record["custom"] = {k: v for k, v in record.get("custom", {}).items() if stays(k, v)}
                     connection.execute(f"update rows set {column} = ? where form = ? and id = ?", (json.dumps(record), table, row["id"]))
             effects.index(connection, table, row["id"])
+    attachments.cut_to_rights(connection, hears="words" in config.get("access", {}).get("conversation", {}).get("readable", ()))
     connection.execute("update outbox set before = '[]' where state <> 'waiting'")  # records as they were shown, hidden fields too
     readable_now = {form: set(config.get("access", {}).get(form, {}).get("readable", ())) for form in FORM_TABLES}
     for op in connection.execute("select op_id, verb, answer from outbox where state = 'attention'").fetchall():  # and what a conflict showed

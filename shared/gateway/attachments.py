@@ -1,11 +1,13 @@
 """Voice memos, photos and files: sent and fetched in pieces."""
 
 import base64
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.domain.problems import Offline
 from shared.gateway.client import Gateway, parsed
 
 PIECE = 192 * 1024  # bytes a call; the server takes 256 KiB
@@ -32,12 +34,17 @@ async def put(gateway: Gateway, store_id: UUID, attachment: dict[str, Any], *, a
     return parsed(TypeAdapter(Received), await gateway.call("put_attachment", arguments))
 
 
-async def get(gateway: Gateway, store_id: UUID, attachment_id: UUID) -> bytes:
-    """The whole of a complete attachment. Raises Offline, SignedOut, Refused."""
+async def get(gateway: Gateway, store_id: UUID, attachment_id: UUID, *, told: Callable[[int, int], None] | None = None) -> bytes:
+    """The whole of a complete attachment; `told(bytes here, bytes in all)` after each piece. Raises Offline (half a file too), SignedOut,
+    Refused (not_found: it is gone, or the caller may not see it)."""
     whole = bytearray()
     while True:
         data = await gateway.call("get_attachment", {"store_id": str(store_id), "id": str(attachment_id), "at": len(whole)})
         piece = parsed(TypeAdapter(Piece), data)
         whole += base64.b64decode(piece.data)
-        if len(whole) >= piece.bytes or not piece.data:
+        if told is not None:
+            told(len(whole), piece.bytes)
+        if len(whole) >= piece.bytes:
             return bytes(whole)
+        if not piece.data:
+            raise Offline("half a file")

@@ -7,7 +7,21 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.domain.instants import Instant
-from shared.domain.records import Companion, Consent, Conversation, Customer, Deal, Handover, Link, Policy, Reception, Task, Vehicle
+from shared.domain.records import (
+    Attachment,
+    Companion,
+    Consent,
+    Conversation,
+    Customer,
+    Deal,
+    Handover,
+    Link,
+    Policy,
+    Promise,
+    Reception,
+    Task,
+    Vehicle,
+)
 from shared.gateway.client import Gateway, parsed
 
 
@@ -24,6 +38,8 @@ class Brief(BaseModel):
     deals: tuple[Deal, ...] = ()
     tasks: tuple[Task, ...] = ()
     conversations: tuple[Conversation, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    promises: tuple[Promise, ...] = ()
     handovers: tuple[Handover, ...] = ()
     links: tuple[Link, ...] = ()
     consents: tuple[Consent, ...] = ()

@@ -72,6 +72,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
     sentences = {
         "offline": _("No connection. What you enter is kept on this device."),
         "attachment_too_large": _("At most 20 MB."),
+        "no_sound": _("This device cannot play this recording."),
         "no_microphone": _("The microphone may not be used. Allow it in the settings of the phone or the browser."),
         "signed_out": _("Please sign in again. Nothing you entered is lost."),
         "invalid_credentials": _("The account or the password is wrong."),
@@ -81,6 +82,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "not_invited": _("This account belongs to no store yet. Ask your manager for an invitation code."),
         "not_saved": _("This could not be saved: the device's storage is full or cannot be written. Everything saved before is safe."),
         "disabled": _("You are no longer a member of this store. What you had not sent was given to your manager."),
+        "file_elsewhere": _("This file is not on this device yet. Open it once with a network; after that it is here."),
         "file_missing": _("The file is not on this device any more."),
         "invitation_unknown": _("This code is unknown or has expired. Ask for a new one."),
         "forbidden": _("Your role may not do this."),

@@ -64,6 +64,7 @@ begin
     'deals', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at desc), '[]') from api.deals x where x.store_id = p_store and x.customer_id = p_customer),
     'tasks', (select coalesce(jsonb_agg(to_jsonb(x) order by x.due_on), '[]') from api.tasks x where x.store_id = p_store and x.customer_id = p_customer and x.status in ('open', 'cancel_requested')),
     'promises', (select coalesce(jsonb_agg(to_jsonb(x) order by x.due_on), '[]') from api.promises x where x.store_id = p_store and x.customer_id = p_customer and x.status = 'open'),
+    'attachments', (select coalesce(jsonb_agg(to_jsonb(x) order by x.created_at), '[]') from api.attachments x where x.store_id = p_store and x.customer_id = p_customer),
     'conversations', (select coalesce(jsonb_agg(to_jsonb(x) order by x.occurred_at desc), '[]') from (
       select v.*, m.name as author_name from api.conversations v left join crm.members m on m.store_id = v.store_id and m.user_id = v.author_id
       where v.store_id = p_store and v.customer_id = p_customer order by v.occurred_at desc limit 30) x));

@@ -51,21 +51,38 @@ grant select on crm.attachments, crm.attachment_chunks to api_owner;
 grant insert (store_id, id, customer_id, form, record_id, kind, mime, bytes, sha256, author_id, consented_at), update (received, removed_at) on crm.attachments to api_owner;
 grant insert (store_id, attachment_id, at, data), delete on crm.attachment_chunks to api_owner;
 
--- Complete ones only. What a role may not read of a conversation it may not hear either.
+-- Complete ones only, and with the rights of what they belong to: what a role may not read of a conversation it may not hear either, and what a
+-- file field names only who reads that field. A file that no field of its record names any more (another one took its place) is nobody's.
 create view api.attachments as
 select t.store_id, t.id, t.customer_id, t.form, t.record_id, t.kind, t.mime, t.bytes, t.author_id, t.consented_at, t.created_at, t.updated_at, t.version, t.change_no
 from crm.attachments t join crm.my_access(null) a on a.store_id = t.store_id and a.form = t.form
-where t.removed_at is null and t.received = t.bytes and (t.form <> 'conversation' or 'words' = any (a.readable));
+cross join lateral (
+  select coalesce(case t.form
+    when 'customer' then (select r.custom from crm.customers r where r.store_id = t.store_id and r.id = t.record_id)
+    when 'companion' then (select r.custom from crm.companions r where r.store_id = t.store_id and r.id = t.record_id)
+    when 'vehicle' then (select r.custom from crm.vehicles r where r.store_id = t.store_id and r.id = t.record_id)
+    when 'policy' then (select r.custom from crm.policies r where r.store_id = t.store_id and r.id = t.record_id)
+    when 'deal' then (select r.custom from crm.deals r where r.store_id = t.store_id and r.id = t.record_id)
+    when 'conversation' then (select r.custom from crm.conversations r where r.store_id = t.store_id and r.id = t.record_id)
+  end, '{}') as custom) as record
+cross join lateral (
+  select array_agg(e.key) as fields from jsonb_each_text(record.custom) e where e.value = t.id::text) as named
+where t.removed_at is null and t.received = t.bytes
+  and case when named.fields is null then t.form = 'conversation' else named.fields && a.readable end
+  and (t.form <> 'conversation' or 'words' = any (a.readable));
 alter view api.attachments owner to api_owner;
 grant select on api.attachments to authenticated;
 
 create function crm.put_attachment(p_store uuid, p_attachment jsonb, p_at int, p_data text) returns jsonb
   language plpgsql volatile security definer set search_path = '' as $$
 declare
-  c crm.caller := crm.demand(p_store, 'log_conversation'); t crm.attachments; v_id uuid := crm.as_uuid(p_attachment ->> 'id'); v_record uuid := crm.as_uuid(p_attachment ->> 'record_id');
+  c crm.caller := crm.me(p_store); t crm.attachments; v_id uuid := crm.as_uuid(p_attachment ->> 'id'); v_record uuid := crm.as_uuid(p_attachment ->> 'record_id');
   v_form text := p_attachment ->> 'form'; v_customer uuid; piece bytea; whole text; v_table text;
+  -- who may write such a record may send its files: an assistant who receives visitors logs no conversation
+  v_verbs text[] := case v_form when 'customer' then array['save_customer', 'add_customer', 'log_conversation'] when 'companion' then array['save_customer', 'add_customer']
+    when 'vehicle' then array['save_vehicle'] when 'policy' then array['save_policy'] when 'deal' then array['save_deal', 'move_deal'] else array['log_conversation'] end;
 begin
-  if not c.is_member then raise sqlstate 'PT403' using message = 'forbidden'; end if;
+  if not coalesce(c.is_member and c.verbs && v_verbs, false) then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   if v_id is null or v_record is null or p_at is null or p_at < 0 then raise sqlstate 'PT422' using message = 'invalid', detail = 'id'; end if;
   select * into t from crm.attachments x where x.store_id = p_store and x.id = v_id for update;
   if t.id is null then

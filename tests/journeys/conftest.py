@@ -19,7 +19,6 @@ from forecourt.settings import ROOT, _free_port
 from forecourt.stack import Stack
 from tests.support.browser import App, browser, chromium_path
 
-
 DAYS_LATE = itertools.count(60)  # each due call later than all before it: the queue opens with the journey's own
 
 

@@ -66,6 +66,7 @@ def test_the_phone_ships_only_what_it_needs():
     names = {d.split("=")[0].split(">")[0] for d in settings["project"]["dependencies"]}
     assert names == {
         "flet",
+        "flet-audio",
         "flet-audio-recorder",
         "flet-charts",
         "httpx",

@@ -164,7 +164,7 @@ FUNCTIONS: dict[str, Door] = {
     "put_attachment": Door(
         "{store}, jsonb_build_object('id', {fresh}, 'form', 'customer', 'record_id', {customer}, 'kind', 'photo', 'mime', 'image/png', 'bytes', 4,"
         " 'sha256', repeat('0', 64)), 0, 'eHh4eA=='",
-        TALKERS,
+        {**TALKERS, "assistant": "ocp"},  # who may write such a record may send its files
     ),
     "reveal_field": Door("{store}, 'customer', {customer}, 'phone', 'because'", only("ocp", "inspector")),  # who has it masked and the verb
     "restore_config": Door("{store}, {version}, {version}, 'again'", PUBLISHERS),

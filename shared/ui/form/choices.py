@@ -125,14 +125,20 @@ def OptionList(identifier: str, label: str, held: FieldState, on_choose: Callabl
 
 
 @component
-def FileField(identifier: str, held: FieldState, on_attach: Callable | None) -> ft.Control:
-    """What is attached, and a way to attach; the bytes are the screen's business (offline they wait in a queue of their own)."""
+def FileField(
+    identifier: str, held: FieldState, on_attach: Callable | None, show_file: Callable[[str], ft.Control] | None, on_remove: Callable | None
+) -> ft.Control:
+    """What is attached, and a way to attach; the bytes are the screen's business (offline they wait in a queue of their own), and so is
+    opening: `show_file(id)` draws what is attached."""
     _ = use_text()
     parts: list[ft.Control] = []
     if held.value:
-        parts.append(
-            ft.Row([ft.Icon(ft.Icons.ATTACH_FILE, color=ft.Colors.ON_SURFACE_VARIANT), ft.Text(_("One file is attached"), expand=True)], spacing=GAP)
+        told = ft.Row(
+            [ft.Icon(ft.Icons.ATTACH_FILE, color=ft.Colors.ON_SURFACE_VARIANT), ft.Text(_("One file is attached"), expand=True)], spacing=GAP
         )
+        shown = show_file(held.value) if show_file is not None else told
+        remove = [icon_button(f"{identifier}-remove", ft.Icons.CLOSE, _("Take the file out"), on_remove)] if on_remove is not None else []
+        parts.append(ft.Row([ft.Container(shown, expand=True), *remove]))
     if on_attach is not None:
         parts.append(secondary_button(f"{identifier}-attach", _("Photo or file"), on_attach, icon=ft.Icons.PHOTO_CAMERA_OUTLINED))
     return ft.Column(parts, spacing=GAP) if parts else ft.Text("—")

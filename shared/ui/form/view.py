@@ -3,7 +3,7 @@
 Identifiers are the fields' keys in kebab-case (`phone`, `source-walk-in`), as tests and screen readers use them.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 import flet as ft
@@ -25,10 +25,13 @@ FIELD_GAP = 16
 
 
 @component
-def FormView(state: FormState, on_attach=None, keys: Collection[str] | None = None) -> ft.Control:
+def FormView(
+    state: FormState, on_attach=None, keys: Collection[str] | None = None, show_file: Callable[[str], ft.Control] | None = None
+) -> ft.Control:
     """All fields that are to be seen now, under their sections; or those of `keys`, for a form that is folded.
 
     on_attach(key): take a photo or file for a field of type file; without it such a field only shows what it holds.
+    show_file(id): draws what such a field holds, to be opened; without it there is only said that there is a file.
     """
     _ = use_text()
     parts: list[ft.Control] = []
@@ -37,18 +40,18 @@ def FormView(state: FormState, on_attach=None, keys: Collection[str] | None = No
             fields = [f for f in fields if f.key in keys]
         if label and fields:
             parts.append(ft.Text(_.label(label), theme_style=ft.TextThemeStyle.TITLE_MEDIUM))
-        parts += [FieldView(state, held, on_attach, key=held.key) for held in fields]
+        parts += [FieldView(state, held, on_attach, show_file=show_file, key=held.key) for held in fields]
     return ft.Column(parts, spacing=FIELD_GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
 @component
-def FieldView(state: FormState, held: FieldState, on_attach=None, autofocus: bool = False) -> ft.Control:
+def FieldView(state: FormState, held: FieldState, on_attach=None, autofocus: bool = False, show_file=None) -> ft.Control:
     """One field: drawn again when it changes, and only then."""
     _ = use_text()
     label = _.label(held.definition.label) or held.key
     identifier = held.key.replace("_", "-")
     problem = field_problem(_, {held.key: held.problem}, held.key) if held.problem else None
-    if held.access != "write":
+    if held.access != "write" and not (held.kind == "file" and held.access == "read"):
         return read_only(_, identifier, label, value_text(_, held.definition, state.form, held.value, held.options), held.access == "masked")
     marked = f"{label} *" if held.required else label
     hint = _.label(held.definition.hint)
@@ -65,7 +68,9 @@ def FieldView(state: FormState, held: FieldState, on_attach=None, autofocus: boo
     elif held.kind == "time":
         body = TimeField(identifier, held, lambda text: state.put(held.key, text))
     elif held.kind == "file":
-        body = FileField(identifier, held, partial(attach, on_attach, held.key) if on_attach else None)
+        writes = held.access == "write"
+        on_remove = (lambda e: state.put(held.key, None)) if writes and on_attach and not held.required else None
+        body = FileField(identifier, held, partial(attach, on_attach, held.key) if on_attach and writes else None, show_file, on_remove)
     elif held.kind == "plate":
         return PlateField(identifier, marked, held, lambda text: state.type(held.key, text), lambda: state.leave(held.key), hint, problem)
     else:
@@ -104,6 +109,8 @@ def value_text(_: Texts, definition: FieldDefinition, form: str, value, options=
         return money_text(int(value))
     if kind == "bool":
         return _("Yes") if value else _("No")
+    if kind == "file":
+        return _("One file is attached")
     if kind == "person":
         return _.people.get(str(value), "") or "—"
     labels = {o.key: _.label(o.label) for o in definition.options or ()} | {key: _.label(label) for key, label in options or ()}

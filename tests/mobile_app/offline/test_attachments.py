@@ -1,6 +1,8 @@
 """Voice memos and photos: a file each beside the book, sent after their record, piece by piece, whatever the network does."""
 
+import asyncio
 import random
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -155,3 +157,76 @@ async def test_the_server_takes_no_recording_without_consent_and_tells_who_asked
         town.ask("lin", ask, town.stores["east"], Jsonb(about | {"consented_at": "soon"}))
     town.ask("lin", ask, town.stores["east"], Jsonb(about | {"consented_at": "2999-01-01T00:00:00Z"}))  # not from the future
     assert town.row("select author_id = %s and consented_at <= now() from crm.attachments where id = %s", town.users["lin"], about["id"])
+
+
+async def test_what_was_fetched_once_stays_with_its_record_and_leaves_with_it(phone, town):
+    """The heir opens the memo once, then hears it in a basement; with the customer it leaves his phone too."""
+    lin, chen = await phone("lin"), await phone("chen")
+    customer = await lin.new_customer()
+    sound = memo(200_000)
+    await talk_with(lin, customer, sound)
+    await lin.sync.once()
+    town.db.execute("update crm.customers set owner_id = %s where id = %s", (chen.user_id, customer))
+    town.db.commit()
+    await chen.sync.once()
+    card = await chen.replica.card(UUID(customer))
+    assert card is not None
+    [file] = card.attachments
+    assert await chen.attachments.here(file.id) is None
+    told: list[int] = []
+    await chen.attachments.keep(file, await remote.get(chen.gateway, town.stores["east"], file.id, told=lambda here, _all: told.append(here)))
+    assert told == [192 * 1024, 200_000]
+    await chen.sync.once()  # swept: the book names it
+    chen.network.down = True
+    assert await chen.attachments.here(file.id) == sound.data
+    chen.network.heal()
+    town.db.execute("update crm.customers set owner_id = %s where id = %s", (lin.user_id, customer))
+    town.db.commit()
+    await chen.sync.once()
+    assert await chen.attachments.here(file.id) is None and not [*chen.attachments.folder.iterdir()]
+    await chen.attachments.keep(file, sound.data)  # fetched a moment before: of somebody who is not in the book nothing is kept
+    assert not [*chen.attachments.folder.iterdir()]
+
+
+async def test_a_right_that_is_lost_takes_the_sound_along(phone, town):
+    """Words hidden from the role: made here or fetched, nothing of the talk is heard any more."""
+    lin, chen = await phone("lin"), await phone("chen")
+    mine, his = await lin.new_customer(), await chen.new_customer()
+    await talk_with(lin, mine, memo(1000))
+    await talk_with(chen, his, memo(2000, seed=2))
+    for device in (lin, chen):
+        await device.sync.once()
+        await device.sync.once()
+    town.db.execute("update crm.customers set owner_id = %s where id = %s", (lin.user_id, his))
+    town.db.commit()
+    await lin.sync.once()
+    fetched = next(a for a in (await lin.holds())["attachments"].values() if a.bytes == 2000)
+    await lin.attachments.keep(fetched, await remote.get(lin.gateway, town.stores["east"], fetched.id))
+    assert len([*lin.attachments.folder.iterdir()]) == 2
+    document = town.row("select document from crm.config_versions v join crm.stores s on s.id = v.store_id and s.config_version = v.version where s.id = %s", town.stores["east"])  # fmt: skip
+    version = town.row("select config_version from crm.stores where id = %s", town.stores["east"])
+    role = next(r for r in document["roles"] if r["key"] == "advisor")
+    del role["rights"]["conversation"]["words"]
+    role["verbs"].remove("log_conversation")  # who logs has to fill them in
+    town.ask("liang", "select api.publish_config(%s, %s, %s, 'test')", town.stores["east"], Jsonb(document), version)
+    town.db.commit()
+    await lin.sync.once()
+    assert (await lin.holds())["attachments"] == {} and not [*lin.attachments.folder.iterdir()]
+    with pytest.raises(Refused):
+        await remote.get(lin.gateway, town.stores["east"], fetched.id)
+
+
+async def test_fetched_files_take_no_more_than_their_share(phone, town, monkeypatch):
+    lin = await phone("lin")
+    customer = await lin.new_customer()
+    await talk_with(lin, customer, *(memo(1000, seed=n) for n in range(3)))
+    await lin.sync.once()
+    await lin.sync.once()
+    await lin.database.write(lambda c: c.execute("delete from attachments"))  # forgotten after 35 days: fetched ones like any other
+    files = [*(await lin.holds())["attachments"].values()]
+    for file in files:
+        await lin.attachments.here(file.id)
+        await asyncio.sleep(0.02)  # so that the file system's clock moves on
+    monkeypatch.setattr("mobile_app.offline.attachments.FETCHED", 2000)
+    await lin.attachments.sweep()
+    assert [await lin.attachments.here(file.id) is not None for file in files] == [False, True, True]
