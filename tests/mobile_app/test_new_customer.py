@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import flet as ft
@@ -9,6 +10,7 @@ import pytest
 
 from shared.domain import presets
 from shared.domain.config import Role, StoreConfig
+from shared.domain.conversations import questions
 from tests.mobile_app.test_tap_budgets import CONFIGS
 from tests.support.phone_screen import Book, ident, phone
 
@@ -74,3 +76,25 @@ async def test_my_own_customer_is_named_while_his_number_is_typed_without_a_netw
         assert s.sees("已是您的客户:欧阳修远")
         await s.tap("open-duplicate")
         assert s.session.page.route == f"/customers/{ident('欧阳修远')}"
+
+
+async def test_who_is_known_is_not_asked_again_but_for_two_facts_nobody_knows(tmp_path):
+    """First 8: his number tells who he is; level and source are known, at most two facts are worth asking now, and a colleague's are not."""
+    book = Book(TODAY)
+    customer = book.customer("王先生", phone="13911112222", level="near")
+    async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route="/customers/receive") as p:
+        s = p.screen
+        assert s.has("source-walk-in")
+        await s.type("name", "王先生")
+        await s.type("phone", "13911112222")
+        await s.settle(until=lambda: s.has("duplicate"))
+        assert not s.has("source-walk-in") and not s.has("name") and s.has("phone") and s.has("need")
+        card = await p.session.book.replica.card(UUID(customer))
+        missing = questions(p.session.config, card.customer.flat(), level="near")
+        assert 0 < len(missing) <= 2 and s.sees("顺便问一句")
+        first = next(f for f in missing if f.options)
+        await s.tap(f"{first.key}-{first.options[0].key}".replace("_", "-"))
+        await s.type("need", "想换大一点的")
+        await s.tap("save-reception")
+        [op] = await p.sent()
+        assert op["payload"]["set"] == {"need": "想换大一点的", first.key: first.options[0].key} and op["payload"]["customer_id"] == customer
