@@ -137,15 +137,19 @@ declare
   columns jsonb := '{"level": "text", "source": "text", "gender": "text", "preferred_time": "text", "do_not_call": "bool", "next_contact_on": "date",
     "owner_id": "uuid", "pool": "text", "created_at": "timestamptz", "last_contact_at": "timestamptz"}';
   always text[] := array['owner_id', 'pool', 'created_at', 'last_contact_at']; wanted jsonb := '{}'; taken int; skipped int;
-  looked text := ' and exists (select from crm.searchable_values s where s.store_id = $1 and s.form = ''customer'' and s.key = %L and s.subject_id = c.id%s)';
+  -- who sees his own book: which of his have such a value, in one go; else the planner joins row by row (10 ms against 3)
+  looked text := case c.scope when 'own' then ' and c.id = any (array(select s.subject_id from crm.searchable_values s where s.store_id = $1 and s.form = ''customer'' and s.key = %L and s.subject_id = any ($2)%s))'
+    else ' and exists (select from crm.searchable_values s where s.store_id = $1 and s.form = ''customer'' and s.key = %L and s.subject_id = c.id%s)' end;
 begin
   if c.store_id is null then raise sqlstate 'PT403' using message = 'forbidden'; end if;
   if jsonb_typeof(coalesce(p_filters, '[]')) <> 'array' or jsonb_array_length(coalesce(p_filters, '[]')) > 12 then raise sqlstate 'PT400' using message = 'invalid'; end if;
-  select * into a from crm.my_access('customer') m where m.store_id = p_store;
-  select f.fields into fields from crm.forms f where f.store_id = p_store and f.form = 'customer';
   for x in select value from jsonb_array_elements(coalesce(p_filters, '[]')) union all select jsonb_build_object('key', p_sort, 'op', 'sort') loop
     k := x ->> 'key'; v := x -> 'value';
-    if k is null or not (k = any (always) or k = any (a.readable) and (columns ? k or coalesce((fields -> k ->> 'searchable')::bool, false))) then
+    if k <> all (always) and fields is null then      -- a plain list need not wait for the form's document
+      select * into a from crm.my_access('customer') m where m.store_id = p_store;
+      select f.fields into fields from crm.forms f where f.store_id = p_store and f.form = 'customer';
+    end if;
+    if k is null or not (k = any (always) or k = any (coalesce(a.readable, '{}')) and (columns ? k or coalesce((fields -> k ->> 'searchable')::bool, false))) then
       raise sqlstate 'PT422' using message = 'not_searchable', detail = coalesce(k, '');
     end if;
     if columns ? k then
