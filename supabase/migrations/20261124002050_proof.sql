@@ -25,9 +25,10 @@ insert into crm.exits (name, function, call, by_value) values
   ('funnel_report', 'funnel_report', 'funnel_report({store})', false),
   ('pending_approvals', 'pending_approvals', 'pending_approvals({store})', false),
   ('a conflict', 'sync_push', 'sync_push({id}, jsonb_build_array(jsonb_build_object(''op_id'', {id}, ''seq'', 1, ''verb'', ''save_customer'', ''base_version'', 0, ''payload'', jsonb_build_object(''store_id'', {store}, ''id'', {customer}, ''set'', jsonb_build_object(''name'', ''x'', ''need'', ''x'')))))', false),
-  ('rights', 'effective_access', 'effective_access({store}, {member}, {customer})', false),
   ('an import', 'import_preview', 'import_preview({store}, ''customers'', ''{"pool": "market", "level": "near", "source": "walk_in"}'', jsonb_build_array(jsonb_build_object(''row'', 1, ''key'', ''k'', ''customer'', jsonb_build_object(''name'', ''x'', ''phone'', {value}))))', true);
-insert into crm.exits (name, function, call, on_demand) values ('sync_pull', 'sync_pull', 'sync_pull({store})', true);   -- it reads the views, one statement made for each
+insert into crm.exits (name, function, call, on_demand) values
+  ('sync_pull', 'sync_pull', 'sync_pull({store})', true),          -- it reads the views, one statement made for each
+  ('rights', 'effective_access', 'effective_access({store}, {member}, {customer})', true);   -- it tells of fields, never of values
 insert into crm.exits (name, function, why_not) values
   ('accept_invitation', 'accept_invitation', 'answers a store id'), ('invite_member', 'invite_member', 'answers a code'),
   ('save_config_draft', 'save_config_draft', 'answers a time'), ('check_config', 'check_config', 'for who may see the whole document'),
@@ -47,10 +48,14 @@ create function crm.marked_value(p_type text, p_n int) returns jsonb
     when p_type = 'multi' then jsonb_build_array('cnry' || lpad(p_n::text, 4, '0'))
     else to_jsonb('cnry' || lpad(p_n::text, 4, '0')) end $$;
 
+-- Words are cut out, ten times as fast as matched; a number may stand by chance in an id, so what is before it counts too.
 create function crm.marks_in(p_answer text) returns int[]
   language sql immutable set search_path = '' as $$
-  select coalesce(array_agg(distinct coalesce(m[1]::int, m[2]::date - date '1800-01-01')), '{}')
-  from regexp_matches(p_answer, '(?<![0-9a-f-])(?:[cC][nN][rR][yY]|1007531)(\d{4})(?![0-9a-f-])|(18[0-2]\d-[01]\d-[0-3]\d)', 'g') m $$;
+  select coalesce(array_agg(distinct n), '{}')
+  from (
+    select left(x, 4)::int as n from string_to_table(lower(p_answer), 'cnry') with ordinality w (x, place) where place > 1 and left(x, 5) ~ '^\d{4}([^0-9a-f-]|$)'
+    union all
+    select coalesce(m[1]::int, m[2]::date - date '1800-01-01') from regexp_matches(p_answer, '(?<![0-9a-f-])1007531(\d{4})(?![0-9a-f-])|(18[0-2]\d-[01]\d-[0-3]\d)', 'g') m) found $$;
 
 create type crm.marked_field as (n int, form text, key text, type text, base bool);
 
@@ -85,12 +90,28 @@ begin
   end loop;
 end $$;
 
--- The answer of a call as text; of one that is refused, all that the refusal says. What it wrote does not stay.
-create function crm.answer_of(p_call text) returns text
+create type crm.proof_question as (exit text, form text, by_value bool, asked text);
+
+create function crm.as_query(p_call text) returns text
+  language sql immutable set search_path = '' as $$ select 'select coalesce(jsonb_agg(to_jsonb(q)), ''[]'') from (select * from ' || p_call || ' limit 200) q' $$;
+
+-- Prepares a call under the session's name proof_<n> and answers how to ask it: planned for every role anew, a call costs twice its answer.
+create function crm.prepared(p_n int, p_call text) returns text
+  language plpgsql volatile set search_path = '' as $$
+declare v_name text := 'proof_' || p_n;
+begin
+  if exists (select from pg_catalog.pg_prepared_statements where name = v_name) then execute format('deallocate %I', v_name); end if;   -- an earlier proof's
+  execute format('prepare %I as %s', v_name, crm.as_query(p_call));
+  return format('execute %I', v_name);
+exception when others then return crm.as_query(p_call);   -- what cannot be planned fails when it is asked, and is told there
+end $$;
+
+-- The answer of a query as text, a json array; of one that is refused, all that the refusal says. What it wrote does not stay.
+create function crm.answer_of(p_query text) returns text
   language plpgsql volatile set search_path = '' as $$
 declare answer text; a text; b text; c text;
 begin
-  execute 'select coalesce(string_agg(to_jsonb(q)::text, '' ''), '''') from (select * from ' || p_call || ' limit 200) q' into answer;
+  execute p_query into answer;
   raise sqlstate 'GIVEN' using message = answer;
 exception
   when sqlstate 'GIVEN' then return answer;
@@ -104,10 +125,11 @@ create function crm.asking_for(p_call text, p_field crm.marked_field, p_n int) r
   select replace(replace(replace(p_call, '{key}', quote_literal(p_field.key)), '{json}', quote_literal(crm.marked_value(p_field.type, p_n)) || '::jsonb'),
     '{value}', quote_literal(crm.marked_value(p_field.type, p_n) #>> '{}')) $$;
 
--- Which fields an answer gives away: marks of p_forbidden in it.
+-- What an answer gives away: marks of p_forbidden in it; a call that fails may do so only for whom it would have shown something.
 create function crm.given_away(p_answer text, p_fields crm.marked_field[], p_forbidden int[]) returns jsonb
   language sql stable set search_path = '' as $$
   select coalesce(jsonb_agg(distinct jsonb_build_object('form', k.form, 'key', k.key, 'how', 'shown')), '[]')
+    || case when p_answer like 'failed %' then jsonb_build_object('how', 'failed', 'code', substr(p_answer, 8, 5)) else '[]' end
   from (select unnest(crm.marks_in(p_answer)) intersect select unnest(p_forbidden)) i (n) join unnest(p_fields) k on k.n = i.n % 2000 $$;
 
 -- p_roles null: all. p_whole: everything; else what publishing waits for: the views of records and the functions that answer without
@@ -116,16 +138,30 @@ create function crm.prove(p_store uuid, p_roles text[], p_whole bool) returns js
   language plpgsql volatile set search_path = '' as $$
 declare
   prober uuid := gen_random_uuid(); colleague uuid := gen_random_uuid(); mine uuid := gen_random_uuid(); theirs uuid := gen_random_uuid();
-  fields crm.marked_field[]; restricted crm.marked_field[]; forbidden int[]; masked text[]; shown text[]; cells jsonb := '[]'; leaks jsonb; asked int;
-  r crm.roles; v record; e crm.exits; x crm.marked_field; first_role text; call text; answer text; place text;
+  fields crm.marked_field[]; restricted crm.marked_field[]; forbidden int[]; shown text[]; cells jsonb := '[]'; leaks jsonb; asked int;
+  r crm.roles; questions crm.proof_question[]; q crm.proof_question; x crm.marked_field; first_role text; answer text;
   claims text := current_setting('request.jwt.claims', true); sub text := current_setting('request.jwt.claim.sub', true);
 begin
   fields := array(select (row_number() over (order by k.form, k.key), k.form, k.key, k.type, k.is_base)::crm.marked_field from crm.fields k where k.store_id = p_store limit 1999);
+  questions := array(
+    select (c.relname, t.form, false, format('api.%I z where ' || case when t.form = 'customer' then 'z.store_id = %2$L and z.id in (%3$L, %4$L)' when b.by_customer then 'z.store_id = %2$L and z.customer_id in (%3$L, %4$L)'
+        when c.relname = 'stores' then 'z.id = %2$L' else 'z.store_id = %2$L' end, c.relname, p_store, mine, theirs))::crm.proof_question
+    from pg_catalog.pg_class c left join crm.form_tables t on t.relation = c.relname
+    cross join lateral (select exists (select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = 'customer_id') as by_customer) b
+    where c.relnamespace = 'api'::regnamespace and c.relkind in ('v', 'r', 'm', 'f', 'p') and (p_whole or t.form is not null or b.by_customer) order by c.relname);
+  questions := questions || array(                    -- a function that is not in crm.exits has nothing to be asked by
+    select (coalesce(e.name, '?'), null, e.by_value,
+      'api.' || replace(replace(replace(replace(e.call, '{store}', quote_literal(p_store)), '{customer}', quote_literal(mine)), '{member}', quote_literal(prober)), '{id}', quote_literal(gen_random_uuid())))::crm.proof_question
+    from pg_catalog.pg_proc p left join crm.exits e on e.function = p.proname
+    where p.pronamespace = 'api'::regnamespace and (e.name is null or e.call is not null and (p_whole or not e.by_value and not e.on_demand)) order by p.proname, e.name);
   begin
     select o.key into first_role from crm.roles o where o.store_id = p_store and not o.retired order by o.position limit 1;
     insert into crm.members (store_id, user_id, role, name) values (p_store, prober, first_role, 'proof'), (p_store, colleague, first_role, 'proof');
     perform crm.insert_marked(p_store, prober, mine, fields, 0);
     perform crm.insert_marked(p_store, colleague, theirs, fields, 4000);
+    for n in 1 .. cardinality(questions) loop
+      if not questions[n].by_value then questions[n].asked := crm.prepared(n, questions[n].asked); end if;
+    end loop;
     perform set_config('request.jwt.claims', jsonb_build_object('sub', prober, 'role', 'authenticated')::text, true), set_config('request.jwt.claim.sub', prober::text, true);
     for r in select * from crm.roles o where o.store_id = p_store and not o.retired and (p_roles is null or o.key = any (p_roles)) order by o.position loop
       update crm.members m set role = r.key where m.store_id = p_store and m.user_id = prober;
@@ -133,46 +169,31 @@ begin
       restricted := array(select k from unnest(fields) k left join crm.access a on a.store_id = p_store and a.role = r.key and a.form = k.form where k.key <> all (coalesce(a.readable, '{}')));
       forbidden := array(select k.n + o from unnest(restricted) k cross join unnest(array[0, 2000, 4000, 6000]) o)
         || case when r.scope in ('own', 'team') then array(select k.n + o from unnest(fields) k cross join unnest(array[4000, 6000]) o) end;
-
-      for v in
-        select c.relname as name, t.form, exists (select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = 'customer_id') as by_customer
-        from pg_catalog.pg_class c left join crm.form_tables t on t.relation = c.relname
-        where c.relnamespace = 'api'::regnamespace and c.relkind in ('v', 'r', 'm', 'f', 'p') order by 1
-      loop
-        if not p_whole and v.form is null and not v.by_customer then continue; end if;
-        place := format(case when v.form = 'customer' then 'z.store_id = %1$L and z.id in (%2$L, %3$L)' when v.by_customer then 'z.store_id = %1$L and z.customer_id in (%2$L, %3$L)'
-          when v.name = 'stores' then 'z.id = %1$L' else 'z.store_id = %1$L' end, p_store, mine, theirs);
-        answer := crm.answer_of(format('api.%I z where %s', v.name, place));
-        leaks := crm.given_away(answer, fields, forbidden);
-        if answer like 'failed %' then leaks := leaks || jsonb_build_object('how', 'failed', 'code', substr(answer, 8, 5)); end if;
-        if v.form is not null and answer not like 'failed %' then    -- a field without a mark (yes or no, a level) gives itself away by its key
-          execute format('select array_agg(distinct key) from api.%I z cross join jsonb_each(jsonb_strip_nulls((to_jsonb(z) - ''custom'') || z.custom)) where %s', v.name, place) into shown;
-          select a.masked into masked from crm.access a where a.store_id = p_store and a.role = r.key and a.form = v.form;
-          select leaks || coalesce(jsonb_agg(jsonb_build_object('form', k.form, 'key', k.key, 'how', 'named')), '[]') into leaks
-          from unnest(restricted) k where k.form = v.form and k.key = any (shown) and k.key <> all (coalesce(masked, '{}'));
-        end if;
-        cells := cells || jsonb_build_object('role', r.key, 'exit', v.name, 'asked', cardinality(restricted), 'leaks', leaks);
-      end loop;
-
-      for e in
-        select q.* from pg_catalog.pg_proc p left join crm.exits q on q.function = p.proname
-        where p.pronamespace = 'api'::regnamespace and (q.name is null or q.call is not null and (p_whole or not q.by_value and not q.on_demand)) order by p.proname, q.name
-      loop
-        if e.name is null then
-          cells := cells || jsonb_build_object('role', r.key, 'exit', '?', 'asked', 0, 'leaks', '[{"how": "not_asked"}]'::jsonb); continue;
-        end if;
+      foreach q in array questions loop
         leaks := '[]'; asked := 0;
-        call := 'api.' || replace(replace(replace(replace(e.call, '{store}', quote_literal(p_store)), '{customer}', quote_literal(mine)), '{member}', quote_literal(prober)), '{id}', quote_literal(gen_random_uuid()));
-        for x in select * from unnest(case when e.by_value then restricted else fields[1:1] end) k where not e.by_value or k.type not in ('bool', 'time', 'level', 'formula') loop
-          answer := crm.answer_of(crm.asking_for(call, x, x.n + 2000));
-          asked := asked + case when e.by_value then 1 else cardinality(restricted) end;
-          if e.by_value and answer <> crm.answer_of(crm.asking_for(call, x, 9999)) then   -- must be answered like a value that is nowhere
-            leaks := leaks || jsonb_build_object('form', x.form, 'key', x.key, 'how', 'found');
+        if q.asked is null then
+          leaks := '[{"how": "not_asked"}]';
+        elsif q.by_value then
+          for x in select * from unnest(restricted) k where k.type not in ('bool', 'time', 'level', 'formula') loop
+            answer := crm.answer_of(crm.as_query(crm.asking_for(q.asked, x, x.n + 2000)));
+            asked := asked + 1;
+            if answer <> crm.answer_of(crm.as_query(crm.asking_for(q.asked, x, 9999))) then   -- must be answered like a value that is nowhere
+              leaks := leaks || jsonb_build_object('form', x.form, 'key', x.key, 'how', 'found');
+            end if;
+            leaks := leaks || crm.given_away(answer, fields, forbidden);
+          end loop;
+        else
+          answer := crm.answer_of(q.asked);
+          asked := cardinality(restricted);
+          leaks := crm.given_away(answer, fields, forbidden);
+          if q.form is not null and answer like '[%' then      -- a field without a mark (yes or no, a level) gives itself away by its key
+            shown := array(select distinct jsonb_object_keys(jsonb_strip_nulls((z - 'custom') || (z -> 'custom'))) from jsonb_array_elements(answer::jsonb) z);
+            select leaks || coalesce(jsonb_agg(jsonb_build_object('form', k.form, 'key', k.key, 'how', 'named')), '[]') into leaks
+            from unnest(restricted) k left join crm.access a on a.store_id = p_store and a.role = r.key and a.form = k.form
+            where k.form = q.form and k.key = any (shown) and k.key <> all (coalesce(a.masked, '{}'));
           end if;
-          leaks := leaks || crm.given_away(answer, fields, forbidden)
-            || case when answer like 'failed %' then jsonb_build_array(jsonb_build_object('how', 'failed', 'code', substr(answer, 8, 5))) else '[]' end;
-        end loop;
-        cells := cells || jsonb_build_object('role', r.key, 'exit', e.name, 'asked', asked, 'leaks', leaks);
+        end if;
+        cells := cells || jsonb_build_object('role', r.key, 'exit', q.exit, 'asked', asked, 'leaks', leaks);
       end loop;
     end loop;
     raise sqlstate 'GIVEN';
