@@ -173,7 +173,6 @@ begin
   update crm.rules set active = false where store_id = p_store and not exists (
     select from jsonb_array_elements(d -> 'rules') x where x ->> 'key' = key);
 end $$;
-alter function crm.apply_config(uuid, jsonb) set plan_cache_mode = force_custom_plan;      -- as compile_access
 comment on function crm.apply_config is 'Materialises a document: what it no longer names is retired, never deleted.';
 
 -- What a document may not say, whatever the store's records are: trees that cannot be judged or that let a role see through

@@ -93,6 +93,7 @@ begin
   if tg_op = 'UPDATE' and new.custom = old.custom and new.custom_masked = old.custom_masked then return new; end if;
   select * into f from crm.forms x where x.store_id = new.store_id and x.form = tg_argv[0];
   if f.known is null or (new.custom - f.known) <> '{}' then raise sqlstate 'PT422' using message = 'unknown_key'; end if;
+  f.fields := f.fields #> '{}';                       -- taken out of its storage once, not for every key
   select coalesce(jsonb_object_agg(k, crm.mask_text(new.custom ->> k, coalesce(f.fields -> k ->> 'mask', 'all'))), '{}') into new.custom_masked
     from unnest(f.maskable) k where new.custom ->> k is not null;
   return new;

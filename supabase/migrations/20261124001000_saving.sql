@@ -15,9 +15,10 @@ end $$;
 create function crm.problems(p_store uuid, p_fields jsonb, p_patch jsonb, p_record jsonb, p_writable text[], p_required text[], p_create bool) returns jsonb
   language plpgsql stable set search_path = '' as $$
 declare k text; v jsonb; d jsonb; found jsonb := '[]'; s text; t text; code text; after jsonb := p_record || p_patch; chosen text;
+  fields jsonb := p_fields #> '{}';                   -- taken out of its storage once, not for every key
 begin
   for k, v in select key, value from jsonb_each(p_patch) loop
-    d := p_fields -> k; s := v #>> '{}'; t := d ->> 'type'; code := null;
+    d := fields -> k; s := v #>> '{}'; t := d ->> 'type'; code := null;
     if d is null or k <> all (p_writable) then code := 'forbidden';                -- unknown, hidden, masked, read only: one answer
     elsif jsonb_typeof(v) = 'null' or (jsonb_typeof(v) = 'string' and trim(s) = '') then
       if k = any (p_required) and crm.is_required(d, after) then code := 'required'; end if;
@@ -52,8 +53,8 @@ begin
   end loop;
   -- what is missing: of a new record all, of a changed one what this change made required
   select found || coalesce(jsonb_agg(jsonb_build_object('field', k1, 'code', 'required')), '[]') into found from unnest(p_required) k1
-  where not p_patch ? k1 and crm.is_required(p_fields -> k1, after)
-    and (p_create or coalesce(p_record -> k1, 'null') in ('null', '""') and not crm.is_required(p_fields -> k1, p_record));
+  where not p_patch ? k1 and crm.is_required(fields -> k1, after)
+    and (p_create or coalesce(p_record -> k1, 'null') in ('null', '""') and not crm.is_required(fields -> k1, p_record));
   return found;
 end $$;
 comment on function crm.problems is 'Every problem of a patch, by field: forbidden, required, masked, type, range, option, date, length, format, not_shown.';
@@ -115,6 +116,7 @@ begin
   select * into a from crm.my_access(p_form) x where x.store_id = v_store;
   select * into f from crm.forms x where x.store_id = v_store and x.form = p_form;
   if a.store_id is null or f.form is null then perform crm.refuse('forbidden'); end if;
+  f.fields := f.fields #> '{}';                       -- as crm.problems
   form_then := crm.form_then(v_store, p_op, p_form, (crm.me(v_store)).role);
   if form_then is not null then                       -- filled in as another type
     select coalesce(jsonb_object_agg(key, case when f.fields -> key ->> 'type' <> coalesce(form_then -> key ->> 'type', f.fields -> key ->> 'type')

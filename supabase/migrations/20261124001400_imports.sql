@@ -161,6 +161,8 @@ begin
       where l.policy is not null and l.customer_id is not null and x.id is not null order by x.place limit 1) y on true
     order by l.n);
 
+  perform set_config('plan_cache_mode', 'auto', true);   -- the triggers and foreign keys of every row keep their plans
+
   -- The forms' own rules; what a new record must have is asked of new ones.
   lines := array(
     select (l.n, l.row_no, l.key, l.customer, l.vehicle, l.policy, l.deal, l.vehicle_key, l.policy_key, l.deal_key,
@@ -213,7 +215,7 @@ begin
         l.knows_customer, l.knows_vehicle, l.knows_policy, l.knows_deal, l.errors, l.leader)::crm.import_line
     from unnest(good) l order by l.n);
 
-  -- Customers
+  -- New ones: first who others hang on. Deals of a list ended long ago, so they begin at their stage; what a stage asks for is not asked of the past.
   b := array(select jsonb_array_elements_text(v_base -> 'customer'));
   insert into crm.customers (store_id, id, owner_id, pool, renewal_owner_id, name, phone, wechat, gender, source, level, next_contact_on, need, preferred_time, do_not_call, custom, created_by)
   select v_store, x.id, case when v_pool is null then coalesce(x.agent, v_owner) end, v_pool, v_renewal, r.name, r.phone, r.wechat, r.gender, r.source, r.level,
@@ -224,6 +226,37 @@ begin
     from unnest(good) l cross join lateral jsonb_each(l.customer) e where not l.knows_customer group by l.customer_id) x
   cross join lateral jsonb_populate_record(null::crm.customers, x.fields) r
   order by x.n;
+
+  b := array(select jsonb_array_elements_text(v_base -> 'vehicle'));
+  insert into crm.vehicles (store_id, id, customer_id, plate, vin, brand, series, model_year, custom)
+  select v_store, x.id, x.customer_id, r.plate, r.vin, r.brand, r.series, r.model_year, x.fields - b
+  from (select l.vehicle_id as id, l.customer_id, min(l.n) as n, jsonb_object_agg(e.key, e.value order by l.n) as fields
+        from unnest(good) l cross join lateral jsonb_each(l.vehicle) e where not l.knows_vehicle group by 1, 2) x
+  cross join lateral jsonb_populate_record(null::crm.vehicles, x.fields) r order by x.n;
+
+  b := array(select jsonb_array_elements_text(v_base -> 'policy'));
+  insert into crm.policies (store_id, id, customer_id, vehicle_id, insurer, policy_number, kind, premium_fen, starts_on, expires_on, custom)
+  select v_store, x.id, x.customer_id, x.vehicle_id, r.insurer, r.policy_number, r.kind, r.premium_fen, r.starts_on, r.expires_on, x.fields - b
+  from (select l.policy_id as id, l.customer_id, (array_agg(l.vehicle_id order by l.n))[1] as vehicle_id, min(l.n) as n, jsonb_object_agg(e.key, e.value order by l.n) as fields
+        from unnest(good) l cross join lateral jsonb_each(l.policy) e where not l.knows_policy group by 1, 2) x
+  cross join lateral jsonb_populate_record(null::crm.policies, x.fields) r order by x.n;
+
+  if p_kind = 'deals' then
+    b := array(select jsonb_array_elements_text(v_base -> 'deal'));
+    insert into crm.deals (store_id, id, customer_id, owner_id, pipeline, stage, stage_at, closed_at, title, amount_fen, expected_close_on, custom)
+    select v_store, x.id, x.customer_id, coalesce(x.agent, v_owner, p_caller.user_id), s.pipeline, s.key, coalesce(x.stage_at, now()),
+      case when s.type <> 'open' then coalesce(x.stage_at, now()) end, r.title, r.amount_fen, r.expected_close_on, x.fields - b - links
+    from (
+      select distinct on (l.deal_id) l.deal_id as id, l.customer_id, crm.as_uuid(l.deal ->> 'owner_id') as agent, l.n, l.deal as fields,
+        crm.as_date(l.deal -> 'stage_on')::timestamp at time zone p_caller.time_zone as stage_at
+      from unnest(good) l where l.deal is not null and not l.knows_deal order by l.deal_id, l.n desc) x
+    join crm.stages s on s.store_id = v_store and s.pipeline = x.fields ->> 'pipeline' and s.key = x.fields ->> 'stage'
+    cross join lateral jsonb_populate_record(null::crm.deals, x.fields - links) r order by x.n;
+  end if;
+
+  -- Known ones: what differs.
+  perform set_config('plan_cache_mode', 'force_custom_plan', true);
+  b := array(select jsonb_array_elements_text(v_base -> 'customer'));
   with merged as (
     select l.customer_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields, bool_and(k.made is true) as is_ours
     from unnest(good) l cross join lateral jsonb_each(l.customer) e
@@ -243,13 +276,7 @@ begin
     from wanted w cross join lateral jsonb_populate_record(w.t, w.patch) r where w.patch <> '{}' and t.store_id = v_store and t.id = w.id returning t.id)
   select changed || array(select id from done) into changed;
 
-  -- Vehicles
   b := array(select jsonb_array_elements_text(v_base -> 'vehicle'));
-  insert into crm.vehicles (store_id, id, customer_id, plate, vin, brand, series, model_year, custom)
-  select v_store, x.id, x.customer_id, r.plate, r.vin, r.brand, r.series, r.model_year, x.fields - b
-  from (select l.vehicle_id as id, l.customer_id, min(l.n) as n, jsonb_object_agg(e.key, e.value order by l.n) as fields
-        from unnest(good) l cross join lateral jsonb_each(l.vehicle) e where not l.knows_vehicle group by 1, 2) x
-  cross join lateral jsonb_populate_record(null::crm.vehicles, x.fields) r order by x.n;
   with merged as (
     select l.vehicle_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields from unnest(good) l cross join lateral jsonb_each(l.vehicle) e where l.knows_vehicle group by 1),
   wanted as (
@@ -262,13 +289,7 @@ begin
     from wanted w cross join lateral jsonb_populate_record(w.t, w.patch) r where w.patch is not null and t.store_id = v_store and t.id = w.id returning t.id)
   select changed || array(select id from done) into changed;
 
-  -- Policies
   b := array(select jsonb_array_elements_text(v_base -> 'policy'));
-  insert into crm.policies (store_id, id, customer_id, vehicle_id, insurer, policy_number, kind, premium_fen, starts_on, expires_on, custom)
-  select v_store, x.id, x.customer_id, x.vehicle_id, r.insurer, r.policy_number, r.kind, r.premium_fen, r.starts_on, r.expires_on, x.fields - b
-  from (select l.policy_id as id, l.customer_id, (array_agg(l.vehicle_id order by l.n))[1] as vehicle_id, min(l.n) as n, jsonb_object_agg(e.key, e.value order by l.n) as fields
-        from unnest(good) l cross join lateral jsonb_each(l.policy) e where not l.knows_policy group by 1, 2) x
-  cross join lateral jsonb_populate_record(null::crm.policies, x.fields) r order by x.n;
   with merged as (
     select l.policy_id as id, jsonb_object_agg(e.key, e.value order by l.n) as fields from unnest(good) l cross join lateral jsonb_each(l.policy) e where l.knows_policy group by 1),
   wanted as (
@@ -282,18 +303,8 @@ begin
     from wanted w cross join lateral jsonb_populate_record(w.t, w.patch) r where w.patch is not null and t.store_id = v_store and t.id = w.id returning t.id)
   select changed || array(select id from done) into changed;
 
-  -- Deals: a list tells of deals that ended long ago, so they begin at their stage; what a stage asks for is not asked of the past.
   if p_kind = 'deals' then
     b := array(select jsonb_array_elements_text(v_base -> 'deal'));
-    insert into crm.deals (store_id, id, customer_id, owner_id, pipeline, stage, stage_at, closed_at, title, amount_fen, expected_close_on, custom)
-    select v_store, x.id, x.customer_id, coalesce(x.agent, v_owner, p_caller.user_id), s.pipeline, s.key, coalesce(x.stage_at, now()),
-      case when s.type <> 'open' then coalesce(x.stage_at, now()) end, r.title, r.amount_fen, r.expected_close_on, x.fields - b - links
-    from (
-      select distinct on (l.deal_id) l.deal_id as id, l.customer_id, crm.as_uuid(l.deal ->> 'owner_id') as agent, l.n, l.deal as fields,
-        crm.as_date(l.deal -> 'stage_on')::timestamp at time zone p_caller.time_zone as stage_at
-      from unnest(good) l where l.deal is not null and not l.knows_deal order by l.deal_id, l.n desc) x
-    join crm.stages s on s.store_id = v_store and s.pipeline = x.fields ->> 'pipeline' and s.key = x.fields ->> 'stage'
-    cross join lateral jsonb_populate_record(null::crm.deals, x.fields - links) r order by x.n;
     with wanted as (
       select distinct on (t.id) t, t.id, s.key as stage, s.type, crm.as_date(l.deal -> 'stage_on')::timestamp at time zone p_caller.time_zone as stage_at,
         (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(l.deal - links) e
@@ -311,6 +322,7 @@ begin
         and (w.patch <> '{}' or t.stage <> w.stage or (w.type <> 'open' and t.closed_at is distinct from coalesce(w.stage_at, t.closed_at))) returning t.id)
     select changed || array(select id from done) into changed;
   end if;
+  perform set_config('plan_cache_mode', 'auto', true);
 
   insert into crm.import_keys as k (store_id, kind, form, key, record_id, import_id, made)
   select distinct on (g.form, g.key) v_store, p_kind, g.form, g.key, g.id, p_import, not g.known
@@ -330,8 +342,19 @@ begin
       from unnest(good) x) g on g.n = l.n);
 end $$;
 
--- Planned anew for each batch: a plan kept from when the store was empty would walk the store for every row of the twentieth batch;
+-- What is looked up is planned anew for each batch: a plan kept from when the store was empty would walk the store for every row of the twentieth.
 alter function crm.import_lines(crm.caller, uuid, text, jsonb, jsonb) set plan_cache_mode = force_custom_plan;
+
+-- What is written keeps its plans, foreign keys too; so these must not come from an empty table either (docs/decisions/0005).
+create function crm.know_sizes() returns void
+  language plpgsql volatile security definer set search_path = '' as $$
+declare t regclass;
+begin
+  for t in select c.oid from pg_catalog.pg_class c where c.relnamespace = 'crm'::regnamespace and c.relname in ('customers', 'vehicles', 'policies', 'deals', 'import_keys') and c.reltuples < 1000 loop
+    execute format('analyze %s', t);
+  end loop;
+end $$;
+comment on function crm.know_sizes is 'Counts the tables of which Postgres thinks that they are all but empty. Belongs to their owner: nobody else may.';
 
 create function crm.import_batch(p_store uuid, p_import uuid, p_kind text, p_options jsonb, p_rows jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
@@ -387,6 +410,7 @@ begin
   insert into crm.imports (store_id, id, kind, file_name, options, author_id) values (p_store, p_import, p_kind, left(p_file, 200), p_options, c.user_id) on conflict (store_id, id) do nothing;
   if exists (select from crm.imports i where i.store_id = p_store and i.id = p_import and i.reverted_at is not null) then raise sqlstate 'PT409' using message = 'import_reverted'; end if;
   perform set_config('crm.op_id', crm.import_mark(p_store, p_import)::text, true), set_config('crm.is_list', 'on', true);   -- history tells later what this import did
+  perform crm.know_sizes();
   answers := crm.import_batch(p_store, p_import, p_kind, p_options, p_rows);
   perform set_config('crm.op_id', '', true), set_config('crm.is_list', '', true);
   update crm.imports i set created = i.created + n.created, updated = i.updated + n.updated, unchanged = i.unchanged + n.unchanged, refused = i.refused + n.refused, updated_at = now()
@@ -439,7 +463,7 @@ create function api.import_preview(store_id uuid, kind text, options jsonb, rows
   language sql volatile security invoker set search_path = '' begin atomic select crm.import_preview(store_id, kind, options, rows); end;
 create function api.save_import_mapping(store_id uuid, kind text, name text, mapping jsonb) returns void
   language sql volatile security invoker set search_path = '' begin atomic select crm.save_import_mapping(store_id, kind, name, mapping); end;
-grant execute on function crm.new_id(), crm.import_mark(uuid, uuid), crm.same_person(text, text), crm.import_lines(crm.caller, uuid, text, jsonb, jsonb), crm.import_batch(uuid, uuid, text, jsonb, jsonb) to api_owner;
+grant execute on function crm.new_id(), crm.know_sizes(), crm.import_mark(uuid, uuid), crm.same_person(text, text), crm.import_lines(crm.caller, uuid, text, jsonb, jsonb), crm.import_batch(uuid, uuid, text, jsonb, jsonb) to api_owner;
 grant execute on function crm.import_commit(uuid, uuid, text, text, jsonb, jsonb), crm.import_preview(uuid, text, jsonb, jsonb), crm.save_import_mapping(uuid, text, text, jsonb),
   api.import_commit(uuid, uuid, text, text, jsonb, jsonb), api.import_preview(uuid, text, jsonb, jsonb), api.save_import_mapping(uuid, text, text, jsonb) to authenticated;
 revoke create on schema crm, api from api_owner;

@@ -98,6 +98,7 @@ OWNER_DEFINERS = {
     "publish_config": "configuration rows are writable by nobody else; demands the verb first",
     "check_config": "the same; what it tries is rolled back", "restore_config": "the same", "save_config_draft": "the same",
     "effective_access": "reads the rights of every role; demands the verb, or answers about the caller without what is hidden from him",
+    "know_sizes": "analyze is its owner's; takes no argument, answers nothing",
     "prove_access": "puts marked records before a prober of every role; demands the verb; what it writes does not stay",
     "form_then": "the documents are the admins'; answers the fields of one form to the verbs",
     "raise_flag": "a flag about oneself is not one's own to write; only for one's own store", "watch_for_bursts": "the same, about the caller only",
