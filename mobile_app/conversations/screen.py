@@ -12,7 +12,7 @@ from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from shared.domain.records import Customer
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, typed
-from shared.ui.parts import MAX_ROWS, docked, identified, primary_button, text_field
+from shared.ui.parts import MAX_ROWS, docked, identified, primary_button, text_button, text_field
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component, screen
@@ -82,7 +82,13 @@ def ChooseCustomerScreen() -> ft.View:
         for n, c in enumerate(state.rows[:MAX_ROWS])
     ]
     if state.loaded and not rows:
-        rows = [EmptyState(ft.Icons.PERSON_SEARCH, _("Nothing found"), _("Search by name, pinyin, plate or the last digits of the phone."))]
+        if state.words.strip():
+            rows = [EmptyState(ft.Icons.PERSON_SEARCH, _("Nothing found"), _("Search by name, pinyin, plate or the last digits of the phone."))]
+        else:
+            rows = [EmptyState(ft.Icons.PERSON_SEARCH, _("No customers yet"))]
+            if session.me is not None and session.me.may("add_customer"):
+                add = text_button("new-customer", _("New customer"), lambda e: page.navigate("/customers/new"), icon=ft.Icons.PERSON_ADD_ALT_1)
+                rows.append(ft.Row([add], alignment=ft.MainAxisAlignment.CENTER))
     search = text_field("who", _("Name, pinyin, plate, last digits"), state.words, typed(state.type), prefix_icon=ft.Icons.SEARCH)
     return page_view(
         ft.use_view_path(), _("With whom?"),

@@ -73,7 +73,7 @@ def CustomerScreen() -> ft.View:
         "call", _("Call") if may_dial else block_text(_, customer) if customer.call_block else _("No number to call"), dial, icon=ft.Icons.CALL,
         disabled=not may_dial, action=ft.OpenUrl(f"tel:{customer.phone}") if may_dial else None,
     )  # fmt: skip
-    log = secondary_button("log", _("Log a conversation"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)
+    log = secondary_button("log", _("Log"), lambda e: e.page.navigate(f"/customers/{customer.id}/log"), icon=ft.Icons.EDIT_NOTE)
     thumb = ft.Row([ft.Container(log, expand=1), ft.Container(call, expand=1)], spacing=12)
     actions = []
     if may_save(session, "customer"):

@@ -64,7 +64,7 @@ def HandedRow(handover: Handover, customer: Customer) -> ft.Control:
         ft.Row(
             [
                 ft.Icon(ft.Icons.MOVE_TO_INBOX, color=ft.Colors.ON_TERTIARY_CONTAINER),
-                ft.Column([ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, color=ft.Colors.ON_TERTIARY_CONTAINER), ft.Text(note, size=13, color=ft.Colors.ON_TERTIARY_CONTAINER)], spacing=2, expand=True),
+                ft.Column([ft.Text(customer.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, color=ft.Colors.ON_TERTIARY_CONTAINER, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS), ft.Text(note, size=13, color=ft.Colors.ON_TERTIARY_CONTAINER)], spacing=2, expand=True),
                 ft.Icon(ft.Icons.CHEVRON_RIGHT, color=ft.Colors.ON_TERTIARY_CONTAINER),
             ]
         ),

@@ -46,7 +46,7 @@ def ReceptionScreen() -> ft.View:
         expand=True,
         build_controls_on_demand=False,
     )
-    save = primary_button("save-reception", _("Save the visit"), act(state.save), icon=ft.Icons.CHECK)
+    save = primary_button("save-reception", _("Save"), act(state.save), icon=ft.Icons.CHECK)
     dock = docked(ft.Row([text_button("nameless", _("Left no name"), act(state.save_nameless)), ft.Container(save, expand=True)], spacing=8))
     return page_view(ft.use_view_path(), _("Reception"), body, bottom=dock)
 

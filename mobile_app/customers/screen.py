@@ -33,6 +33,7 @@ def CustomersScreen() -> ft.View:
                 on_change=typing,
                 prefix_icon=ft.Icons.SEARCH,
                 border_radius=28,
+                border_color=ft.Colors.OUTLINE,
                 dense=True,
             ),
         ),

@@ -12,7 +12,7 @@ from shared.ui.text import use_text
 from shared.ui.theme import is_dark, stage_color
 from shared.ui.view import component
 
-HEIGHT = 132  # dp
+HEIGHT = 144  # dp
 ROD = 40  # dp at most; eight stages stand side by side on the narrowest phone
 LEAST = 0.04  # of the height: a stage nobody reached is still a line
 
@@ -44,7 +44,7 @@ def FunnelChart(steps: Sequence[Step], chosen: str, on_choose: Callable[[str], A
     ]
     chart = fc.BarChart(
         groups=groups, min_y=-0.5, max_y=0.5, height=HEIGHT, group_alignment=ft.MainAxisAlignment.SPACE_AROUND, interactive=True, on_event=tapped,
-        bottom_axis=fc.ChartAxis(labels=labels, label_size=22), animation=ft.Animation(0),
+        bottom_axis=fc.ChartAxis(labels=labels, label_size=34), animation=ft.Animation(0),  # numbers twice as large fit too
     )  # fmt: skip
     words = "、".join(f"{_.label(s.count.label)} {s.reached}" for s in steps)
     head = ft.Text(_("Deals that came to each stage"), size=12, color=ft.Colors.ON_SURFACE_VARIANT)

@@ -35,6 +35,9 @@ def FunnelScreen() -> ft.View:
     if state.view == "mine":
         blocks.append(ft.Container(Scoreboard(state, key="mine"), padding=EDGE))
         return tab_view("funnel", _("Funnel"), ft.ListView(blocks, expand=True))
+    if state.view == "board" and not state.deals:
+        blocks.append(EmptyState(ft.Icons.VIEW_KANBAN_OUTLINED, _("No open deals yet"), _("Add one on a customer's card.")))
+        return tab_view("funnel", _("Funnel"), ft.ListView(blocks, expand=True))
     if state.view == "board":
         return tab_view(
             "funnel",
@@ -42,6 +45,9 @@ def FunnelScreen() -> ft.View:
             ft.Column([*blocks, Board(state, key="board")], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
         )
     steps = state.counted.steps()
+    if not any(s.deals for s in state.counted.stages):  # a picture of nothing says nothing
+        blocks.append(EmptyState(ft.Icons.FILTER_ALT_OUTLINED, _("No deals yet"), _("Add one on a customer's card.")))
+        return tab_view("funnel", _("Funnel"), ft.ListView(blocks, expand=True))
     goes_on = {s.count.stage: s.goes_on for s in steps}
     rows: list[ft.Control] = [FunnelChart(steps, state.stage, state.choose_stage, key="chart")] if len(steps) > 1 else []
     rows += [

@@ -19,23 +19,29 @@ def identified(identifier: str, control: ft.Control, **semantics: Any) -> ft.Con
     return ft.Semantics(key=identifier, identifier=identifier, content=control, **semantics)
 
 
+def as_high_as(height: int, sides: int = 16) -> ft.ButtonStyle:
+    """That high with its 20 dp of words, and higher with larger ones or a second line: a fixed height would clip them."""
+    return ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=sides, vertical=(height - 20) // 2))
+
+
 def primary_button(
     identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, disabled: bool = False, action: Any = None
 ) -> ft.Control:
     """The one thing to do here, full width."""
     extra = {"action": action} if action is not None else {}
-    button = ft.FilledButton(label, icon=icon, on_click=on_click, disabled=disabled, height=52, expand=True, **extra)
+    button = ft.FilledButton(label, icon=icon, on_click=on_click, disabled=disabled, expand=True, style=as_high_as(52), **extra)
     return identified(identifier, ft.Row([button]))
 
 
 def secondary_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, disabled: bool = False) -> ft.Control:
-    return identified(identifier, ft.Row([ft.OutlinedButton(label, icon=icon, on_click=on_click, disabled=disabled, height=TARGET, expand=True)]))
+    button = ft.OutlinedButton(label, icon=icon, on_click=on_click, disabled=disabled, expand=True, style=as_high_as(TARGET))
+    return identified(identifier, ft.Row([button]))
 
 
 def text_button(identifier: str, label: str, on_click: Any, *, icon: ft.IconData | None = None, narrow: bool = False) -> ft.Control:
     """`narrow`: where three stand side by side on a small phone."""
-    style = ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8)) if narrow else None
-    return ft.Row([identified(identifier, ft.TextButton(label, icon=icon, on_click=on_click, height=TARGET, style=style))], tight=True)
+    button = ft.TextButton(label, icon=icon, on_click=on_click, style=as_high_as(TARGET, 8 if narrow else 12))
+    return ft.Row([identified(identifier, button)], tight=True)
 
 
 def icon_button(identifier: str, icon: ft.IconData, name: str, on_click: Any, **properties: Any) -> ft.Control:
@@ -60,7 +66,8 @@ def section(title: str, *controls: ft.Control, trailing: ft.Control | None = Non
         ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_SMALL, color=ft.Colors.ON_SURFACE_VARIANT, expand=True),
         *([trailing] if trailing else []),
     ]
-    return ft.Column([ft.Row(head, height=32), *controls], spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+    line = ft.Row(head) if trailing else ft.Container(ft.Row(head), padding=ft.Padding.symmetric(vertical=6))
+    return ft.Column([line, *controls], spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
 def card(*controls: ft.Control, identifier: str | None = None, padding: int = EDGE) -> ft.Control:
@@ -88,8 +95,12 @@ def chip(
     """A choice of one tap, at least 48 dp high; it grows with larger words and with a note under its label."""
     ink = ft.Colors.ON_PRIMARY if selected else color or ft.Colors.ON_SURFACE
     inside: list[ft.Control] = [ft.Icon(icon, size=18, color=ink)] if icon else []
-    words = ft.Text(label, color=ink, weight=ft.FontWeight.W_600 if selected else None)
-    inside.append(ft.Column([words, ft.Text(note, size=12, color=ink)], spacing=0, tight=True) if note else words)
+    words = ft.Text(label, color=ink, weight=ft.FontWeight.W_600 if selected else None, expand=True, expand_loose=True)
+    if note:
+        words.expand = None
+        inside.append(ft.Column([words, ft.Text(note, size=12, color=ink)], spacing=0, tight=True, expand=True, expand_loose=True))
+    else:
+        inside.append(words)
     return ft.Semantics(
         key=identifier,
         identifier=identifier,
@@ -229,5 +240,5 @@ def pill(text: str, *, tone: str = "neutral", icon: ft.IconData | None = None) -
         padding=ft.Padding.symmetric(horizontal=10, vertical=4),
         border_radius=8,
         bgcolor=back,
-        content=ft.Row([*inside, ft.Text(text, size=12, color=ink)], tight=True, spacing=4),
+        content=ft.Row([*inside, ft.Text(text, size=12, color=ink, expand=True, expand_loose=True)], tight=True, spacing=4),
     )

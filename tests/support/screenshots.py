@@ -19,7 +19,7 @@ PICTURES = ROOT / "docs" / "screenshots"
 
 def main(tour: str = "") -> None:
     """To be looked at, into FOLDER: `--panel FOLDER [light dark tablet en]` every page of the panel, `--daily FOLDER` Today and the sheet in every
-    language, look and length; else the pictures of docs/."""
+    language, look and length, `--phone FOLDER [typical-dark-en extreme-light-en …]` every screen of the phone; else the pictures of docs/."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
     stack = Stack(home).start(say=lambda line: None)
@@ -34,6 +34,9 @@ def main(tour: str = "") -> None:
             if tour == "--daily":
                 for look in ("light", "dark"):
                     daily_pictures(opened, base, people, look)
+                return
+            if tour == "--phone":
+                phone_tour(opened, base, stack, people, tuple(sys.argv[3:]) or PHONE_TOURS)
                 return
             if tour:
                 panel_tour(opened, base, people, *([tuple(sys.argv[3:])] if sys.argv[3:] else []))
@@ -179,6 +182,96 @@ def daily_pictures(opened, base: str, people, look: str) -> None:
                 app.tap("toggle-list")
                 shot("list")
             app.close()
+
+
+PHONE_TOURS = tuple(
+    f"{state}-{look}-{language}" for state in ("typical", "empty", "extreme") for look in ("light", "dark") for language in ("zh", "en")
+)
+ADVISOR = {
+    "today": "/", "choose": "/log", "customers": "/customers", "new-customer": "/customers/new", "reception": "/customers/receive", "pool": "/customers/pool",
+    "funnel": "/funnel", "me": "/me", "waiting": "/me/waiting",
+}  # fmt: skip
+CARD = {"card": "", "story": "/story", "log": "/log", "edit-companion": "/edit/companion/new", "edit-vehicle": "/edit/vehicle/new"}
+MANAGER = {"approvals": "/approvals", "team": "/team", "held": "/me/held", "customers-store": "/customers"}
+LONG = "欧阳慕容司徒·阿卜杜拉赫曼诺维奇先生及其夫人(上海浦东某某物流有限公司采购部)"
+
+
+def phone_tour(opened, base: str, stack: Stack, people, wanted: tuple[str, ...]) -> None:
+    """Every screen of the phone: {typical, empty, extreme} × {light, dark} × {zh, en}. Empty is the first day in a new store; extreme is long
+    names and 200 % on a small phone."""
+    import psycopg
+
+    from tests.support.browser import PHONE
+
+    with psycopg.connect(stack.db_url, autocommit=True) as operator:
+        first_day = newcomers(operator, stack)
+        for tour in wanted:
+            state, look, language = tour.split("-")
+            if state == "extreme":  # last: the names stay
+                operator.execute(
+                    "update crm.customers set name = %s || left(name, 2), need = repeat('想要七座,', 12) where owner_id is not null", (LONG,)
+                )
+            size = {"viewport": {"width": 360, "height": 640}} if state == "extreme" else {}
+            for user, screens in (
+                ((people["lin"], ADVISOR), (people["he"], MANAGER)) if state != "empty" else zip(first_day, (ADVISOR, MANAGER), strict=True)
+            ):
+                app = App(opened, base, **{**PHONE, **size, "color_scheme": look})
+                if state == "extreme":
+                    app.page.add_init_script("document.addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '32px')")
+                app.open("/").sign_in(user.email, user.password)
+                app.see_id("sync-mark")
+                if language == "en":
+                    app.page.goto(f"{base}/me")
+                    app.ready()
+                    app.tap("language-en")
+                    app.see("Language")
+                    app.page.wait_for_timeout(500)  # kept on the device, before the page is left
+
+                def shot(name: str, path: str, app: App = app, tour: str = tour) -> None:
+                    app.page.goto(base + path)
+                    app.ready()
+                    app.shot(str(PICTURES / f"{tour}-{name}.png"))
+
+                for name, path in screens.items():
+                    shot(name, path)
+                    for view in ("board", "mine") if name == "funnel" else ():
+                        app.tap(f"view-{view}")
+                        app.shot(str(PICTURES / f"{tour}-funnel-{view}.png"))
+                    for part in ("waiting", "queues") if name == "team" else ():
+                        app.tap(f"part-{part}")
+                        app.shot(str(PICTURES / f"{tour}-team-{part}.png"))
+                if screens is ADVISOR and state != "empty":
+                    app.page.goto(f"{base}/customers")
+                    app.ready()
+                    app.tap(app.starting("customer-"))
+                    app.see_id("customer-name")
+                    card = app.page.url.split("?")[0].removeprefix(base)
+                    for name, path in {**CARD, "edit-customer": f"/edit/customer/{card.rsplit('/', 1)[1]}"}.items():
+                        shot(name, card + path)
+                    app.page.goto(base + card)
+                    app.ready()
+                    app.page.mouse.move(180, 300)
+                    app.page.mouse.wheel(0, 500)
+                    app.shot(str(PICTURES / f"{tour}-card-below.png"))
+                app.close()
+
+
+def newcomers(operator, stack: Stack) -> list[demo.DemoUser]:
+    """An advisor and a manager of a store that opened today: nothing is there yet."""
+    import json
+
+    from psycopg.types.json import Jsonb
+    from uuid6 import uuid7
+
+    group, store = operator.execute("select group_id from crm.stores limit 1").fetchone()[0], uuid7()
+    operator.execute("select crm.create_store(%s, %s, '新店', %s)", (group, store, Jsonb(json.loads(demo.PRESET.read_text(encoding="utf8")))))
+    found = []
+    for name, role in (("新顾问", "advisor"), ("新经理", "manager")):
+        email = f"first-{role}@forecourt.example"
+        user = demo.DemoUser(email, demo.PASSWORD, role, "新店", name, demo.sign_up(stack.supabase_url, stack.publishable_key, email))
+        operator.execute("insert into crm.members (store_id, user_id, role, name) values (%s, %s, %s, %s)", (store, user.user_id, role, name))
+        found.append(user)
+    return found
 
 
 PANEL_PAGES = ("members", "stages", "forms", "rights", "lists", "rules", "settings", "publish", "history", "imports", "duplicates", "export", "audit")
