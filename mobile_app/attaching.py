@@ -1,7 +1,7 @@
 """Photos and files for the fields of a form: chosen now, on this device with the operation that saves the form."""
 
 import mimetypes
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,18 @@ from shared.ui.form import FormState
 PHOTO_QUALITY = 60  # of the picker's own compression: 4 MB of a phone's camera become about 0.4
 
 
-async def pick_photos() -> tuple[NewAttachment, ...]:
+async def pick_photos(new_id: Callable[[], UUID]) -> tuple[NewAttachment, ...]:
     """Pictures, compressed by the picker. A picker is made for each use: one from before a dropped connection never answers."""
     found = await ft.FilePicker().pick_files(
         file_type=ft.FilePickerFileType.IMAGE, with_data=True, compression_quality=PHOTO_QUALITY, allow_multiple=True
     )
-    return tuple(NewAttachment("photo", mime_of(f.name, "image/jpeg"), f.bytes) for f in found if f.bytes)
+    return tuple(NewAttachment("photo", mime_of(f.name, "image/jpeg"), f.bytes, id=new_id()) for f in found if f.bytes)
+
+
+def as_file(new: NewAttachment, form: str) -> Attachment:
+    """What was only just chosen, to be opened like any other file; its record is not saved yet."""
+    nobody = UUID(int=0)
+    return Attachment(id=new.id or nobody, customer_id=nobody, form=form, record_id=nobody, kind=new.kind, mime=new.mime, bytes=len(new.data))
 
 
 def mime_of(name: str, otherwise: str = "application/octet-stream") -> str:
@@ -66,10 +72,6 @@ class Attaching:
     def find(self, value: str) -> tuple[Attachment, bytes | None] | None:
         """What a field's value stands for: (file, its bytes when it was only just chosen); None when this device does not know it."""
         if (new := self._held.get(value)) is not None:
-            nobody = UUID(int=0)  # its record is not saved yet
-            about = Attachment(
-                id=UUID(value), customer_id=nobody, form=self.form.form, record_id=nobody, kind=new.kind, mime=new.mime, bytes=len(new.data)
-            )
-            return about, new.data
+            return as_file(new, self.form.form), new.data
         found = next((f for f in self.files if str(f.id) == value), None)
         return (found, None) if found else None

@@ -2,9 +2,10 @@
 
 import flet as ft
 
+from mobile_app.attaching import as_file
 from mobile_app.conversations.recording import Recording
 from mobile_app.conversations.state import FACE_TO_FACE, LogConversation, Said
-from mobile_app.file_view import form_with_files
+from mobile_app.file_view import FileChip, form_with_files
 from mobile_app.session import use_session
 from shared.domain import conversations
 from shared.domain.config import Level
@@ -100,6 +101,10 @@ def Words(state: LogConversation, said: Said) -> ft.Control:
                 ]
             )
         )
+        chosen = [FileChip(as_file(p, "conversation"), False, p.data, key=str(p.id)) for p in state.photos]
+        parts.append(ft.Row(chosen, wrap=True, spacing=GAP, run_spacing=GAP))
+    if problem := field_problem(_, state.problems, "photo"):
+        parts.append(ft.Text(problem, color=ft.Colors.ERROR, size=12))
     tools: list[ft.Control] = [photo]
     if state.recording is not None:
         record = icon_button("record", ft.Icons.MIC_NONE, _("Voice memo"), act(state.recording.ask), width=TARGET, height=TARGET)

@@ -13,7 +13,7 @@ import flet as ft
 from mobile_app.attaching import Attaching, pick_photos
 from mobile_app.conversations.recording import Recording
 from mobile_app.dialling import Dialled
-from mobile_app.offline.attachments import NewAttachment
+from mobile_app.offline.attachments import LARGEST, NewAttachment
 from mobile_app.offline.replica import Card
 from mobile_app.session import Session
 from shared.domain import conversations, funnel
@@ -306,8 +306,11 @@ class LogConversation:
         self.present, self.newcomer = (*self.present, companion_id), None
 
     async def take_photo(self) -> None:
-        """A picture, compressed by the picker, kept on this device until it is sent."""
-        self.photos = (*self.photos, *await pick_photos())
+        """A picture, compressed by the picker, kept on this device until it is sent; one that is too large is said, not swallowed."""
+        found = await pick_photos(self.session.services.new_id)
+        fitting = tuple(p for p in found if len(p.data) <= LARGEST)
+        self.photos = (*self.photos, *fitting)
+        self.problems = {k: v for k, v in self.problems.items() if k != "photo"} | ({"photo": "attachment_too_large"} if fitting != found else {})
 
     def drop_photos(self) -> None:
         self.photos = ()

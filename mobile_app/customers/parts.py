@@ -25,7 +25,8 @@ def block_text(_: Texts, customer: Customer) -> str:
 
 
 @component
-def CustomerRow(customer: Customer, waiting: bool, on_click: Any) -> ft.Control:
+def CustomerRow(customer: Customer, waiting: bool, on_click: Any, refused: bool = False) -> ft.Control:
+    """`refused`: something about him was refused; his card says what and mends it."""
     session, _ = use_session(), use_text()
     level = session.config.level(customer.level) if session.config else None
     overdue = customer.next_contact_on is not None and customer.next_contact_on < session.today
@@ -34,6 +35,8 @@ def CustomerRow(customer: Customer, waiting: bool, on_click: Any) -> ft.Control:
         pills.append(pill(_("Next: %(day)s") % {"day": _.day(customer.next_contact_on, session.today)}, tone="urgent" if overdue else "neutral"))
     if customer.call_block:
         pills.append(pill(block_text(_, customer), tone="urgent", icon=ft.Icons.PHONE_DISABLED))
+    if refused:
+        pills.insert(0, pill(_("Needs you"), tone="urgent", icon=ft.Icons.ERROR_OUTLINE))
     return ft.Semantics(
         identifier=f"customer-{customer.id}", button=True,
         content=ft.Container(

@@ -48,7 +48,10 @@ def CustomersScreen() -> ft.View:
         )
         rows = [EmptyState(ft.Icons.PERSON_SEARCH, *empty)]
     else:
-        rows = [CustomerRow(c, waiting, lambda e, c=c: e.page.navigate(f"/customers/{c.id}"), key=str(c.id)) for c, waiting in state.rows[:MAX_ROWS]]
+        rows = [
+            CustomerRow(c, waiting, lambda e, c=c: e.page.navigate(f"/customers/{c.id}"), c.id in state.refused, key=str(c.id))
+            for c, waiting in state.rows[:MAX_ROWS]
+        ]
         if state.more:
             rows.append(text_button("more", _("Show more"), act(state.load_more)))
     if state.handed and not state.words:

@@ -34,6 +34,7 @@ class CustomerList:
     more: bool = False
     problem: str = ""
     handed: list[tuple[Handover, Customer]] = field(default_factory=list)
+    refused: frozenset[UUID] = frozenset()
     filter: Filter | None = None
     filtering: bool = False
     _typed: int = 0
@@ -49,6 +50,7 @@ class CustomerList:
         """The first page for the words typed."""
         self.problem = ""
         words = self.words.strip()
+        self.refused = await self.session.book.outbox.refused_customers()
         if self.session.me is not None:
             self.handed = await self.session.book.replica.handed_to(self.session.me.user_id)
         if self.sees_store:

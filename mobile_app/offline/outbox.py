@@ -176,6 +176,13 @@ class Outbox:
 
         return await self._database.read(work)
 
+    async def refused_customers(self) -> frozenset[UUID]:
+        """Customers about whom something was refused and is not mended yet."""
+        found = await self._database.read(
+            lambda c: c.execute("select distinct customer_id from outbox where state = 'attention' and customer_id is not null").fetchall()
+        )
+        return frozenset(UUID(r[0]) for r in found)
+
     async def undoable(self, *, now: datetime) -> list[tuple[UUID, str, str, datetime]]:
         """Own acts of the last ten minutes that can be taken back, newest first: (op_id, verb, title, when) (F-21)."""
         since = (now - UNDO_TIME).isoformat()

@@ -80,6 +80,10 @@ async def test_a_photo_taken_here_is_seen_over_the_whole_screen_without_a_networ
         await s.tap("outcome-interested")
         s.client.replies |= picked("车.png", PNG)
         await s.tap("photo")
+        await s.settle(until=lambda: len(s.all("file-")) == 1)
+        await s.tap(s.all("file-")[0])  # what was shot, before it is saved
+        assert s.inside("picture", ft.Image).src == PNG
+        await s.tap("close-file")
         await s.type("words", "拍了试驾车", leave=False)
         await s.tap("save-conversation")
         await s.go(f"/customers/{customer}")
@@ -95,6 +99,21 @@ async def test_a_photo_taken_here_is_seen_over_the_whole_screen_without_a_networ
         assert saved["src_bytes"] == PNG and saved["file_name"].startswith(f"photo-{TODAY}") and "王" not in saved["file_name"]
         await s.tap("close-file")
         assert not s.has("picture")
+
+
+async def test_a_photo_that_is_too_large_is_said_and_the_talk_is_saved_without_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("mobile_app.conversations.state.LARGEST", 20)
+    book = Book(TODAY)
+    book.task(book.customer("王先生"), "王")
+    async with phone(tmp_path, presets.load("three_levels"), "advisor", book) as p:
+        s = p.screen
+        await s.tap("outcome-interested")
+        s.client.replies |= picked("大.png", PNG * 2)
+        await s.tap("photo")
+        await s.settle(until=lambda: s.sees("文件不能超过 20 MB"))
+        await s.type("words", "照片太大", leave=False)
+        await s.tap("save-conversation")
+        assert len(await p.sent()) == 1 and await p.session.book.attachments.unsettled() == []
 
 
 async def test_a_photo_that_lies_elsewhere_says_that_it_needs_the_network_once(tmp_path):

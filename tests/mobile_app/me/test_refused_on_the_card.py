@@ -56,6 +56,9 @@ async def test_a_conflict_is_compared_from_the_card_and_another_customers_card_i
     async with showing(lin, f"/customers/{other}") as screen:
         await screen.settle(lambda: screen.has("customer-name"))
         assert screen.all("refused-") == []
+        await screen.go("/customers")
+        await screen.settle(lambda: screen.has(f"customer-{customer}"))
+        assert "需要您处理" in screen.texts(f"customer-{customer}") and "需要您处理" not in screen.texts(f"customer-{other}")
         await screen.go(f"/customers/{customer}")
         await screen.settle(lambda: screen.has(f"mend-{op}"))
         assert screen.sees("对比")
