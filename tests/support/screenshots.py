@@ -12,19 +12,23 @@ from pathlib import Path
 from forecourt import demo
 from forecourt.settings import ROOT
 from forecourt.stack import Stack
+from tests.support import panel_pictures
 from tests.support.browser import DESKTOP, App, browser
+from tests.support.proxy import ThreadedProxy
 
 PICTURES = ROOT / "docs" / "screenshots"
 
 
 def main(tour: str = "") -> None:
-    """To be looked at, into FOLDER: `--panel FOLDER [light dark tablet en]` every page of the panel, `--daily FOLDER` Today and the sheet in every
-    language, look and length, `--phone FOLDER [typical-dark-en extreme-light-en …]` every screen of the phone; else the pictures of docs/."""
+    """To be looked at, into FOLDER: `--panel FOLDER [light …]` every page of the panel in the states of panel_pictures.py, `--daily FOLDER` Today and
+    the sheet in every language, look and length, `--phone FOLDER [typical-dark-en extreme-light-en …]` every screen of the phone; else the pictures of docs/."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
-    stack = Stack(home).start(say=lambda line: None)
+    stack = Stack(home, usual_ports=False).start(say=lambda line: None)
     people = {u.email.split("@")[0]: u for u in demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key)}
-    environment = {**os.environ, "SUPABASE_URL": stack.supabase_url, "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key, "FORECOURT_HOME": str(home)}
+    door = ThreadedProxy(stack.supabase_url)
+    proxy = door.__enter__()
+    environment = {**os.environ, "SUPABASE_URL": proxy.url, "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key, "FORECOURT_HOME": str(home)}
     port = stack.settings.web_port
     server = subprocess.Popen([sys.executable, "-m", "forecourt.serve", "--port", str(port)], cwd=ROOT, env=environment, stdin=subprocess.PIPE)
     try:
@@ -39,15 +43,16 @@ def main(tour: str = "") -> None:
                 phone_tour(opened, base, stack, people, tuple(sys.argv[3:]) or PHONE_TOURS)
                 return
             if tour:
-                panel_tour(opened, base, people, *([tuple(sys.argv[3:])] if sys.argv[3:] else []))
+                panel_pictures.tour(opened, base, stack, people, proxy, PICTURES, tuple(sys.argv[3:]))
                 return
             for look in ("light", "dark"):
                 phone_pictures(opened, base, people, look)
-            panel_pictures(opened, base, people)
+            documented(opened, base, people)
             overview(opened)
     finally:
         server.terminate()
         server.wait(timeout=15)
+        door.__exit__()
         stack.stop()
         shutil.rmtree(home, ignore_errors=True)
 
@@ -274,7 +279,6 @@ def newcomers(operator, stack: Stack) -> list[demo.DemoUser]:
     return found
 
 
-PANEL_PAGES = ("members", "stages", "forms", "rights", "lists", "rules", "settings", "publish", "history", "imports", "duplicates", "export", "audit")
 DOCUMENTED = ("members", "stages", "imports", "rules", "duplicates", "export", "audit")  # the ones docs/ shows
 
 
@@ -285,47 +289,12 @@ def open_panel(opened, base: str, user, **context) -> App:
     return panel
 
 
-def panel_pictures(opened, base: str, people) -> None:
+def documented(opened, base: str, people) -> None:
     panel = open_panel(opened, base, people["admin"])
     for page in DOCUMENTED:
         panel.page.goto(f"{base}/admin/{'' if page == 'members' else page}")
         panel.ready()
         panel.shot(str(PICTURES / f"panel-{page}.png"))
-    panel.close()
-
-
-def panel_tour(opened, base: str, people, wanted: tuple[str, ...] = ("light", "dark", "tablet", "en")) -> None:
-    """Every page of the panel to look at: desktop light and dark, English, tablet; with a draft that has long names, and what is refused."""
-    looks = {
-        "light": {}, "dark": {"color_scheme": "dark"}, "tablet": {"viewport": {"width": 1024, "height": 768}}, "en": {},
-    }  # fmt: skip
-    for look, context in looks.items():
-        if look not in wanted:
-            continue
-        panel = open_panel(opened, base, people["admin"], **context)
-        if look == "en":
-            panel.tap("language")
-            panel.tap("language")
-        for page in PANEL_PAGES:
-            panel.tap(f"nav-{page}")
-            panel.page.wait_for_selector(f"[flt-semantics-identifier='nav-{page}'][aria-current=true]", state="attached")
-            panel.shot(str(PICTURES / f"tour-{page}-{look}.png"))
-            if page == "forms":
-                panel.tap("field-2")
-                panel.shot(str(PICTURES / f"tour-{page}-open-{look}.png"))
-            if page == "settings":
-                panel.page.mouse.move(700, 500)
-                panel.page.mouse.wheel(0, 620)
-                panel.shot(str(PICTURES / f"tour-{page}-below-{look}.png"))
-        panel.close()
-    panel = open_panel(opened, base, people["admin"])
-    panel.tap("nav-stages")
-    panel.type("stage-name-0", "来自集团官网与直播间的未分配新线索(待首次联系与资质核实)")
-    panel.shot(str(PICTURES / "tour-stages-long.png"))
-    panel.type("stage-name-1", " ")
-    panel.tap("to-publish")
-    panel.shot(str(PICTURES / "tour-publish-unfinished.png"))
-    panel.tap("discard")
     panel.close()
 
 
