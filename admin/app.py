@@ -21,14 +21,16 @@ from admin.publish.screen import PublishScreen
 from admin.rights.screen import RightsScreen
 from admin.rules.screen import RulesScreen
 from admin.services import Services
-from admin.session import AdminContext, AdminSession
+from admin.session import AdminContext, AdminSession, use_admin
 from admin.settings.screen import SettingsScreen
+from admin.shell import PAGES, Frame, Kept, KeptContext
 from admin.sign_in.screen import SignInScreen
 from admin.stages.screen import StagesScreen
 from shared.gateway.client import Gateway, make_http
-from shared.ui.feedback import Skeleton
+from shared.ui.feedback import EmptyState, Skeleton, act
+from shared.ui.parts import primary_button
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
-from shared.ui.text import TextContext, Texts, flutter_locale
+from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_theme
 from shared.ui.view import Connection, ConnectionContext, View, screen, watch_connection
 
@@ -36,6 +38,27 @@ from shared.ui.view import Connection, ConnectionContext, View, screen, watch_co
 @screen
 def StartingScreen() -> ft.View:
     return View(route="/starting", controls=[Skeleton()])
+
+
+@screen
+def UnreachableScreen() -> ft.View:
+    session, _ = use_admin(), use_text()
+    away = EmptyState(
+        ft.Icons.CLOUD_OFF,
+        _("The server does not answer"),
+        _("You stay signed in. Try again in a moment; if it lasts, call whoever runs the server."),
+    )
+    again = ft.Row(
+        [ft.Container(primary_button("start-again", _("Try again"), act(session.start), icon=ft.Icons.REFRESH), width=220)],
+        alignment=ft.MainAxisAlignment.CENTER,
+    )
+    return View(route="/away", vertical_alignment=ft.MainAxisAlignment.CENTER, controls=[away, again])  # fmt: skip
+
+
+@screen
+def PanelScreen() -> ft.View:
+    kept = ft.use_memo(Kept, [])
+    return KeptContext(kept, lambda: View(key="panel", route="/", in_place=False, controls=[ft.Router(ROUTES)]))
 
 
 @ft.component
@@ -51,30 +74,26 @@ def Panel(session: AdminSession, connection: Connection) -> Any:
     def inside() -> Any:
         if session.phase == "starting":
             return [StartingScreen()]
+        if session.phase == "unreachable":
+            return [UnreachableScreen()]
         if session.phase != "ready":
             return [SignInScreen()]
-        return ft.Router(ROUTES, not_found=lambda: MembersScreen(), manage_views=True)
+        return [PanelScreen()]
 
     return ConnectionContext(
         connection, lambda: TextContext(Texts(session.language), lambda: AdminContext(session, lambda: DraftContext(session.draft, inside)))
     )
 
 
-ROUTES = [
-    ft.Route(index=True, component=MembersScreen),
-    ft.Route(path="stages", component=StagesScreen),
-    ft.Route(path="imports", component=ImportsScreen),
-    ft.Route(path="forms", component=FormsScreen),
-    ft.Route(path="rights", component=RightsScreen),
-    ft.Route(path="rules", component=RulesScreen),
-    ft.Route(path="duplicates", component=DuplicatesScreen),
-    ft.Route(path="export", component=ExportScreen),
-    ft.Route(path="audit", component=AuditScreen),
-    ft.Route(path="lists", component=ListsScreen),
-    ft.Route(path="settings", component=SettingsScreen),
-    ft.Route(path="publish", component=PublishScreen),
-    ft.Route(path="history", component=HistoryScreen),
+SCREENS = {
+    "members": MembersScreen, "stages": StagesScreen, "forms": FormsScreen, "rights": RightsScreen, "rules": RulesScreen, "lists": ListsScreen,
+    "settings": SettingsScreen, "publish": PublishScreen, "history": HistoryScreen, "imports": ImportsScreen, "duplicates": DuplicatesScreen,
+    "export": ExportScreen, "audit": AuditScreen,
+}  # fmt: skip
+PAGE_ROUTES = [
+    ft.Route(path=PAGES[name].route.strip("/") or None, index=PAGES[name].route == "/", component=found) for name, found in SCREENS.items()
 ]
+ROUTES = [ft.Route(component=Frame, children=[*PAGE_ROUTES, ft.Route(path=":elsewhere*", component=MembersScreen)])]
 
 
 async def main(page: ft.Page) -> None:

@@ -13,13 +13,14 @@ from admin.services import Services
 from shared.domain.config import StoreConfig
 from shared.domain.differences import Difference, differences
 from shared.domain.drafting import Clash, Path, moved, part, rebased, with_part
-from shared.domain.problems import Problem, Refused
+from shared.domain.problems import Offline, Problem, Refused
 from shared.domain.unfinished import Unfinished, unfinished
 from shared.gateway import config as remote
 
 AUTOSAVE = 0.7  # seconds of rest before a draft goes to the server
 ONE_EDIT = 4.0  # seconds within which more letters in one field are still the same edit
 STEPS = 100  # of undo
+AGAIN, TRIES = 5.0, 120  # seconds between tries while the server is away, and how many: ten minutes
 
 
 @ft.observable
@@ -151,12 +152,15 @@ class Draft:
 
     async def _keep_later(self) -> None:
         await asyncio.sleep(AUTOSAVE)
-        await self.keep()
+        for _try in range(TRIES):
+            if await self.keep():
+                return
+            await asyncio.sleep(AGAIN)
 
-    async def keep(self) -> None:
-        """Send the draft to the server; what cannot be sent stays here and is tried at the next edit."""
+    async def keep(self) -> bool:
+        """Send the draft to the server; False while the server is away: what could not be sent stays here and is tried again."""
         if self.store_id is None:
-            return
+            return True
         kept = self.document
         self.saved = "saving"
         try:
@@ -167,6 +171,8 @@ class Draft:
         except Problem as problem:
             self.saved = "failed"
             self.guard(problem)
+            return not isinstance(problem, Offline)
+        return True
 
     async def _finish_saving(self) -> None:
         if self._saver is not None and not self._saver.done():

@@ -8,12 +8,21 @@ import flet as ft
 from admin.draft import Draft
 from shared.domain.drafting import GONE, Path
 from shared.domain.labels import label_text
-from shared.ui.feedback import act
+from shared.ui.feedback import ProblemBanner, act
 from shared.ui.parts import icon_button, identified
 from shared.ui.text import LANGUAGES, use_text
 from shared.ui.view import component
 
 FIELD: dict[str, Any] = {"dense": True, "border_radius": 10, "border_color": ft.Colors.OUTLINE}
+
+
+@component
+def Trouble(code: str, again: Callable[..., Any] | None = None) -> ft.Control:
+    """A problem of a page. The panel keeps nothing on a device as the phone does: what was typed stays on the page until the server answers."""
+    _ = use_text()
+    if code != "offline":
+        return ProblemBanner(code)
+    return ProblemBanner(code, again, _("The server does not answer. What you typed stays here; try again in a moment."))
 
 
 @component

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import flet as ft
 
+from admin.parts import Trouble
 from admin.session import AdminSession, use_admin
 from shared.domain.problems import Problem
 from shared.gateway import seeing as remote
-from shared.ui.feedback import ProblemBanner, act
+from shared.ui.feedback import act
 from shared.ui.parts import identified, secondary_button
 from shared.ui.text import use_text
 from shared.ui.view import component
@@ -44,7 +45,7 @@ def SeeAsButton(user_id: UUID, words: str, **_key) -> ft.Control:
     state, _set = ft.use_state(lambda: SeeAs(session))
     if session.me is None or not session.me.may("publish_config") or session.me.user_id == user_id:
         return ft.Container(height=0)
-    parts: list[ft.Control] = [*([ProblemBanner(state.problem)] if state.problem else [])]
+    parts: list[ft.Control] = [*([Trouble(state.problem)] if state.problem else [])]
     if state.path:
         link = ft.FilledButton(
             _("Open in a new tab, read only, for a quarter of an hour"),

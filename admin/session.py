@@ -10,7 +10,7 @@ from admin.draft import Draft
 from admin.services import Services
 from shared.domain.config import StoreConfig
 from shared.domain.members import Membership
-from shared.domain.problems import Problem, Refused, SignedOut
+from shared.domain.problems import Offline, Problem, Refused, SignedOut
 from shared.gateway import config as remote_config
 from shared.gateway import members as remote_members
 
@@ -20,7 +20,7 @@ ADMIN_VERBS = ("publish_config", "invite_member", "import_rows", "export_rows", 
 @ft.observable
 @dataclass(eq=False)
 class AdminSession:
-    """phase: starting → signed_out | ready."""
+    """phase: starting → signed_out | unreachable | ready."""
 
     services: Services
     phase: str = "starting"
@@ -30,6 +30,7 @@ class AdminSession:
     me: Membership | None = None
     config: StoreConfig | None = None
     config_version: int = 0
+    problem: str = ""
     draft: Draft = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,11 +42,15 @@ class AdminSession:
         return self.me.store_id
 
     async def start(self) -> None:
+        """Who was signed in here last time is so again; a server that is away does not end that."""
+        self.phase = "starting"
         if await self.services.gateway.keeper.restore() is None:
             self.phase = "signed_out"
             return
         try:
             await self.find_memberships()
+        except Offline:
+            self.phase = "unreachable"
         except Problem:
             self.phase = "signed_out"
 
@@ -74,8 +79,14 @@ class AdminSession:
         self.config, self.config_version = published.document, published.version
 
     async def choose_store(self, store_id: str) -> None:
-        self.me = next(m for m in self.memberships if str(m.store_id) == store_id)
-        await self._enter()
+        """Another of one's stores, whole or not at all. Raises Problem."""
+        before = self.me, self.config, self.config_version
+        self.problem, self.me = "", next(m for m in self.memberships if str(m.store_id) == store_id)
+        try:
+            await self._enter()
+        except Problem:
+            self.me, self.config, self.config_version = before
+            raise
 
     async def sign_out(self) -> None:
         self.phase = "signed_out"  # first: no page may be drawn for nobody

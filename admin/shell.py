@@ -1,17 +1,22 @@
 """The frame of the panel: the pages by plain words on the left, the draft always in sight above, the page beside."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
 
 import flet as ft
 
 from admin.draft import use_draft
+from admin.parts import Trouble
 from admin.session import use_admin
-from shared.ui.feedback import ProblemBanner, act
+from shared.ui.feedback import Skeleton, act
 from shared.ui.parts import icon_button, identified, pill, text_button
 from shared.ui.text import Texts, use_text
-from shared.ui.view import View, component
+from shared.ui.view import ConnectionContext, component
 
 NARROW = 1100  # px: below it the pages stand as icons
+State = TypeVar("State")
 
 
 @dataclass(frozen=True)
@@ -53,34 +58,82 @@ def group_name(_: Texts, group: str) -> str:
     return {"shape": _("Shape the store"), "people": _("People and data")}[group]
 
 
-def panel_view(
-    page: str,
+class Kept:
+    """What is being done on the page that stands. Another page, or another store, begins fresh; only work that says `under_way` (an import) is
+    there again when one comes back to its page."""
+
+    def __init__(self) -> None:
+        self._states: dict[tuple[Any, UUID | None], Any] = {}
+
+    def state(self, make: Callable[..., State], store_id: UUID | None, *arguments: Any, **named: Any) -> State:
+        here = (make, store_id)
+        if here not in self._states:
+            self._states = {k: s for k, s in self._states.items() if getattr(s, "under_way", False)}
+            self._states[here] = make(*arguments, **named)
+        return self._states[here]
+
+
+KeptContext: Any = ft.create_context(None)
+
+
+def use_kept(make: Callable[..., State], *arguments: Any, **named: Any) -> State:
+    """The state of this page in the store one works on; the page is drawn when it changes."""
+    session, kept = use_admin(), ft.use_context(KeptContext)
+    now = kept.state(make, session.me.store_id if session.me else None, *arguments, **named)
+    held, hold = ft.use_state(lambda: now)
+    if held is not now:
+        hold(now)
+    return now
+
+
+def use_loaded(load: Callable[..., Any], *more: Any) -> None:
+    """Ask the server when the page begins, for another store, and for a browser that came back: it is the same session, minutes later."""
+    ft.use_effect(act(load), [use_admin().me, ft.use_context(ConnectionContext).epoch, *more])
+
+
+def panel_page(
     title: str,
     *blocks: ft.Control,
     problem: str = "",
+    again: Callable[..., Any] | None = None,
     actions: list[ft.Control] | None = None,
     body: ft.Control | None = None,
     note: str = "",
-) -> ft.View:
-    """A page of the panel: blocks one below the other, or `body` to fill the room with columns that scroll by themselves."""
-    _ = use_text()
+) -> ft.Control:
+    """A page of the panel: blocks one below the other, or `body` to fill the room with columns that scroll by themselves. `again` asks the
+    server once more after a problem."""
     words: list[ft.Control] = [
         ft.Text(title, theme_style=ft.TextThemeStyle.HEADLINE_SMALL),
         *([ft.Text(note, color=ft.Colors.ON_SURFACE_VARIANT)] if note else []),
     ]
     head = ft.Row([ft.Column(words, spacing=2, expand=True), *(actions or [])], vertical_alignment=ft.CrossAxisAlignment.CENTER, spacing=12)
-    banner = [ProblemBanner(problem)] if problem else []
+    banner = [Trouble(problem, again)] if problem else []
     inside = body or ft.ListView([*blocks, ft.Container(height=16)], expand=True, spacing=16, build_controls_on_demand=False)
-    room = ft.Container(
+    return ft.Container(
         ft.Column([head, *banner, inside], expand=True, spacing=16, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
-        padding=ft.Padding.only(left=24, right=24, top=16), expand=True,
+        padding=ft.Padding.only(left=24, right=24, top=16),
     )  # fmt: skip
+
+
+@component
+def Frame() -> ft.Control:
+    """What stays while the pages change: on a busy machine a page takes seconds to come, and a click on a navigation that is drawn
+    anew meanwhile would meet nothing."""
+    session, page, path, window = use_admin(), ft.use_route_outlet(), ft.use_route_location(), ft.context.page
+    here = next((name for name, p in PAGES.items() if p.route == path), "members")
+    allowed = [name for name, p in PAGES.items() if session.me and session.me.may(p.verb)]
+
+    def lead() -> None:
+        """To the first page of those whose role has no right to this one."""
+        if allowed and here not in allowed:
+            window.navigate(PAGES[allowed[0]].route)
+
+    ft.use_effect(lead, [here, session.me])
     stretch = ft.CrossAxisAlignment.STRETCH
-    beside = ft.Column([TopBar(), ft.Divider(height=1), room], expand=True, spacing=0, horizontal_alignment=stretch)
-    return View(
-        key="panel", route="/",
-        controls=[ft.Row([Navigation(page), ft.VerticalDivider(width=1), beside], expand=True, spacing=0, vertical_alignment=stretch)],
-    )  # fmt: skip
+    banner = [Trouble(session.problem)] if session.problem else []
+    inside = ft.Container(page if here in allowed else Skeleton(), expand=True)
+    beside = ft.Column([TopBar(), ft.Divider(height=1), *banner, inside], expand=True, spacing=0, horizontal_alignment=stretch)
+    return ft.Row([Navigation(here), ft.VerticalDivider(width=1), beside], expand=True, spacing=0, vertical_alignment=stretch)
 
 
 @component
@@ -147,7 +200,9 @@ def DraftBar() -> ft.Control:
     """How many changes nobody has yet, whether they are kept, and the way on."""
     draft, _ = use_draft(), use_text()
     count = len(draft.changes)
-    state = {"waiting": _("Saving…"), "saving": _("Saving…"), "failed": _("Not saved: no connection"), "kept": _("Draft saved")}.get(draft.saved, "")
+    state = {"waiting": _("Saving…"), "saving": _("Saving…"), "failed": _("Not saved yet: the server does not answer"), "kept": _("Draft saved")}.get(
+        draft.saved, ""
+    )
     words = (
         _.many("%(n)d change not published", "%(n)d changes not published", count)
         if count
@@ -179,7 +234,10 @@ def StoreMenu() -> ft.Control:
         return ft.Row([icon, ft.Text(session.me.store_name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)], tight=True)
     options = [ft.DropdownOption(key=str(m.store_id), text=m.store_name) for m in session.memberships]
     stores = ft.Dropdown(
-        value=str(session.me.store_id), options=options, dense=True, on_select=lambda e: e.page.run_task(session.choose_store, e.control.value or "")
+        value=str(session.me.store_id),
+        options=options,
+        dense=True,
+        on_select=lambda e: e.page.run_task(act(session.choose_store, e.control.value or "")),
     )
     return ft.Row([icon, identified("store", stores, label=_("Store"), value=session.me.store_name)], tight=True)
 

@@ -76,14 +76,14 @@ def _build(out: Path) -> None:
 INDEX_CHANGES = {
     "<html>": '<html lang="zh-CN">',
     '<meta charset="UTF-8">': '<meta charset="UTF-8">\n  <meta name="viewport" content="width=device-width, initial-scale=1">\n  <meta name="theme-color" content="#1F5FA8">',
-    '<script src="python.js"></script>': '<script src="semantics.js"></script>',
+    '<script src="python.js"></script>': '<script src="return.js"></script><script src="semantics.js"></script>',
     "background: #ffffff;": "background: #F7F9FC;",
     "background: #222222;": "background: #101418;",
 }
 
 
 def _dress_index(index: Path) -> None:
-    """Language, viewport, colours; Pyodide's script out, the semantics switch in. Names are set by the server for each app."""
+    """Language, viewport, colours; Pyodide's script out, the panel's return and the semantics switch in. Names are set by the server for each app."""
     text = index.read_text(encoding="utf8")
     for before, after in INDEX_CHANGES.items():
         if before not in text:

@@ -11,13 +11,13 @@ import flet as ft
 from admin.audit.state import Audit
 from admin.parts import chip_of, choice
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept, use_loaded
 from shared.domain.imports import cell_text
 from shared.gateway.audit import AuditRow
 from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.parts import DateField, card, text_button
 from shared.ui.text import Texts, use_text
-from shared.ui.view import ConnectionContext, component, screen
+from shared.ui.view import component
 
 
 def act_name(_: Texts, kind: str) -> str:
@@ -30,27 +30,24 @@ def act_name(_: Texts, kind: str) -> str:
     }.get(kind, kind)  # fmt: skip
 
 
-@screen
-def AuditScreen() -> ft.View:
+@component
+def AuditScreen() -> ft.Control:
     session, _ = use_admin(), use_text()
-    epoch = ft.use_context(ConnectionContext).epoch
-    state, _set = ft.use_state(lambda: Audit(session))
-    ft.use_effect(act(state.load), [session.me, epoch])
+    state = use_kept(Audit, session)
+    use_loaded(state.load)
     if not state.loaded:
-        return panel_view("audit", _("Audit"), Skeleton(6))
-    rows: ft.Control = (
-        card(*[Line(state, r, key=f"{state.what}-{r.id}") for r in state.rows], padding=8)
-        if state.rows
-        else EmptyState(ft.Icons.FACT_CHECK_OUTLINED, _("Nothing found"), _("Choose other days, another person or another field."))
-    )
+        return panel_page(_("Audit"), Skeleton(6))
+    rows = [card(*[Line(state, r, key=f"{state.what}-{r.id}") for r in state.rows], padding=8)] if state.rows else []
+    if not rows and not state.problem:
+        rows = [EmptyState(ft.Icons.FACT_CHECK_OUTLINED, _("Nothing found"), _("Choose other days, another person or another field."))]
     more = [ft.Row([text_button("audit-more", _("Earlier"), act(state.more), icon=ft.Icons.EXPAND_MORE)])] if state.next is not None else []
-    return panel_view(
-        "audit",
+    return panel_page(
         _("Audit"),
         Filters(state),
-        rows,
+        *rows,
         *more,
         problem=state.problem,
+        again=act(state.load),
         note=_("What you may not see has no line here; masked values stay masked."),
     )
 

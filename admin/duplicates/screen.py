@@ -7,26 +7,25 @@ import flet as ft
 from admin.duplicates.state import Duplicates
 from admin.parts import small_chip
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept, use_loaded
 from shared.domain.imports import cell_text
 from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.parts import card, identified, pill, primary_button, section, text_button
 from shared.ui.text import Texts, use_text
-from shared.ui.view import ConnectionContext, component, screen
+from shared.ui.view import component
 
 
 def why_name(_: Texts, why: str) -> str:
     return {"phone": _("same number"), "plate": _("same plate"), "vin": _("same VIN"), "name": _("same name, number one digit apart")}.get(why, why)
 
 
-@screen
-def DuplicatesScreen() -> ft.View:
+@component
+def DuplicatesScreen() -> ft.Control:
     session, _ = use_admin(), use_text()
-    epoch = ft.use_context(ConnectionContext).epoch
-    state, _set = ft.use_state(lambda: Duplicates(session))
-    ft.use_effect(act(state.load), [session.me, epoch])
+    state = use_kept(Duplicates, session)
+    use_loaded(state.load)
     if not state.loaded:
-        return panel_view("duplicates", _("Duplicates"), Skeleton(4))
+        return panel_page(_("Duplicates"), Skeleton(4))
     blocks: list[ft.Control] = []
     if state.done is not None:
         done = ft.Row(
@@ -36,9 +35,9 @@ def DuplicatesScreen() -> ft.View:
             ]
         )
         blocks.append(card(done))
-    if not state.pairs:
+    if not state.pairs and not state.problem:
         blocks.append(EmptyState(ft.Icons.MERGE_TYPE, _("No duplicates"), _("No two customers share a number, plate or VIN.")))
-    else:
+    elif state.pairs:
         rows = [PairRow(state, i, key=f"{p.one['id']}-{p.two['id']}") for i, p in enumerate(state.pairs)]
         beside = [ft.Container(MergeCard(state, key=f"{state.chosen}"), expand=3)] if state.pair else []
         blocks.append(ft.Row([ft.Container(card(*rows, padding=8), expand=2), *beside], spacing=16, vertical_alignment=ft.CrossAxisAlignment.START))
@@ -50,8 +49,12 @@ def DuplicatesScreen() -> ft.View:
     ]  # fmt: skip
     if past:
         blocks.append(card(section(_("Merged of late"), *past)))
-    return panel_view(
-        "duplicates", _("Duplicates"), *blocks, problem=state.problem, note=_("One person twice: two calls, two owners, half a history each.")
+    return panel_page(
+        _("Duplicates"),
+        *blocks,
+        problem=state.problem,
+        again=act(state.load),
+        note=_("One person twice: two calls, two owners, half a history each."),
     )
 
 

@@ -8,11 +8,11 @@ import flet as ft
 from admin.export.state import Export
 from admin.parts import FIELD, chip_of, small_chip, titled
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept, use_loaded
 from shared.ui.feedback import Skeleton, act, field_problem
 from shared.ui.parts import card, icon_button, identified, primary_button, secondary_button, section, text_field
 from shared.ui.text import Texts, use_text
-from shared.ui.view import ConnectionContext, component, screen
+from shared.ui.view import component
 
 
 def column_name(_: Texts, config, form: str, key: str) -> str:
@@ -30,15 +30,14 @@ def column_name(_: Texts, config, form: str, key: str) -> str:
     return f"{_.label(config.forms['customer'].label)} · {words}" if key.startswith("customer.") else words
 
 
-@screen
-def ExportScreen() -> ft.View:
+@component
+def ExportScreen() -> ft.Control:
     session, _ = use_admin(), use_text()
-    epoch = ft.use_context(ConnectionContext).epoch
-    state, _set = ft.use_state(lambda: Export(session))
-    ft.use_effect(act(state.load), [session.me, epoch])
+    state = use_kept(Export, session)
+    use_loaded(state.load)
     config = session.config
     if not state.loaded or config is None:
-        return panel_view("export", _("Export"), Skeleton(5))
+        return panel_page(_("Export"), Skeleton(5))
     forms = [(k, _.label(f.label)) for k, f in config.forms.items()]
     layouts = [x.name for x in state.layouts if x.form == state.form]
     what = [
@@ -56,11 +55,11 @@ def ExportScreen() -> ft.View:
     ]  # fmt: skip
     if lines:
         blocks.append(card(identified("export-log", section(_("What left so far"), *lines))))
-    return panel_view(
-        "export",
+    return panel_page(
         _("Export"),
         *blocks,
         problem=state.problem,
+        again=act(state.load),
         note=_("What you may not see is not offered; masked numbers stay masked; every export is written down."),
     )
 

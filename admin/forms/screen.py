@@ -10,12 +10,12 @@ from admin.forms.properties import FieldProperties
 from admin.forms.state import PALETTE, Forms
 from admin.parts import NameField, handle, mover, ordered, small_chip
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept
 from admin.words import type_name
 from shared.ui.feedback import Skeleton, act
 from shared.ui.parts import card, icon_button, section, text_button
 from shared.ui.text import use_text
-from shared.ui.view import component, screen
+from shared.ui.view import component
 
 ROW = 44  # px
 ICONS = {
@@ -25,12 +25,12 @@ ICONS = {
 }  # fmt: skip
 
 
-@screen
-def FormsScreen() -> ft.View:
+@component
+def FormsScreen() -> ft.Control:
     session, draft, _ = use_admin(), use_draft(), use_text()
-    state, _set = ft.use_state(lambda: Forms(session, language=session.language))
+    state = use_kept(Forms, session, language=session.language)
     if not draft.loaded:
-        return panel_view("forms", _("Forms"), Skeleton(5))
+        return panel_page(_("Forms"), Skeleton(5))
     scroll: dict[str, Any] = {"spacing": 12, "build_controls_on_demand": False}
     left = ft.Container(ft.ListView([FieldList(state), Sections(state), ft.Container(height=16)], **scroll), expand=10)
     middle = ft.Container(
@@ -42,7 +42,7 @@ def FormsScreen() -> ft.View:
         small_chip(f"form-{f}", _.label(draft.document["forms"][f]["label"]), selected=f == state.form, on_click=act(state.choose_form, f))
         for f in state.names
     ]
-    return panel_view("forms", _("Forms"), body=body, actions=[ft.Row(forms, spacing=6)])
+    return panel_page(_("Forms"), body=body, actions=[ft.Row(forms, spacing=6)])
 
 
 @component

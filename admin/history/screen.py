@@ -5,23 +5,25 @@ import flet as ft
 from admin.draft import use_draft
 from admin.history.state import History
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept, use_loaded
 from admin.words import change_text, where
 from shared.domain import presets
 from shared.ui.feedback import Skeleton, act
 from shared.ui.parts import card, chip, chips, identified, pill, primary_button, section, text_button
 from shared.ui.text import problem_text, use_text
-from shared.ui.view import component, screen
+from shared.ui.view import component
 
 
-@screen
-def HistoryScreen() -> ft.View:
+@component
+def HistoryScreen() -> ft.Control:
     session, draft, _ = use_admin(), use_draft(), use_text()
-    state, _set = ft.use_state(lambda: History(session))
-    ft.use_effect(act(state.load), [session.me, draft.base_version])
+    state = use_kept(History, session)
+    use_loaded(state.load, draft.base_version)
     if not state.loaded or not draft.loaded:
-        return panel_view("history", _("Versions"), Skeleton(5))
-    return panel_view("history", _("Versions"), Begin(state), Versions(state), *([ToMany(state)] if state.others else []), problem=state.problem)
+        return panel_page(_("Versions"), Skeleton(5))
+    return panel_page(
+        _("Versions"), Begin(state), Versions(state), *([ToMany(state)] if state.others else []), problem=state.problem, again=act(state.load)
+    )
 
 
 @component

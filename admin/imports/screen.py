@@ -8,13 +8,15 @@ import flet as ft
 from admin.imports.state import ImportList
 from admin.parts import chip_of, small_chip, titled
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept, use_loaded
 from shared.domain.imports import NEEDED, TARGETS
 from shared.domain.labels import label_text
 from shared.ui.feedback import act
 from shared.ui.parts import card, chips, identified, pill, primary_button, section, text_button, text_field
 from shared.ui.text import Texts, problem_text, use_text
-from shared.ui.view import ConnectionContext, component, screen
+from shared.ui.view import ConnectionContext, component
+
+SHOWN = 50  # refused rows on the page; the file holds all
 
 
 def kind_name(_: Texts, kind: str) -> str:
@@ -36,19 +38,19 @@ def target_name(_: Texts, config, target: str) -> str:
     return special.get(target) or (f"{label_text(config.forms[form].label, _.language)} · {_.label(definition.label)}" if definition else target)
 
 
-@screen
-def ImportsScreen() -> ft.View:
+@component
+def ImportsScreen() -> ft.Control:
     session, _ = use_admin(), use_text()
-    state, _set = ft.use_state(lambda: ImportList(session))
-    ft.use_effect(act(state.load), [session.me])
+    state = use_kept(ImportList, session)
+    use_loaded(state.load)
     blocks: list[ft.Control] = [PickStep(state)]
     if state.sheet is not None and state.step == "map":
         blocks.append(MapStep(state))
-    if state.step in ("preview", "running", "done"):
+    if state.step in ("preview", "running", "stopped", "done"):
         blocks.append(ResultStep(state))
     if state.runs:
         blocks.append(Past(state))
-    return panel_view("imports", _("Import"), *blocks, problem=state.problem)
+    return panel_page(_("Import"), *blocks, problem=state.problem, again=act(state.load))
 
 
 def counts_text(_: Texts, counts: dict[str, int]) -> str:
@@ -71,7 +73,8 @@ def Past(state: ImportList) -> ft.Control:
             way = pill(_("Taken back, %(n)d kept") % {"n": run.kept} if run.kept else _("Taken back"))
         elif state.asked == run.id:
             way = ft.Row(
-                [ft.Text(_("Take everything of it back?")), text_button("revert-yes", _("Take back"), act(state.revert)), text_button("revert-no", _("Cancel"), act(state.ask_revert, None))], tight=True
+                [ft.Text(_("Take everything of it back?")), text_button("revert-yes", _("Take back"), act(state.revert)), text_button("revert-no", _("Cancel"), act(state.ask_revert, None))]
+                if not state.busy else [ft.ProgressRing(width=18, height=18, stroke_width=2), ft.Text(_("Taking back …"))], tight=True
             )  # fmt: skip
         else:
             way = text_button(f"revert-{n}", _("Take back …"), act(state.ask_revert, run.id), icon=ft.Icons.UNDO)
@@ -89,7 +92,6 @@ def Past(state: ImportList) -> ft.Control:
 def PickStep(state: ImportList) -> ft.Control:
     session, _ = use_admin(), use_text()
     page = ft.context.page
-    epoch = ft.use_context(ConnectionContext).epoch
 
     async def uploaded(event) -> None:
         if event.error:
@@ -98,8 +100,8 @@ def PickStep(state: ImportList) -> ft.Control:
             stored, state.uploading = state.uploading, ""
             await act(state.open, session.services.uploads / stored, stored.split("__", 1)[-1])()
 
-    # made anew after a reconnect: one kept across it does not answer any more
-    picker = ft.use_memo(lambda: ft.FilePicker(on_upload=uploaded), [epoch])
+    # made anew for a browser that came back: one of its life before does not answer any more
+    picker = ft.use_memo(lambda: ft.FilePicker(on_upload=uploaded), [ft.use_context(ConnectionContext).epoch])
 
     async def pick(_event) -> None:
         files = await picker.pick_files(file_type=ft.FilePickerFileType.CUSTOM, allowed_extensions=["csv", "xlsx", "txt"])
@@ -255,58 +257,99 @@ def MapStep(state: ImportList) -> ft.Control:
 @component
 def ResultStep(state: ImportList) -> ft.Control:
     session, _ = use_admin(), use_text()
-    config = session.config
-    if config is None or state.sheet is None:
+    if session.config is None or state.sheet is None:
         return ft.Container()
-    total = len(state.sheet.rows)
-    bad = len({p.row for p in state.problems})
+    step = {"preview": Checked, "running": Running, "stopped": Stopped, "done": Finished}[state.step]
+    return card(section(_("3 · Result"), step(state), *([Problems(state)] if state.problems else [])))
+
+
+def wide(*controls: ft.Control) -> ft.Control:
+    return ft.Column(list(controls), spacing=12, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+@component
+def Checked(state: ImportList) -> ft.Control:
+    """What the file would do, before anything is written."""
+    _ = use_text()
+    total, bad = len(state.sheet.rows) if state.sheet else 0, len({p.row for p in state.problems})
     facts = _("%(good)d of %(total)d rows can be taken, %(bad)d cannot.") % {"good": total - bad, "total": total, "bad": bad}
-    parts: list[ft.Control] = [identified("import-facts", ft.Text(facts, theme_style=ft.TextThemeStyle.TITLE_MEDIUM))]
-    if state.step == "preview":
-        parts.append(ft.Text(_("Of the first rows: %(counts)s") % {"counts": counts_text(_, state.counts)}, color=ft.Colors.ON_SURFACE_VARIANT))
-        parts.append(
-            ft.Row(
-                [
-                    ft.Container(
-                        primary_button(
-                            "commit", _("Import %(n)d rows") % {"n": state.good_rows}, act(state.commit), disabled=state.busy or not state.good_rows
-                        ),
-                        width=260,
-                    ),
-                    text_button("map-again", _("Change the columns"), act(state.map_again), icon=ft.Icons.EDIT),
-                ]
-            )
-        )
-    elif state.step == "running":
-        share = state.done_rows / max(state.good_rows, 1)
-        parts += [
-            ft.ProgressBar(value=share, bar_height=8, border_radius=4),
-            identified("import-progress", ft.Text(_("%(done)d of %(total)d rows") % {"done": state.done_rows, "total": state.good_rows})),
-            text_button("cancel-import", _("Stop"), act(state.cancel)),
-        ]
-    else:
-        parts.append(identified("import-result", ft.Text(counts_text(_, state.counts), theme_style=ft.TextThemeStyle.TITLE_MEDIUM)))
-        parts.append(text_button("another", _("Another file"), act(state.again), icon=ft.Icons.RESTART_ALT))
-    if state.problems:
-        lines = [
-            ft.DataRow(
-                cells=[
-                    ft.DataCell(ft.Text(str(p.row))),
-                    ft.DataCell(ft.Text(target_name(_, config, p.field))),
-                    ft.DataCell(ft.Text(problem_text(_, p.code))),
-                    ft.DataCell(ft.Text(p.value)),
-                ]
-            )
-            for p in state.problems[:50]
-        ]
-        table = ft.DataTable(columns=[ft.DataColumn(label=ft.Text(x)) for x in (_("Row"), _("Field"), _("Problem"), _("Value"))], rows=lines)
-        save = ft.FilePicker()
+    first = _("Of the first rows: %(counts)s") % {"counts": counts_text(_, state.counts)}
+    go = primary_button("commit", _("Import %(n)d rows") % {"n": state.good_rows}, act(state.commit), disabled=state.busy or not state.good_rows)
+    return wide(
+        identified("import-facts", ft.Text(facts, theme_style=ft.TextThemeStyle.TITLE_MEDIUM)),
+        *([ft.Text(first, color=ft.Colors.ON_SURFACE_VARIANT)] if state.counts else []),
+        ft.Row([ft.Container(go, width=260), text_button("map-again", _("Change the columns"), act(state.map_again), icon=ft.Icons.EDIT)]),
+    )
 
-        async def download(_event) -> None:
-            await save.save_file(file_name="forecourt-errors.csv", src_bytes=state.error_file().encode("utf8"))
 
-        parts += [
-            ft.Row([text_button("error-file", _("Save the error file"), download, icon=ft.Icons.DOWNLOAD)]),
-            ft.Row([table], scroll=ft.ScrollMode.AUTO),
-        ]
-    return card(section(_("3 · Result"), *parts))
+@component
+def Running(state: ImportList) -> ft.Control:
+    _ = use_text()
+    words = _("%(done)d of %(total)d rows") % {"done": state.done_rows, "total": state.good_rows}
+    stop = text_button(
+        "cancel-import", _("Stop") if not state.stopping else _("Stops after these rows …"), act(state.stop), icon=ft.Icons.STOP_CIRCLE_OUTLINED
+    )
+    return wide(
+        ft.ProgressBar(value=state.done_rows / max(state.good_rows, 1), bar_height=8, border_radius=4),
+        ft.Row([identified("import-progress", ft.Text(words, theme_style=ft.TextThemeStyle.TITLE_MEDIUM), live_region=True), stop], spacing=12),
+        ft.Text(_("You may look at other pages meanwhile; this goes on."), color=ft.Colors.ON_SURFACE_VARIANT),
+    )  # fmt: skip
+
+
+@component
+def Stopped(state: ImportList) -> ft.Control:
+    _ = use_text()
+    words = _("Stopped after %(done)d of %(total)d rows. Go on, or take back below what came in.") % {
+        "done": state.done_rows,
+        "total": state.good_rows,
+    }
+    go = primary_button("commit", _("Go on with %(n)d rows") % {"n": state.good_rows - state.done_rows}, act(state.commit), disabled=state.busy)
+    return wide(
+        identified("import-stopped", ft.Text(words, theme_style=ft.TextThemeStyle.TITLE_MEDIUM), live_region=True),
+        ft.Text(counts_text(_, state.counts), color=ft.Colors.ON_SURFACE_VARIANT),
+        ft.Row([ft.Container(go, width=260), text_button("another", _("Another file"), act(state.again), icon=ft.Icons.RESTART_ALT)]),
+    )  # fmt: skip
+
+
+@component
+def Finished(state: ImportList) -> ft.Control:
+    _ = use_text()
+    done = [ft.Icon(ft.Icons.CHECK_CIRCLE, color=ft.Colors.PRIMARY), identified("import-result", ft.Text(counts_text(_, state.counts), theme_style=ft.TextThemeStyle.TITLE_MEDIUM), live_region=True)]  # fmt: skip
+    note = _("What was refused stands below. Save it as a file, mend it there and import that file: nothing comes twice.")
+    return wide(
+        ft.Row(done, spacing=8),
+        *([ft.Text(note, color=ft.Colors.ON_SURFACE_VARIANT)] if state.problems else []),
+        text_button("another", _("Another file"), act(state.again), icon=ft.Icons.RESTART_ALT),
+    )
+
+
+@component
+def Problems(state: ImportList) -> ft.Control:
+    """The first rows that cannot be taken, and all of them as a file."""
+    session, _ = use_admin(), use_text()
+    config = session.config
+    if config is None:
+        return ft.Container()
+    headings = (_("Row"), _("Field"), _("Problem"), _("Value"))
+
+    def name(field: str) -> str:
+        return target_name(_, config, field)
+
+    def sentence(code: str) -> str:
+        return problem_text(_, code)
+
+    async def download(_event) -> None:
+        words = state.error_file(headings, name, sentence)
+        stem = os.path.splitext(state.file_name)[0]
+        await ft.FilePicker().save_file(file_name=f"{stem}-{_('not imported')}.csv", src_bytes=words.encode("utf8"))
+
+    lines = [
+        ft.DataRow(cells=[ft.DataCell(ft.Text(x, width=w, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS)) for x, w in ((str(p.row), 56), (name(p.field), 150), (sentence(p.code), 330), (p.value, 190))])
+        for p in state.problems[:SHOWN]
+    ]  # fmt: skip
+    more = [ft.Text(_("and %(n)d more, all of them in the file") % {"n": len(state.problems) - SHOWN}, color=ft.Colors.ON_SURFACE_VARIANT)]
+    return wide(
+        text_button("error-file", _("Save the error file"), download, icon=ft.Icons.DOWNLOAD),
+        ft.Row([ft.DataTable(columns=[ft.DataColumn(label=ft.Text(x)) for x in headings], rows=lines)], scroll=ft.ScrollMode.AUTO),
+        *(more if len(state.problems) > SHOWN else []),
+    )

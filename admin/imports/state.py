@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ MATCH = ("phone", "plate", "vin", "policy_number")
 @ft.observable
 @dataclass(eq=False)
 class ImportList:
-    """step: pick → map → preview → running → done."""
+    """step: pick → map → preview → running → done, or stopped on the way. It belongs to the store it began in, whatever the panel shows meanwhile."""
 
     session: AdminSession
+    store_id: UUID = field(init=False)
     step: str = "pick"
     kind: Kind = "policies"
     file_name: str = ""
@@ -52,14 +54,27 @@ class ImportList:
     problems: list[RowProblem] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     done_rows: int = 0
+    stopping: bool = False
     problem: str = ""
     busy: bool = False
     _prepared: list[dict[str, Any]] = field(default_factory=list)
-    _cancelled: bool = False
+    _import: UUID | None = None  # the one that has begun; going on is the same one
+
+    def __post_init__(self) -> None:
+        self.store_id = self.session.store_id
+
+    @property
+    def under_way(self) -> bool:
+        """A file is here: neither its columns nor its progress may be lost to a look at another page."""
+        return self.sheet is not None
 
     async def load(self) -> None:
         """People, pools, saved mappings and imports of the past."""
-        gateway, store = self.session.services.gateway, self.session.store_id
+        gateway, store = self.session.services.gateway, self.store_id
+        if self.uploading:  # the browser came back; the picker that would have told of the rest is gone
+            self.uploading, self.busy, self.problem = "", False, "upload_broken"
+        elif self.problem == "offline":
+            self.problem = ""
         try:
             self.members = [(str(m.user_id), m.name) for m in await remote_members.members(gateway, store) if m.active]
             self.saved, self.runs = await remote.mappings(gateway, store), await remote.runs(gateway, store)
@@ -187,11 +202,9 @@ class ImportList:
             owners = {name: member for member, name in self.members}
 
             self._prepared, problems = await asyncio.to_thread(imports.prepare_all, self.kind, self.mapping, config, sheet.numbered(), owners)
-            answers = await remote.preview(
-                self.session.services.gateway, self.session.store_id, self.kind, self.options, self._prepared[:PREVIEW_ROWS]
-            )
+            answers = await remote.preview(self.session.services.gateway, self.store_id, self.kind, self.options, self._prepared[:PREVIEW_ROWS])
             self.problems = [*problems, *_refusals(answers)]
-            self.counts = _count(answers)
+            self.counts, self.done_rows, self._import = _count(answers), 0, None
             self.step = "preview"
         except Refused as refused:
             self.problem = refused.code
@@ -209,38 +222,39 @@ class ImportList:
         return len(self._prepared)
 
     async def commit(self) -> None:
-        """All batches, with progress; a batch that fails on the way is sent again, which changes nothing twice."""
+        """The rows still to go, batch by batch, with progress. A batch that fails on the way is sent again, which changes nothing twice; stopped or
+        cut off, the next call goes on with the same import where this one was."""
         if self.busy:
             return
-        self.busy, self.problem, self.step, self.done_rows, self.counts, self._cancelled = True, "", "running", 0, {}, False
-        gateway, store = self.session.services.gateway, self.session.store_id
-        import_id = self.session.services.new_id()
-        refused: list[RowProblem] = []
+        gateway, store = self.session.services.gateway, self.store_id
+        if self._import is None or self.step == "done":
+            self._import, self.done_rows, self.counts = self.session.services.new_id(), 0, {}
+        self.busy, self.problem, self.step, self.stopping = True, "", "running", False
         try:
             name = self.mapping_name.strip()[:80] or os.path.splitext(self.file_name)[0][:80] or self.kind
             await remote.save_mapping(gateway, store, self.kind, name, self.mapping)
-            for start in range(0, len(self._prepared), remote.BATCH):
-                if self._cancelled:
-                    break
-                answers = await self._send(import_id, self._prepared[start : start + remote.BATCH])
-                refused += _refusals(answers)
-                counted = _count(answers)
+            while self.done_rows < len(self._prepared) and not self.stopping:
+                rows = self._prepared[self.done_rows : self.done_rows + remote.BATCH]
+                answers = await self._send(self._import, rows)
+                here, counted = {r["row"] for r in rows}, _count(answers)
+                self.problems = [*(p for p in self.problems if p.row not in here), *_refusals(answers)]
                 self.counts = {k: self.counts.get(k, 0) + counted.get(k, 0) for k in ("created", "updated", "unchanged", "refused")}
-                self.done_rows = min(start + remote.BATCH, len(self._prepared))
-            self.problems = [*(p for p in self.problems if p.row not in {r["row"] for r in self._prepared}), *refused]
-            self.step = "done"
+                self.done_rows += len(rows)
             self.runs = await remote.runs(gateway, store)
         except Problem as problem:
-            self.problem, self.step = problem.code, "preview"
+            self.session.guard(problem)
+            self.problem = problem.code
         finally:
-            self.busy = False
+            if self.done_rows == len(self._prepared):
+                self.step = "done"
+            else:
+                self.step = "stopped" if self.done_rows else "preview"
+            self.busy = self.stopping = False
 
-    async def _send(self, import_id, rows: list[dict[str, Any]]) -> list[RowAnswer]:
+    async def _send(self, import_id: UUID, rows: list[dict[str, Any]]) -> list[RowAnswer]:
         for attempt in range(3):
             try:
-                return await remote.commit(
-                    self.session.services.gateway, self.session.store_id, import_id, self.kind, self.file_name, self.options, rows
-                )
+                return await remote.commit(self.session.services.gateway, self.store_id, import_id, self.kind, self.file_name, self.options, rows)
             except Refused:
                 raise
             except Problem:
@@ -257,9 +271,11 @@ class ImportList:
         if self.busy or self.asked is None:
             return
         self.busy, self.problem = True, ""
-        gateway, store = self.session.services.gateway, self.session.store_id
+        gateway, store = self.session.services.gateway, self.store_id
         try:
             self.reverted = await remote.revert(gateway, store, self.asked)
+            if self.asked == self._import and self.sheet is not None:  # the file is still here: it would be another import
+                self.step, self.done_rows, self.counts, self._import = "preview", 0, {}, None
             self.runs, self.asked = await remote.runs(gateway, store), None
         except Problem as problem:
             self.session.guard(problem)
@@ -267,22 +283,26 @@ class ImportList:
         finally:
             self.busy = False
 
-    def cancel(self) -> None:
-        self._cancelled = True
+    def stop(self) -> None:
+        """After the batch that is on its way."""
+        self.stopping = True
 
     def again(self) -> None:
         self.step, self.sheet, self.file_name, self.problems, self.counts, self._prepared = "pick", None, "", [], {}, []
+        self.done_rows, self._import, self.problem = 0, None, ""
 
-    def error_file(self) -> str:
-        """The rows that were not taken, with the reason, as CSV that no spreadsheet will run."""
+    def error_file(self, headings: Sequence[str], name: Callable[[str], str], sentence: Callable[[str], str]) -> str:
+        """The rows that were not taken, with the reason in words, as CSV that no spreadsheet will run: mended, it can be imported as it is.
+        headings: of the row's number, the field, the problem, the value."""
         out = io.StringIO()
         writer = csv.writer(out)
-        headings = self.sheet.headings if self.sheet else []
-        writer.writerow(["row", "field", "problem", "value", *headings])
+        columns = self.sheet.headings if self.sheet else []
+        writer.writerow([*headings, *columns])
         rows = dict(self.sheet.numbered()) if self.sheet else {}
         for p in sorted(self.problems, key=lambda problem: problem.row):
             row = rows.get(p.row, {})
-            writer.writerow([p.row, p.field, p.code, imports.neutral(p.value), *(imports.neutral(imports.cell_text(row.get(h))) for h in headings)])
+            told = [name(p.field), sentence(p.code), imports.neutral(p.value)]
+            writer.writerow([p.row, *told, *(imports.neutral(imports.cell_text(row.get(h))) for h in columns)])
         return "\ufeff" + out.getvalue()
 
 

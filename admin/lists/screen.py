@@ -9,23 +9,23 @@ from admin.draft import use_draft
 from admin.lists.state import MODELS, SUCCEEDED, Lists
 from admin.parts import NameField, handle, ordered, small_chip
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept
 from admin.words import attribute_name
 from shared.domain.labels import label_text
 from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.parts import card, icon_button, identified, section, text_button
 from shared.ui.text import use_text
-from shared.ui.view import component, screen
+from shared.ui.view import component
 
 ROW = 52
 
 
-@screen
-def ListsScreen() -> ft.View:
+@component
+def ListsScreen() -> ft.Control:
     session, draft, _ = use_admin(), use_draft(), use_text()
-    state, _set = ft.use_state(lambda: Lists(session))
+    state = use_kept(Lists, session)
     if not draft.loaded:
-        return panel_view("lists", _("Lists and words"), Skeleton(5))
+        return panel_page(_("Lists and words"), Skeleton(5))
     tabs = ft.Row([small_chip(f"list-{x}", attribute_name(_, x), selected=x == state.kind, on_click=act(state.open, x)) for x in MODELS], spacing=6)
     scroll: dict[str, Any] = {"build_controls_on_demand": False, "spacing": 12}
     body = ft.Row(
@@ -35,7 +35,7 @@ def ListsScreen() -> ft.View:
         ],
         expand=True, spacing=16, vertical_alignment=ft.CrossAxisAlignment.STRETCH,
     )  # fmt: skip
-    return panel_view("lists", _("Lists and words"), body=body, actions=[tabs])
+    return panel_page(_("Lists and words"), body=body, actions=[tabs])
 
 
 def name_of(_, thing: dict[str, Any]) -> str:

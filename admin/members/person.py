@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 import flet as ft
 
 from admin.members.state import Members
+from admin.parts import Trouble
 from admin.seeing import SeeAsButton
 from admin.session import use_admin
 from shared.domain.members import Person
-from shared.ui.feedback import ProblemBanner, act, field_problem
+from shared.ui.feedback import act, field_problem
 from shared.ui.parts import card, chips, identified, primary_button, secondary_button, section, text_button, text_field
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.view import component
@@ -44,7 +45,7 @@ def PersonCard(state: Members, **_key) -> ft.Control:
     ]
     if person.sessions:
         facts.append(ft.Text(_("Signed in on %(n)d devices") % {"n": person.sessions}, color=ft.Colors.ON_SURFACE_VARIANT))
-    problems = [ProblemBanner(state.problem)] if state.problem else []
+    problems = [Trouble(state.problem)] if state.problem else []
     notes = {
         "saved": _("Saved. It counts at once."), "enabled": _("Back in the store."),
         "signed_out_everywhere": _("Signed out everywhere. A phone notices within the hour."), "disabled": "",

@@ -5,12 +5,12 @@ import flet as ft
 from admin.members.person import PersonCard, seen_text
 from admin.members.state import Members
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept, use_loaded
 from shared.domain.members import Person
-from shared.ui.feedback import EmptyState, Skeleton, act, field_problem
+from shared.ui.feedback import Skeleton, act, field_problem
 from shared.ui.parts import card, chips, icon_button, identified, pill, primary_button, section, text_field
 from shared.ui.text import Texts, use_text
-from shared.ui.view import ConnectionContext, component, screen
+from shared.ui.view import component
 
 
 def holds_text(_: Texts, person: Person) -> str:
@@ -20,26 +20,29 @@ def holds_text(_: Texts, person: Person) -> str:
     return " · ".join(words % {"n": n} for words, n in parts if n) or _("nothing")
 
 
-@screen
-def MembersScreen() -> ft.View:
+@component
+def MembersScreen() -> ft.Control:
     session, _ = use_admin(), use_text()
-    state, _set = ft.use_state(lambda: Members(session))
-    epoch = ft.use_context(ConnectionContext).epoch  # a page that came back, a reloaded one too, looks again
-    ft.use_effect(act(state.load), [session.me, epoch])
+    state = use_kept(Members, session)
+    use_loaded(state.load)
     if not state.loaded or session.config is None:
-        return panel_view("members", _("Members"), Skeleton(5))
+        return panel_page(_("Members"), Skeleton(5))
     roles = {r.key: _.label(r.label) for r in session.config.roles}
     rows = [PersonRow(state, p, roles.get(p.role, p.role), key=str(p.user_id)) for p in state.rows[:200]]
-    listing = card(*rows, padding=8) if rows else EmptyState(ft.Icons.PEOPLE_OUTLINE, _("Nobody here yet"))
+    listing = [card(*rows, padding=8)] if rows else []  # whoever looks is a member: none is a server that did not answer
     beside = [ft.Container(PersonCard(state, key=str(state.chosen)), width=420)] if state.person else []
     waiting = [i for i in state.invitations if i.accepted_at is None]
     blocks: list[ft.Control] = [
-        ft.Row([ft.Container(listing, expand=True), *beside], spacing=16, vertical_alignment=ft.CrossAxisAlignment.START),
+        ft.Row(
+            [ft.Container(ft.Column(listing, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), expand=True), *beside],
+            spacing=16,
+            vertical_alignment=ft.CrossAxisAlignment.START,
+        ),
         card(section(_("Invite someone"), InviteForm(state, list(roles.items())))),
     ]
     if waiting:
         blocks.append(card(section(_("Invited"), *[InvitedRow(state, i, roles.get(i.role, i.role)) for i in waiting[:20]])))
-    return panel_view("members", _("Members"), *blocks, problem=state.problem if not state.person else "")
+    return panel_page(_("Members"), *blocks, problem=state.problem if not state.person else "", again=act(state.load))
 
 
 @component

@@ -9,13 +9,13 @@ from admin.parts import small_chip
 from admin.publish.state import Publishing
 from admin.publish.words import impact_text, over_text, unfinished_text
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept
 from admin.words import change_text, value_text, where
 from shared.domain.impact import Impact
 from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.parts import card, identified, primary_button, section, text_button, text_field
 from shared.ui.text import Texts, use_text
-from shared.ui.view import component, screen
+from shared.ui.view import component
 
 LOOK = {
     "refused": (ft.Icons.BLOCK, ft.Colors.ERROR),
@@ -25,14 +25,14 @@ LOOK = {
 SHOWN = 60  # changes drawn at once
 
 
-@screen
-def PublishScreen() -> ft.View:
+@component
+def PublishScreen() -> ft.Control:
     session, draft, _ = use_admin(), use_draft(), use_text()
-    state, _set = ft.use_state(lambda: Publishing(session))
+    state = use_kept(Publishing, session)
     ft.use_effect(act(state.check), [draft.document, draft.base_version, session.me])
     title = _("Check and publish")
     if not draft.loaded:
-        return panel_view("publish", title, Skeleton(5))
+        return panel_page(title, Skeleton(5))
     left: list[ft.Control] = [*Meanwhile(draft, _), Changes(draft)]
     right: list[ft.Control] = [Consequences(state, draft), Act(state, draft)]
     body = ft.Row(
@@ -43,7 +43,7 @@ def PublishScreen() -> ft.View:
         expand=True, spacing=16, vertical_alignment=ft.CrossAxisAlignment.STRETCH,
     )  # fmt: skip
     problem = draft.problem if draft.problem not in ("", "version_conflict") else state.problem
-    return panel_view("publish", title, body=body, problem=problem)
+    return panel_page(title, body=body, problem=problem, again=act(state.check))
 
 
 def Meanwhile(draft: Draft, _: Texts) -> list[ft.Control]:

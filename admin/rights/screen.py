@@ -10,21 +10,21 @@ from admin.rights.proof import ProofTable
 from admin.rights.role import RoleEditor
 from admin.rights.state import VIEWS, Rights
 from admin.session import use_admin
-from admin.shell import panel_view
+from admin.shell import panel_page, use_kept, use_loaded
 from shared.ui.feedback import Skeleton, act
 from shared.ui.text import use_text
-from shared.ui.view import screen
+from shared.ui.view import component
 
 
-@screen
-def RightsScreen() -> ft.View:
+@component
+def RightsScreen() -> ft.Control:
     session, draft, _ = use_admin(), use_draft(), use_text()
-    state, _set = ft.use_state(lambda: Rights(session))
-    ft.use_effect(act(state.load), [session.me])
+    state = use_kept(Rights, session)
+    use_loaded(state.load)
     title = _("Roles and rights")
     if not draft.loaded:
-        return panel_view("rights", title, Skeleton(5))
+        return panel_page(title, Skeleton(5))
     names = {"fields": _("Fields by role"), "roles": _("What a role may do"), "member": _("Why can he see this?"), "proof": _("Proof")}
     views = ft.Row([small_chip(f"view-{v}", names[v], selected=v == state.view, on_click=act(state.look, v)) for v in VIEWS], spacing=6)
     part = {"fields": FieldMatrix, "roles": RoleEditor, "member": MemberAccess, "proof": ProofTable}[state.view](state)
-    return panel_view("rights", title, part, actions=[views], problem=state.problem)
+    return panel_page(title, part, actions=[views], problem=state.problem, again=act(state.load))

@@ -152,6 +152,7 @@ class Rights:
     async def load(self) -> None:
         try:
             self.members = await remote_members.members(self.session.services.gateway, self.session.store_id)
+            self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
             self.problem = problem.code

@@ -15,6 +15,7 @@ from shared.gateway import members as remote_members
 from shared.gateway import rules as remote
 
 DAYS = 90
+RETRIES = "-retries"  # the line of the page that is no rule of the document
 KINDS = ("cadence", "policy_window", "care", "first_response", "no_contact")
 
 
@@ -48,6 +49,7 @@ class Rules:
     run_of: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     limit: int = 30
+    opened: str = ""  # key of the one rule whose fields are on the page
     busy: bool = False
     problem: str = ""
 
@@ -64,9 +66,13 @@ class Rules:
         try:
             found = await remote_members.members(self.session.services.gateway, self.session.store_id)
             self.names = {str(m.user_id): m.name for m in found}
+            self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
             self.problem = problem.code
+
+    def open(self, key: str) -> None:
+        self.opened = "" if self.opened == key else key
 
     def put(self, key: str, name: str, value: Any) -> None:
         self.draft.put(("rules", key, name), value, topic=(key, name))
@@ -77,6 +83,7 @@ class Rules:
         role = next((r["key"] for r in document.get("roles", []) if "decide_approval" in r.get("verbs", [])), "")
         pool = next((p["key"] for p in document.get("pools", [])), "")
         self.draft.put(("rules", key), new_rule(kind, key, {language: name}, pool, role))
+        self.opened = key
 
     def remove(self, key: str) -> None:
         self.draft.put(("rules", key), GONE)

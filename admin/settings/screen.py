@@ -7,7 +7,7 @@ from admin.draft import use_draft
 from admin.parts import NumberField, choices, titled, toggle
 from admin.session import use_admin
 from admin.settings.store_rules import Approvals, AtTheDoor, Clocks, DayParts
-from admin.shell import panel_view
+from admin.shell import panel_page
 from admin.words import attribute_name
 from shared.domain.budget import LIMITS
 from shared.domain.config import Burst, QueueOrder
@@ -15,19 +15,19 @@ from shared.domain.drafting import GONE
 from shared.ui.feedback import Skeleton
 from shared.ui.parts import card, section
 from shared.ui.text import LANGUAGES, use_text
-from shared.ui.view import component, screen
+from shared.ui.view import component
 
 NUMBERS = ("snooze_limit", *(setting for setting, _default in LIMITS.values()))
 HALF = 320
 ELSEWHERE = ("cut_off", "approve_lost", "approve_level_down", "duplicate_shows")  # each has its own place on the page
 
 
-@screen
-def SettingsScreen() -> ft.View:
+@component
+def SettingsScreen() -> ft.Control:
     _admin, draft, _ = use_admin(), use_draft(), use_text()
     if not draft.loaded:
-        return panel_view("settings", _("Store settings"), Skeleton(5))
-    return panel_view("settings", _("Store settings"), Days(), Clocks(), Approvals(), AtTheDoor(), DayParts(), Limits(), Queue())
+        return panel_page(_("Store settings"), Skeleton(5))
+    return panel_page(_("Store settings"), Days(), Clocks(), Approvals(), AtTheDoor(), DayParts(), Limits(), Queue())
 
 
 @component

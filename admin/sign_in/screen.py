@@ -2,9 +2,10 @@
 
 import flet as ft
 
+from admin.parts import Trouble
 from admin.session import use_admin
 from admin.sign_in.state import SignIn
-from shared.ui.feedback import ProblemBanner, act, typed
+from shared.ui.feedback import act, typed
 from shared.ui.parts import primary_button, text_field
 from shared.ui.text import use_text
 from shared.ui.view import View, screen
@@ -21,7 +22,7 @@ def SignInScreen() -> ft.View:
             controls=[
                 ft.Icon(ft.Icons.DIRECTIONS_CAR_FILLED, size=48, color=ft.Colors.PRIMARY),
                 ft.Text(_("Admin panel"), theme_style=ft.TextThemeStyle.HEADLINE_SMALL, text_align=ft.TextAlign.CENTER),
-                *([ProblemBanner(state.problem)] if state.problem else []),
+                *([Trouble(state.problem)] if state.problem else []),
                 text_field("identifier", _("E-mail or phone number"), state.identifier, typed(state.set_identifier)),
                 text_field("password", _("Password"), state.password, typed(state.set_password), password=True, can_reveal_password=True, on_submit=act(state.enter)),
                 primary_button("sign-in", _("Sign in") if not state.busy else _("One moment …"), act(state.enter), disabled=state.busy),

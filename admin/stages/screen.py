@@ -7,7 +7,7 @@ import flet as ft
 from admin.draft import use_draft
 from admin.parts import NameField, choices, handle, mover, ordered, small_chip, titled
 from admin.session import use_admin
-from admin.shell import NARROW, panel_view
+from admin.shell import NARROW, panel_page, use_kept, use_loaded
 from admin.stages.state import Stages
 from admin.words import color_name, stage_type_name
 from shared.domain.config import STAGE_COLORS
@@ -16,26 +16,30 @@ from shared.ui.feedback import Skeleton, act
 from shared.ui.parts import card, icon_button, identified, section, text_button
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import is_dark, stage_color
-from shared.ui.view import component, screen
+from shared.ui.view import component
 
 ROW = 60  # px
 
 
-@screen
-def StagesScreen() -> ft.View:
+@component
+def StagesScreen() -> ft.Control:
     session, draft, _ = use_admin(), use_draft(), use_text()
-    state, _set = ft.use_state(lambda: Stages(session))
-    ft.use_effect(act(state.load), [session.me, draft.base_version])
+    state = use_kept(Stages, session)
+    use_loaded(state.load, draft.base_version)
     title = _("Pipelines and stages")
     if not draft.loaded:
-        return panel_view("stages", title, Skeleton(5))
+        return panel_page(title, Skeleton(5))
     left = ft.ListView(
         [PipelineChoice(state), StageList(state), Moves(state), ft.Container(height=16)], expand=True, spacing=16, build_controls_on_demand=False
     )
     right = ft.Container(ft.ListView([StageProperties(state), ft.Container(height=16)], build_controls_on_demand=False), width=320)
     body = ft.Row([left, right], expand=True, spacing=16, vertical_alignment=ft.CrossAxisAlignment.STRETCH)
-    return panel_view(
-        "stages", title, body=body, problem=state.problem, note=_("Logic looks at the kind of a stage, never at its name: call them as you like.")
+    return panel_page(
+        title,
+        body=body,
+        problem=state.problem,
+        again=act(state.load),
+        note=_("Logic looks at the kind of a stage, never at its name: call them as you like."),
     )
 
 

@@ -56,6 +56,7 @@ class Stages:
         try:
             found = await remote.report(self.session.services.gateway, self.session.store_id)
             self.deals = {f"{p.pipeline}.{s.stage}": s.deals for p in found for s in p.stages}
+            self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
             self.problem = problem.code

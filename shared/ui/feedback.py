@@ -50,8 +50,8 @@ def typed(action: Callable[[Any], Any]) -> Callable[[Any], None]:
 
 
 @component
-def ProblemBanner(code: str, on_retry: Callable[..., Any] | None = None) -> ft.Control:
-    """A problem in words, with a way on."""
+def ProblemBanner(code: str, on_retry: Callable[..., Any] | None = None, words: str = "") -> ft.Control:
+    """A problem in words (its sentence, or these words of the place), with a way on."""
     _ = use_text()
     offline = code == "offline"
     return ft.Container(
@@ -69,9 +69,9 @@ def ProblemBanner(code: str, on_retry: Callable[..., Any] | None = None) -> ft.C
                     identifier="problem",
                     live_region=True,
                     expand=True,
-                    content=ft.Text(problem_text(_, code), color=ft.Colors.ON_SURFACE if offline else ft.Colors.ON_ERROR_CONTAINER),
+                    content=ft.Text(words or problem_text(_, code), color=ft.Colors.ON_SURFACE if offline else ft.Colors.ON_ERROR_CONTAINER),
                 ),
-                *([ft.TextButton(_("Try again"), on_click=on_retry)] if on_retry else []),
+                *([ft.Semantics(identifier="try-again", content=ft.TextButton(_("Try again"), on_click=on_retry))] if on_retry else []),
             ],
         ),
     )

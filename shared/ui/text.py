@@ -150,6 +150,7 @@ def problem_text(_: Texts, code: str, field: str | None = None) -> str:
         "ops_too_many": _("Too much at once."),
         "file_too_large": _("The file is too large: at most 20 MB, and no more than 200 MB unpacked."),
         "file_unreadable": _("This file cannot be read. Save it as CSV or XLSX and try again."),
+        "upload_broken": _("The file did not arrive: the connection broke on the way. Choose it again."),
         "file_empty": _("The file holds no rows below its headings."),
         "too_many_rows": _("The file has more than 100,000 rows. Split it."),
         "too_many_columns": _("The file has more than 200 columns."),

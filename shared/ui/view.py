@@ -22,9 +22,10 @@ class Connection:
 ConnectionContext = ft.create_context(Connection())
 
 
-def View(*, key: str | None = None, **properties: Any) -> ft.View:
-    """A view that is drawn anew after a reconnect. Tabs share one `key`, so that changing between them does not animate."""
-    epoch = ft.use_context(ConnectionContext).epoch
+def View(*, key: str | None = None, in_place: bool = True, **properties: Any) -> ft.View:
+    """A view that is drawn anew after a reconnect. Tabs share one `key`, so that changing between them does not animate. `in_place` is false where
+    the browser loads itself anew instead (the panel, assets/web/return.js): its client is a new one and has nothing old to draw."""
+    epoch = ft.use_context(ConnectionContext).epoch if in_place else 0
     properties.setdefault("padding", 0)
     properties.setdefault("spacing", 0)
     properties.setdefault("horizontal_alignment", ft.CrossAxisAlignment.STRETCH)

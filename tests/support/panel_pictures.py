@@ -51,7 +51,7 @@ def make_long(stack: Stack, people: dict[str, demo.DemoUser]) -> str:
         email = shop.person("欧阳上官司马诸葛亮(总部派驻门店数字化管理员)", "store_admin")
         for name, role in (
             ("阿卜杜热西提·阿卜杜克里木·买买提明", "advisor"),
-            ("Bartholomew Featherstonehaugh-Cholmondeley the Younger", "renewal"),
+            ("Bartholomew Featherstonehaugh-Cholmondel", "renewal"),
             ("何", "manager"),
         ):
             shop.person(name, role)
