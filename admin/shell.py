@@ -186,7 +186,7 @@ def Navigation(here: str) -> ft.Control:
 def TopBar() -> ft.Control:
     """The store, the draft's state, the person."""
     session, _ = use_admin(), use_text()
-    parts: list[ft.Control] = [StoreMenu(), ft.Container(expand=True)]
+    parts: list[ft.Control] = [ft.Container(StoreMenu(), expand=True)]
     if session.me and session.me.may("publish_config"):
         parts.append(DraftBar())
     parts.append(PersonMenu())
@@ -231,15 +231,17 @@ def StoreMenu() -> ft.Control:
         return ft.Container()
     icon = ft.Icon(ft.Icons.STOREFRONT, color=ft.Colors.ON_SURFACE_VARIANT)
     if len(session.memberships) < 2:
-        return ft.Row([icon, ft.Text(session.me.store_name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)], tight=True)
+        name = session.me.store_name
+        return ft.Row([icon, ft.Text(name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS, tooltip=name, expand=True)])
     options = [ft.DropdownOption(key=str(m.store_id), text=m.store_name) for m in session.memberships]
     stores = ft.Dropdown(
         value=str(session.me.store_id),
         options=options,
         dense=True,
+        expand=True,
         on_select=lambda e: e.page.run_task(act(session.choose_store, e.control.value or "")),
     )
-    return ft.Row([icon, identified("store", stores, label=_("Store"), value=session.me.store_name)], tight=True)
+    return ft.Row([icon, ft.Container(identified("store", ft.Row([stores]), label=_("Store"), value=session.me.store_name), width=260)])
 
 
 @component
@@ -249,13 +251,18 @@ def PersonMenu() -> ft.Control:
     if session.me is None:
         return ft.Container()
 
+    name = session.me.name
+
     def language() -> None:
         order = ["zh_CN", "zh_TW", "en"]
         session.language = order[(order.index(session.language) + 1) % 3]
 
     return ft.Row(
         [
-            ft.Text(session.me.name, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=1),
+            ft.Container(
+                ft.Text(name, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS, tooltip=name),
+                width=min(112, 4 + sum(15 if ord(x) > 0xFF else 9 for x in name)),  # px: nobody's name may push the way out off the window
+            ),
             text_button("language", {"zh_CN": "繁體", "zh_TW": "EN", "en": "简体"}[session.language], lambda e: language()),
             text_button("sign-out", _("Sign out"), act(session.sign_out)),
         ],

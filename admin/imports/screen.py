@@ -340,8 +340,8 @@ def Problems(state: ImportList) -> ft.Control:
 
     async def download(_event) -> None:
         words = state.error_file(headings, name, sentence)
-        stem = os.path.splitext(state.file_name)[0]
-        await ft.FilePicker().save_file(file_name=f"{stem}-{_('not imported')}.csv", src_bytes=words.encode("utf8"))
+        name_of_file = f"{os.path.splitext(state.file_name)[0]}-" + _("not imported") + ".csv"
+        await ft.FilePicker().save_file(file_name=name_of_file, src_bytes=words.encode("utf8"))
 
     lines = [
         ft.DataRow(cells=[ft.DataCell(ft.Text(x, width=w, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS)) for x, w in ((str(p.row), 56), (name(p.field), 150), (sentence(p.code), 330), (p.value, 190))])

@@ -47,7 +47,8 @@ def RuleLine(state: Rules, rule: dict[str, Any], **_key) -> ft.Control:
     key, on = rule["key"], rule.get("active", True)
     slug = key.replace("_", "-")
     switch = ft.Switch(value=on, on_change=lambda e: state.put(key, "active", bool(e.control.value)))
-    box = identified(f"rule-active-{slug}", switch, label=f"{_.label(rule['label'])}: {_('On') if on else _('Off')}")
+    said = _("On") if on else _("Off")
+    box = identified(f"rule-active-{slug}", switch, label=f"{_.label(rule['label'])}: {said}")
     editor = [RuleEditor(state, rule, key=f"edit-{key}")] if state.opened == key else []
     return identified(
         f"rule-{slug}",
