@@ -350,7 +350,7 @@ create function crm.know_sizes() returns void
   language plpgsql volatile security definer set search_path = '' as $$
 declare t regclass;
 begin
-  for t in select c.oid from pg_catalog.pg_class c where c.relnamespace = 'crm'::regnamespace and c.relname in ('customers', 'vehicles', 'policies', 'deals', 'import_keys') and c.reltuples < 1000 loop
+  for t in select c.oid from pg_catalog.pg_class c where c.relnamespace = 'crm'::regnamespace and c.relname in ('customers', 'vehicles', 'policies', 'deals', 'import_keys') and c.reltuples < 1000 order by c.relname loop
     execute format('analyze %s', t);
   end loop;
 end $$;
