@@ -30,12 +30,12 @@ def FileChip(file: Attachment, waiting: bool = False, data: bytes | None = None)
     """`data`: of a file that was only just chosen."""
     session = use_session()
     if file.kind == "voice":
-        return MemoChip(session.kept("playing", lambda: Playing(session)), file, waiting)
+        return MemoChip(session.kept("playing", lambda: Playing(session)), file, waiting, data)
     return PaperChip(file, waiting, data)
 
 
 @component
-def MemoChip(playing: Playing, file: Attachment, waiting: bool) -> ft.Control:
+def MemoChip(playing: Playing, file: Attachment, waiting: bool, data: bytes | None = None) -> ft.Control:
     """One tap plays, the next one stops."""
     _ = use_text()
     ft.on_unmounted(act(playing.leave, file.id))
@@ -48,7 +48,7 @@ def MemoChip(playing: Playing, file: Attachment, waiting: bool) -> ft.Control:
         words, icon = f"{playing.fetched * 100 // file.bytes} %", ft.Icons.STOP_CIRCLE_OUTLINED
     else:
         words, icon = " · ".join(x for x in (_("Voice memo"), lasts) if x), ft.Icons.PLAY_CIRCLE_OUTLINE
-    button = chip(f"file-{file.id}", words, selected=phase == "sounds", on_click=act(playing.toggle, file), icon=icon)
+    button = chip(f"file-{file.id}", words, selected=phase == "sounds", on_click=act(playing.toggle, file, data), icon=icon)
     row = ft.Row([button, *([mark_waiting(_("Not sent yet"))] if waiting else [])], tight=True, spacing=4)
     if mine and playing.problem:
         return ft.Column([row, identified("memo-problem", ft.Text(problem_text(_, playing.problem), color=ft.Colors.ERROR, size=12))], spacing=4)

@@ -100,15 +100,15 @@ class Playing:
     def is_of(self, file_id: UUID) -> bool:
         return self.file is not None and self.file.id == file_id
 
-    async def toggle(self, file: Attachment) -> None:
-        """Play it, or stop it; another one that was playing stops."""
+    async def toggle(self, file: Attachment, given: bytes | None = None) -> None:
+        """Play it, or stop it; another one that was playing stops. `given`: of a memo that is on no disk yet."""
         was_on = self.is_of(file.id) and self.phase
         await self.stop()
         if was_on:
             return
         self.file, self.phase = file, "fetching"
         try:
-            data = await bytes_of(self.session, file, self._told)
+            data = given or await bytes_of(self.session, file, self._told)
         except Problem as problem:
             if self.file is file:
                 self.phase, self.problem = "", problem.code

@@ -132,6 +132,8 @@ def VoiceMemo(state: Recording) -> ft.Control:
         held = _.many("%(n)d voice memo, sent when there is a network", "%(n)d voice memos, sent when there is a network", len(state.memos))
         drop = icon_button("drop-memos", ft.Icons.CLOSE, _("Leave the voice memos out"), act(state.drop), width=TARGET, height=TARGET)
         parts.append(ft.Row([ft.Icon(ft.Icons.GRAPHIC_EQ), identified("memos", ft.Text(held), expand=True), drop]))
+        chosen = [FileChip(as_file(m, "conversation"), False, m.data, key=str(m.id)) for m in state.memos]
+        parts.append(ft.Row(chosen, wrap=True, spacing=GAP, run_spacing=GAP))
     return ft.Column(parts, spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH) if parts else ft.Container(height=0)
 
 

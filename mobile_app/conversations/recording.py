@@ -73,7 +73,7 @@ class Recording:
         await recorder.stop_recording()
         if self.seconds:
             data = await asyncio.to_thread(small_wave, bytes(sound))
-            self.memos = (*self.memos, NewAttachment("voice", "audio/wav", data, agreed))
+            self.memos = (*self.memos, NewAttachment("voice", "audio/wav", data, agreed, self.session.services.new_id()))
 
     def drop(self) -> None:
         self.memos = ()

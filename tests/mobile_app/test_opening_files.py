@@ -87,10 +87,12 @@ async def test_a_photo_taken_here_is_seen_over_the_whole_screen_without_a_networ
         await s.type("words", "拍了试驾车", leave=False)
         await s.tap("save-conversation")
         await s.go(f"/customers/{customer}")
+        await s.settle(until=lambda: s.has("customer-name") and len(s.all("file-")) == 1)
         [chip] = s.all("file-")
         assert s.texts(chip) == ["照片"]
         before = len(p.network.asked)
         await s.tap(chip)
+        await s.settle(until=lambda: s.has("picture"))
         assert s.inside("picture", ft.Image).src == PNG
         assert not [path for path in p.network.asked[before:] if "attachment" in path]
         s.client.replies["save_file"] = None
@@ -120,6 +122,7 @@ async def test_a_photo_that_lies_elsewhere_says_that_it_needs_the_network_once(t
     book, customer, file = a_book()
     async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}") as p:
         s = p.screen
+        await s.settle(until=lambda: s.has(f"file-{file}"))
         await s.tap(f"file-{file}")
         await s.settle(until=lambda: s.has("file-problem"))
         assert s.texts("file-problem") == ["此文件还不在本机。联网打开一次后,以后没网也能看。"]
@@ -135,6 +138,7 @@ async def test_what_was_fetched_once_opens_from_the_story_without_a_network(tmp_
     async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}/story") as p:
         await p.screen.settle(until=lambda: p.screen.has(f"file-{file}"))
         await p.screen.tap(f"file-{file}")
+        await p.screen.settle(until=lambda: p.screen.has("picture"))
         assert p.screen.inside("picture", ft.Image).src == PNG
 
 
@@ -143,7 +147,9 @@ async def test_a_picture_no_client_draws_says_so_and_can_be_saved(tmp_path):
     book, customer, file = a_book(mime="image/heic", size=len(heic))
     put_here(tmp_path, file, "bin", heic)
     async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}") as p:
+        await p.screen.settle(until=lambda: p.screen.has(f"file-{file}"))
         await p.screen.tap(f"file-{file}")
+        await p.screen.settle(until=lambda: p.screen.has("save-file"))
         assert p.screen.sees("这里无法显示这张图片") and not p.screen.has("picture")
         await p.screen.tap("save-file")
         assert [args["src_bytes"] for name, args in p.screen.client.invoked if name == "save_file"] == [heic]
@@ -155,8 +161,10 @@ async def test_a_memo_plays_by_one_tap_shows_how_far_it_is_and_ends_by_itself(tm
     put_here(tmp_path, file, "wav", memo)
     async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}") as p:
         s = p.screen
+        await s.settle(until=lambda: s.has(f"file-{file}"))
         assert s.texts(f"file-{file}") == ["录音 · 0:12"]
         await s.tap(f"file-{file}")
+        await s.settle(until=lambda: s.texts(f"file-{file}") == ["0:00 / 0:12"])
         player = sound(p)
         assert contents(player.src) == memo and player.autoplay  # a phone plays the file, a browser its bytes
         await s.session.dispatch_event(player._i, "position_change", {"position": 3000})
@@ -188,6 +196,7 @@ async def test_a_second_tap_stops_it_and_so_does_another_memo_and_leaving(tmp_pa
         def released() -> int:
             return [name for name, _ in s.client.invoked].count("release")
 
+        await s.settle(until=lambda: s.has(f"file-{file}"))
         await s.tap(f"file-{file}")
         await s.tap(f"file-{file}")
         assert released() == 1 and s.texts(f"file-{file}") == ["录音 · 0:02"]
@@ -201,6 +210,7 @@ async def test_a_second_tap_stops_it_and_so_does_another_memo_and_leaving(tmp_pa
 async def test_a_memo_that_lies_elsewhere_says_so_where_it_stands(tmp_path):
     book, customer, file = a_book(kind="voice", mime="audio/wav", size=30_000)
     async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}") as p:
+        await p.screen.settle(until=lambda: p.screen.has(f"file-{file}"))
         await p.screen.tap(f"file-{file}")
         await p.screen.settle(until=lambda: p.screen.has("memo-problem"))
         assert p.screen.sees("此文件还不在本机")
@@ -212,6 +222,7 @@ async def test_a_player_that_says_nothing_is_not_believed(tmp_path, monkeypatch)
     book, customer, file = a_book(kind="voice", mime="audio/wav", size=4)
     put_here(tmp_path, file, "wav", b"none")
     async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}") as p:
+        await p.screen.settle(until=lambda: p.screen.has(f"file-{file}"))
         await p.screen.tap(f"file-{file}")
         await p.screen.settle(until=lambda: p.screen.has("memo-problem"))
         assert p.screen.sees("本机无法播放这段录音")
@@ -243,8 +254,10 @@ async def test_the_papers_of_a_card_open_there_and_in_its_form(tmp_path):
     put_here(tmp_path, file, "bin", b"%PDF")
     async with phone(tmp_path, with_papers(("customer", "name")), "advisor", book, route=f"/customers/{customer}") as p:
         s = p.screen
+        await s.settle(until=lambda: s.has(f"file-{file}"))
         assert s.texts(f"file-{file}") == ["文件 · PDF · 2 KB"]
         await s.tap(f"file-{file}")
+        await s.settle(until=lambda: s.has("save-file"))
         s.client.replies["save_file"] = None
         await s.tap("save-file")
         [saved] = [args for name, args in s.client.invoked if name == "save_file"]

@@ -63,6 +63,11 @@ async def test_the_customer_is_asked_first_and_his_yes_goes_with_the_memo(p):
     assert s.sees("录音中:2 秒")
     await s.tap("record-stop")
     assert s.texts("memos") == ["1 段语音备忘,有网络时上传"]
+    [chip] = s.all("file-")  # heard before it is saved
+    assert s.texts(chip) == ["录音 · 0:02"]
+    await s.tap(chip)
+    assert s.texts(chip) == ["0:00 / 0:02"]
+    await s.tap(chip)
     await s.type("words", "想看七座", leave=False)
     await s.tap("save-conversation")
     [op] = await p.sent()
