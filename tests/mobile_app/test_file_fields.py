@@ -1,32 +1,19 @@
 """A field of type file: the photo or paper waits on the device with the form that names it."""
 
-import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from shared.domain import presets
-from shared.domain.config import StoreConfig
+from tests.mobile_app.test_opening_files import picked, with_papers
 from tests.support.phone_screen import Book, phone
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 
-def with_papers() -> StoreConfig:
-    document = json.loads(json.dumps(presets.load("three_levels").document()))
-    for form, on in (("customer", "name"), ("conversation", "words")):
-        document["forms"][form]["fields"].append({"key": "papers", "label": {"zh_CN": "证件"}, "type": "file"})
-        for role in document["roles"]:
-            if role.get("rights", {}).get(form, {}).get(on) == "write":
-                role["rights"][form]["papers"] = "write"
-    return StoreConfig.model_validate(document)
-
-
-def picked(name: str, data: bytes) -> dict:
-    return {"pick_files": [{"id": 1, "name": name, "size": len(data), "path": None, "bytes": data}]}
+PAPERS = (("customer", "name"), ("conversation", "words"))
 
 
 async def test_a_new_customers_paper_is_named_by_its_field_and_waits_for_the_network(tmp_path):
-    async with phone(tmp_path, with_papers(), "advisor", Book(TODAY), route="/customers/new") as p:
+    async with phone(tmp_path, with_papers(*PAPERS), "advisor", Book(TODAY), route="/customers/new") as p:
         s = p.screen
         await s.type("name", "王先生")
         await s.tap("more-fields")
@@ -44,7 +31,7 @@ async def test_a_new_customers_paper_is_named_by_its_field_and_waits_for_the_net
 
 async def test_a_file_that_is_too_large_is_said_by_its_field(tmp_path, monkeypatch):
     monkeypatch.setattr("mobile_app.attaching.LARGEST", 10)
-    async with phone(tmp_path, with_papers(), "advisor", Book(TODAY), route="/customers/new") as p:
+    async with phone(tmp_path, with_papers(*PAPERS), "advisor", Book(TODAY), route="/customers/new") as p:
         s = p.screen
         await s.tap("more-fields")
         s.client.replies |= picked("大.jpg", b"x" * 11)
@@ -58,7 +45,7 @@ async def test_a_file_that_is_too_large_is_said_by_its_field(tmp_path, monkeypat
 async def test_the_sheet_of_a_talk_takes_a_file_too(tmp_path):
     book = Book(TODAY)
     book.task(book.customer("王先生"), "王")
-    async with phone(tmp_path, with_papers(), "advisor", book) as p:
+    async with phone(tmp_path, with_papers(*PAPERS), "advisor", book) as p:
         s = p.screen
         await s.tap("outcome-interested")
         await s.type("words", "签了意向书", leave=False)
