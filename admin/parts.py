@@ -158,7 +158,7 @@ def small_chip(identifier: str, label: str, *, selected: bool, on_click: Any, ti
     return ft.Semantics(
         key=identifier, identifier=identifier, button=True, selected=selected,
         content=ft.Container(
-            ft.Row([*mark, ft.Text(label, color=ink, size=13, weight=ft.FontWeight.W_600 if selected else None)], tight=True, spacing=4),
+            ft.Row([*mark, ft.Text(label, color=ink, size=13, weight=ft.FontWeight.W_600 if selected else None, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS, expand=True, expand_loose=True)], tight=True, spacing=4),
             height=36, padding=ft.Padding.symmetric(horizontal=12 if tick else 9), border_radius=18, ink=True, on_click=on_click,
             bgcolor=ft.Colors.PRIMARY_CONTAINER if selected else ft.Colors.SURFACE, border=ft.Border.all(1, ft.Colors.PRIMARY if selected else ft.Colors.OUTLINE_VARIANT),
         ),

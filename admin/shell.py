@@ -106,7 +106,16 @@ def panel_page(
         ft.Text(title, theme_style=ft.TextThemeStyle.HEADLINE_SMALL),
         *([ft.Text(note, color=ft.Colors.ON_SURFACE_VARIANT)] if note else []),
     ]
-    head = ft.Row([ft.Column(words, spacing=2, expand=True), *(actions or [])], vertical_alignment=ft.CrossAxisAlignment.CENTER, spacing=12)
+    head: ft.Control = ft.Column(words, spacing=2)
+    if actions:  # beside the title, or below it where they are many or long
+        head = ft.Row(
+            [head, *actions],
+            wrap=True,
+            alignment=ft.MainAxisAlignment.SPACE_BETWEEN,
+            vertical_alignment=ft.CrossAxisAlignment.CENTER,
+            spacing=12,
+            run_spacing=8,
+        )
     banner = [Trouble(problem, again)] if problem else []
     inside = body or ft.ListView([*blocks, ft.Container(height=16)], expand=True, spacing=16, build_controls_on_demand=False)
     return ft.Container(

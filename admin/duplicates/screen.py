@@ -1,6 +1,7 @@
 """Pairs on the left, the two side by side on the right: who stays, field by field; merges of late with their undo."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import flet as ft
 
@@ -41,9 +42,10 @@ def DuplicatesScreen() -> ft.Control:
         rows = [PairRow(state, i, key=f"{p.one['id']}-{p.two['id']}") for i, p in enumerate(state.pairs)]
         beside = [ft.Container(MergeCard(state, key=f"{state.chosen}"), expand=3)] if state.pair else []
         blocks.append(ft.Row([ft.Container(card(*rows, padding=8), expand=2), *beside], spacing=16, vertical_alignment=ft.CrossAxisAlignment.START))
+    zone = ZoneInfo(session.me.time_zone if session.me else "Asia/Shanghai")
     past = [
         ft.Row([
-            ft.Text(f"{m.created_at:%m-%d %H:%M} · {m.winner_name or '–'} · {m.author_name or '–'}", expand=True),
+            ft.Text(f"{m.created_at.astimezone(zone):%m-%d %H:%M} · {m.winner_name or '–'} · {m.author_name or '–'}", expand=True),
             pill(_("undone")) if m.undone_at else text_button(f"undo-{m.id}", _("Undo"), act(state.undo, m.id), icon=ft.Icons.UNDO),
         ]) for m in state.merges
     ]  # fmt: skip

@@ -42,7 +42,7 @@ def FormsScreen() -> ft.Control:
         small_chip(f"form-{f}", _.label(draft.document["forms"][f]["label"]), selected=f == state.form, on_click=act(state.choose_form, f))
         for f in state.names
     ]
-    return panel_page(_("Forms"), body=body, actions=[ft.Row(forms, spacing=6)])
+    return panel_page(_("Forms"), body=body, actions=[ft.Row(forms, spacing=6, run_spacing=6, wrap=True)])
 
 
 @component

@@ -1,5 +1,7 @@
 """Versions: who published what, compare, restore in one click; where a document comes from and goes to."""
 
+from zoneinfo import ZoneInfo
+
 import flet as ft
 
 from admin.draft import use_draft
@@ -10,7 +12,7 @@ from admin.words import change_text, where
 from shared.domain import presets
 from shared.ui.feedback import Skeleton, act
 from shared.ui.parts import card, chip, chips, identified, pill, primary_button, section, text_button
-from shared.ui.text import problem_text, use_text
+from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.view import component
 
 
@@ -22,7 +24,12 @@ def HistoryScreen() -> ft.Control:
     if not state.loaded or not draft.loaded:
         return panel_page(_("Versions"), Skeleton(5))
     return panel_page(
-        _("Versions"), Begin(state), Versions(state), *([ToMany(state)] if state.others else []), problem=state.problem, again=act(state.load)
+        _("Versions"),
+        Begin(state),
+        *([Versions(state)] if state.versions else []),
+        *([ToMany(state)] if state.others else []),
+        problem=state.problem,
+        again=act(state.load),
     )
 
 
@@ -66,17 +73,27 @@ def Begin(state: History) -> ft.Control:
     )  # fmt: skip
 
 
+def note_text(_: Texts, note: str) -> str:
+    """What a version was for; what we wrote ourselves is said in the reader's language."""
+    if note.startswith("from "):
+        return _("Taken over from %(store)s") % {"store": note.removeprefix("from ")}
+    if note.startswith("preset"):
+        return _("Began from a preset")
+    return _("The group's last change") if note == "group change" else note
+
+
 @component
 def Versions(state: History) -> ft.Control:
     draft, _ = use_draft(), use_text()
+    zone = ZoneInfo(state.session.me.time_zone if state.session.me else "Asia/Shanghai")
     rows: list[ft.Control] = []
     for v in state.versions[:50]:
         now = v.version == draft.base_version
         head: list[ft.Control] = [
             ft.Text(_("Version %(n)d") % {"n": v.version}, weight=ft.FontWeight.W_600, width=86),
-            ft.Text(f"{v.published_at:%Y-%m-%d %H:%M}", width=130, color=ft.Colors.ON_SURFACE_VARIANT),
+            ft.Text(f"{v.published_at.astimezone(zone):%Y-%m-%d %H:%M}", width=130, color=ft.Colors.ON_SURFACE_VARIANT),
             ft.Text(v.author_name or "—", width=90, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
-            ft.Text(v.note, expand=True, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, color=ft.Colors.ON_SURFACE_VARIANT),
+            ft.Text(note_text(_, v.note), expand=True, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, color=ft.Colors.ON_SURFACE_VARIANT),
         ]
         if now:
             head.append(pill(_("In use"), tone="good"))

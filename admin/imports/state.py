@@ -22,6 +22,7 @@ from shared.gateway import members as remote_members
 from shared.gateway.imports import ImportRun, RowAnswer
 
 PREVIEW_ROWS = 200
+PAUSE = 1.0  # seconds before a batch is sent again
 MATCH = ("phone", "plate", "vin", "policy_number")
 
 
@@ -260,7 +261,7 @@ class ImportList:
             except Problem:
                 if attempt == 2:
                     raise
-                await asyncio.sleep(1 + attempt)
+                await asyncio.sleep(PAUSE * (1 + attempt))
         return []
 
     def ask_revert(self, import_id: UUID | None) -> None:

@@ -26,7 +26,12 @@ def ListsScreen() -> ft.Control:
     state = use_kept(Lists, session)
     if not draft.loaded:
         return panel_page(_("Lists and words"), Skeleton(5))
-    tabs = ft.Row([small_chip(f"list-{x}", attribute_name(_, x), selected=x == state.kind, on_click=act(state.open, x)) for x in MODELS], spacing=6)
+    tabs = ft.Row(
+        [small_chip(f"list-{x}", attribute_name(_, x), selected=x == state.kind, on_click=act(state.open, x)) for x in MODELS],
+        spacing=6,
+        run_spacing=6,
+        wrap=True,
+    )
     scroll: dict[str, Any] = {"build_controls_on_demand": False, "spacing": 12}
     body = ft.Row(
         [

@@ -1,5 +1,7 @@
 """Members: who is here and what each holds, inviting by a code, and beside the list the one member one works on."""
 
+from zoneinfo import ZoneInfo
+
 import flet as ft
 
 from admin.members.person import PersonCard, seen_text
@@ -58,7 +60,7 @@ def PersonRow(state: Members, person: Person, role: str, **_key) -> ft.Control:
         marks.append(pill(_("still holds something"), tone="urgent", icon=ft.Icons.WARNING_AMBER))
     words = ft.Column(
         [
-            ft.Row([ft.Text(person.name, weight=ft.FontWeight.W_600, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS), *marks], spacing=8, tight=True),
+            ft.Row([ft.Text(person.name, weight=ft.FontWeight.W_600, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS, expand=True, expand_loose=True), *marks], spacing=8),
             ft.Text(" · ".join(x for x in (role, person.team) if x), color=ft.Colors.ON_SURFACE_VARIANT, size=13, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
         ],
         spacing=2, expand=3,
@@ -111,6 +113,7 @@ def InviteForm(state: Members, roles: list[tuple[str, str]]) -> ft.Control:
 
 @component
 def InvitedRow(state: Members, invitation, role: str) -> ft.Control:
-    _ = use_text()
-    words = f"{invitation.name} · {invitation.contact} · {role} · " + _("until %(day)s") % {"day": f"{invitation.expires_at:%m-%d}"}
+    session, _ = use_admin(), use_text()
+    zone = ZoneInfo(session.me.time_zone if session.me else "Asia/Shanghai")
+    words = f"{invitation.name} · {invitation.contact} · {role} · " + _("until %(day)s") % {"day": f"{invitation.expires_at.astimezone(zone):%m-%d}"}
     return ft.Row([ft.Text(words, expand=True), icon_button("revoke-invitation", ft.Icons.CLOSE, _("Take back"), act(state.revoke, invitation.id))])

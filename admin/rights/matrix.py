@@ -32,6 +32,8 @@ def FieldMatrix(state: Rights) -> ft.Control:
             for f in state.forms
         ],
         spacing=6,
+        run_spacing=6,
+        wrap=True,
     )
 
     def head(role) -> ft.Control:

@@ -64,7 +64,7 @@ def MemberAccess(state: Rights) -> ft.Control:
             name = _.label(next((f["label"] for f in draft.base.get("forms", {}).get(form, {}).get("fields", ()) if f["key"] == key), {})) or key
             rows.append(
                 ft.Row(
-                    [ft.Text(name, width=150, size=13, max_lines=1), ft.Container(ft.Row([ft.Icon(icon, size=14, color=ink), ft.Text(access_name(_, x.access), size=12, color=ink)], spacing=4, tight=True), bgcolor=ground, border_radius=8, padding=ft.Padding.symmetric(horizontal=8, vertical=3), width=84), ft.Text(because(_, x.because), size=12, color=ft.Colors.ON_SURFACE_VARIANT)],
+                    [ft.Text(name, width=220, size=13, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS), ft.Container(ft.Row([ft.Icon(icon, size=14, color=ink), ft.Text(access_name(_, x.access), size=12, color=ink)], spacing=4, tight=True), bgcolor=ground, border_radius=8, padding=ft.Padding.symmetric(horizontal=8, vertical=3), width=84), ft.Text(because(_, x.because), size=12, color=ft.Colors.ON_SURFACE_VARIANT)],
                     spacing=10, key=key,
                 )
             )  # fmt: skip

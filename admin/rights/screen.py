@@ -25,6 +25,8 @@ def RightsScreen() -> ft.Control:
     if not draft.loaded:
         return panel_page(title, Skeleton(5))
     names = {"fields": _("Fields by role"), "roles": _("What a role may do"), "member": _("Why can he see this?"), "proof": _("Proof")}
-    views = ft.Row([small_chip(f"view-{v}", names[v], selected=v == state.view, on_click=act(state.look, v)) for v in VIEWS], spacing=6)
+    views = ft.Row(
+        [small_chip(f"view-{v}", names[v], selected=v == state.view, on_click=act(state.look, v)) for v in VIEWS], spacing=6, run_spacing=6, wrap=True
+    )
     part = {"fields": FieldMatrix, "roles": RoleEditor, "member": MemberAccess, "proof": ProofTable}[state.view](state)
     return panel_page(title, part, actions=[views], problem=state.problem, again=act(state.load))

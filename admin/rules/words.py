@@ -39,7 +39,7 @@ def rule_text(_: Texts, document: Document, rule: Mapping[str, Any]) -> str:
         return _("%(days)s days before: %(what)s, every %(n)s months") % {
             "days": days,
             "what": day_name(_, document, date),
-            "n": date.get("every_months", "–"),
+            "n": date.get("every_months") or 12,
         }
     said = _("after %(n)d open minutes %(what)s") if kind == "first_response" else _("after %(n)d days %(what)s")
     return " → ".join(said % {"n": s["after"], "what": step_text(_, document, s)} for s in rule.get("steps", ()))

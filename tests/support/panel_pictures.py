@@ -100,6 +100,7 @@ def tour(opened, base: str, stack: Stack, people: dict[str, demo.DemoUser], prox
             app.shot(str(folder / f"{state}-not-saved.png"))
             app.page.goto(f"{base}/admin/rules")
             app.ready()
+            app.see_id("start-again")
             app.shot(str(folder / f"{state}-opened.png"))
             proxy.weather = lambda path: ()
         app.close()
