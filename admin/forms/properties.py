@@ -149,7 +149,16 @@ def WhoSees(state: Forms) -> ft.Control:
             )
             for a in levels
         ]
-        rows.append(ft.Row([ft.Text(name, size=13, width=66, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS), *picks], spacing=4, key=role["key"]))
+        rows.append(
+            ft.Row(
+                [ft.Text(name, size=13, width=66, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS), *picks],
+                spacing=4,
+                run_spacing=4,
+                wrap=True,
+                vertical_alignment=ft.CrossAxisAlignment.CENTER,
+                key=role["key"],
+            )
+        )
     others = [(f["key"], _.label(f["label"])) for f in state.fields if f["key"] != field["key"]]
     nobody = all(state.right(r) == "hidden" for r in state.roles)
     warning = [ft.Text(_("Nobody sees it yet"), color=ft.Colors.ERROR, size=12)] if nobody else []
