@@ -5,10 +5,10 @@ import flet as ft
 from mobile_app.customers.edit_state import may_save
 from mobile_app.customers.parts import DealLine, PolicyLine, VehicleLine, line
 from mobile_app.customers.state import OpenCustomer
-from mobile_app.file_view import FileChip
+from mobile_app.file_view import FileChip, FileChips
 from mobile_app.offline.replica import Card
 from mobile_app.session import use_session
-from shared.domain.records import Policy
+from shared.domain.records import CustomRecord, Policy
 from shared.ui.feedback import act, typed
 from shared.ui.form.view import value_text
 from shared.ui.parts import card, chips, identified, primary_button, secondary_button, section, text_button, text_field
@@ -31,6 +31,17 @@ def opener(state: OpenCustomer, form: str, record_id: object):
     if not may_save(state.session, form):
         return None
     return lambda e: e.page.navigate(f"/customers/{state.customer_id}/edit/{form}/{record_id}")
+
+
+def with_papers(line: ft.Control, found: Card, record: CustomRecord) -> ft.Control:
+    """A record's line and, below it, the files its own fields name: for those too who may not open its form."""
+    named = {str(value) for value in record.custom.values()}
+    files = [f for f in found.files_of(record.id) if str(f.id) in named]
+    if not files:
+        return line
+    return ft.Column(
+        [line, ft.Container(FileChips(files, found.waiting_ids), padding=ft.Padding.only(left=30, bottom=8))], spacing=0, key=str(record.id)
+    )
 
 
 @component
@@ -60,15 +71,10 @@ def Companions(state: OpenCustomer, found: Card) -> ft.Control:
         notes = [
             value_text(_, d, "companion", one.value(k)) for k in ("relation", "influence", "phone") if form and (d := form.field(k)) and one.value(k)
         ]
-        rows.append(
-            line(
-                ft.Icons.PERSON_OUTLINE,
-                one.name or "—",
-                " · ".join(notes),
-                on_click=opener(state, "companion", one.id),
-                identifier=f"companion-{one.id}",
-            )
-        )
+        row = line(
+            ft.Icons.PERSON_OUTLINE, one.name or "—", " · ".join(notes), on_click=opener(state, "companion", one.id), identifier=f"companion-{one.id}"
+        )  # fmt: skip
+        rows.append(with_papers(row, found, one))
     if not rows and add is None:
         return ft.Container(height=0)
     return section(_("Companions"), *rows, trailing=add)
@@ -113,7 +119,9 @@ def Deals(state: OpenCustomer, found: Card) -> ft.Control:
     add = adder(_, state, "deal")
     if not found.deals and add is None:
         return ft.Container(height=0)
-    return section(_("Deals"), *[DealLine(d, d.id in found.waiting_ids, key=str(d.id)) for d in found.deals[:10]], trailing=add)
+    return section(
+        _("Deals"), *[with_papers(DealLine(d, d.id in found.waiting_ids, key=str(d.id)), found, d) for d in found.deals[:10]], trailing=add
+    )
 
 
 @component
@@ -122,10 +130,10 @@ def CarsByYear(state: OpenCustomer, found: Card, losing: str) -> ft.Control:
     _ = use_text()
     rows: list[ft.Control] = []
     for car in found.vehicles:
-        rows.append(VehicleLine(car, opener(state, "vehicle", car.id), key=str(car.id)))
-        rows += [PolicyYear(state, p, losing == str(p.id), key=str(p.id)) for p in found.policies if p.vehicle_id == car.id]
+        rows.append(with_papers(VehicleLine(car, opener(state, "vehicle", car.id), key=str(car.id)), found, car))
+        rows += [with_papers(PolicyYear(state, p, losing == str(p.id), key=str(p.id)), found, p) for p in found.policies if p.vehicle_id == car.id]
     cars = {v.id for v in found.vehicles}
-    rows += [PolicyYear(state, p, losing == str(p.id), key=str(p.id)) for p in found.policies if p.vehicle_id not in cars]
+    rows += [with_papers(PolicyYear(state, p, losing == str(p.id), key=str(p.id)), found, p) for p in found.policies if p.vehicle_id not in cars]
     adders = [a for a in (adder(_, state, "vehicle"), adder(_, state, "policy")) if a]
     if not rows and not adders:
         return ft.Container(height=0)

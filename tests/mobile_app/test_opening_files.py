@@ -267,6 +267,25 @@ async def test_the_papers_of_a_card_open_there_and_in_its_form(tmp_path):
         assert not s.sees(file)  # never its id
 
 
+async def test_who_may_not_change_a_policy_opens_its_paper_on_the_card(tmp_path):
+    """The advisor reads policies and saves none: there is no form for him to open it in."""
+    document = with_papers(("policy", "insurer")).document()
+    advisor = next(r for r in document["roles"] if r["key"] == "advisor")
+    advisor["rights"]["policy"] = {**advisor["rights"].get("policy", {}), "expires_on": "read", "papers": "read"}
+    book, file = Book(TODAY), ident("scan")
+    customer = book.customer("王先生")
+    policy = book.put("policies", "policy", customer_id=customer, status="active", expires_on=TODAY, custom={"papers": file})
+    book.put("attachments", "scan", customer_id=customer, form="policy", record_id=policy, kind="photo", mime="image/png", bytes=len(PNG))
+    book.put("attachments", "replaced", customer_id=customer, form="policy", record_id=policy, kind="photo", mime="image/png", bytes=9)
+    put_here(tmp_path, file, "png", PNG)
+    async with phone(tmp_path, StoreConfig.model_validate(document), "advisor", book, route=f"/customers/{customer}") as p:
+        s = p.screen
+        await s.settle(until=lambda: s.has(f"file-{file}"))
+        assert s.all("file-") == [f"file-{file}"] and not s.has(f"policy-{policy}")
+        await s.tap(f"file-{file}")
+        await s.settle(until=lambda: s.has("picture"))
+
+
 @pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
 async def test_a_visitors_paper_goes_with_the_reception_to_his_own_record(tmp_path, known):
     config = with_papers(("customer", "name"), ("companion", "name"))
