@@ -2,10 +2,10 @@
 
 import flet as ft
 
-from mobile_app.attaching import as_file
 from mobile_app.conversations.recording import Recording
 from mobile_app.conversations.state import FACE_TO_FACE, LogConversation, Said
-from mobile_app.file_view import FileChip, form_with_files
+from mobile_app.files.attaching import as_file
+from mobile_app.files.view import FileChip, form_with_files
 from mobile_app.session import use_session
 from shared.domain import conversations
 from shared.domain.config import Level

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.attaching import Attaching, pick_photos
 from mobile_app.conversations.recording import Recording
 from mobile_app.dialling import Dialled
+from mobile_app.files.attaching import Attaching, pick_photos
 from mobile_app.offline.attachments import LARGEST, NewAttachment
 from mobile_app.offline.replica import Card
 from mobile_app.session import Session

@@ -5,7 +5,7 @@ import flet as ft
 from mobile_app.customers.edit_state import may_save
 from mobile_app.customers.parts import DealLine, PolicyLine, VehicleLine, line
 from mobile_app.customers.state import OpenCustomer
-from mobile_app.file_view import FileChip, FileChips
+from mobile_app.files.view import FileChip, FileChips
 from mobile_app.offline.replica import Card
 from mobile_app.session import use_session
 from shared.domain.records import CustomRecord, Policy

@@ -5,7 +5,7 @@ from uuid import UUID
 import flet as ft
 
 from mobile_app.customers.edit_state import VERBS, EditRecord
-from mobile_app.file_view import form_with_files
+from mobile_app.files.view import form_with_files
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.ui.feedback import ProblemBanner, Skeleton, act

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.attaching import Attaching
+from mobile_app.files.attaching import Attaching
 from mobile_app.session import Session
 from shared.domain.records import FORM_TABLES, CustomRecord
 from shared.ui.form import FormState

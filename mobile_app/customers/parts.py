@@ -8,7 +8,7 @@ import flet as ft
 
 from mobile_app.conversations.parts import method_name
 from mobile_app.customers.known import KnownAlready
-from mobile_app.file_view import FileChips
+from mobile_app.files.view import FileChips
 from mobile_app.session import use_session
 from shared.domain.labels import money_text
 from shared.domain.records import Attachment, Conversation, Customer, Deal, Handover, Policy, Vehicle

@@ -5,7 +5,7 @@ import flet as ft
 from mobile_app.customers.known import KnownAlready
 from mobile_app.customers.parts import DuplicateNotice
 from mobile_app.customers.reception_state import ReceiveVisitor
-from mobile_app.file_view import form_with_files
+from mobile_app.files.view import form_with_files
 from mobile_app.session import use_session
 from mobile_app.shell import page_view
 from shared.ui.feedback import ProblemBanner, act

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
-from mobile_app.attaching import Attaching
 from mobile_app.customers.known import KnownAlready, start_values
+from mobile_app.files.attaching import Attaching
 from mobile_app.session import Session
 from shared.domain import conversations
 from shared.domain.problems import Problem

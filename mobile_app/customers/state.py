@@ -7,9 +7,9 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.attaching import Attaching
 from mobile_app.customers.filter import Filter
 from mobile_app.customers.known import KnownAlready, start_values
+from mobile_app.files.attaching import Attaching
 from mobile_app.offline.replica import PAGE, Card
 from mobile_app.session import Session
 from shared.domain.entry import money_of

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.file_view import form_with_files
+from mobile_app.files.view import form_with_files
 from mobile_app.funnel.state import MoveDeal
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
-from mobile_app.attaching import Attaching
+from mobile_app.files.attaching import Attaching
 from mobile_app.session import Session
 from shared.domain import chances, funnel
 from shared.domain.chances import Chance, Numbers

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.attaching import Attaching
+from mobile_app.files.attaching import Attaching
 from mobile_app.offline.effects import FIELDS_OF
 from mobile_app.offline.outbox import FORMS, Waiting
 from mobile_app.session import Session

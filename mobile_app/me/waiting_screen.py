@@ -4,7 +4,7 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.file_view import form_with_files
+from mobile_app.files.view import form_with_files
 from mobile_app.me.mend_state import Mend
 from mobile_app.me.state import Held, NotSent
 from mobile_app.me.waiting_parts import FileRow, WaitingRow, field_name, fields_text, form_of, verb_name, why

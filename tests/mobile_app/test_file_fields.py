@@ -30,7 +30,7 @@ async def test_a_new_customers_paper_is_named_by_its_field_and_waits_for_the_net
 
 
 async def test_a_file_that_is_too_large_is_said_by_its_field(tmp_path, monkeypatch):
-    monkeypatch.setattr("mobile_app.attaching.LARGEST", 10)
+    monkeypatch.setattr("mobile_app.files.attaching.LARGEST", 10)
     async with phone(tmp_path, with_papers(*PAPERS), "advisor", Book(TODAY), route="/customers/new") as p:
         s = p.screen
         await s.tap("more-fields")

@@ -12,7 +12,7 @@ import flet as ft
 import flet_audio as fa
 import pytest
 
-from mobile_app.opening import seconds_of
+from mobile_app.files.opening import seconds_of
 from shared.domain import presets
 from shared.domain.config import StoreConfig
 from shared.domain.records import Attachment
@@ -218,7 +218,7 @@ async def test_a_memo_that_lies_elsewhere_says_so_where_it_stands(tmp_path):
 
 async def test_a_player_that_says_nothing_is_not_believed(tmp_path, monkeypatch):
     """A sound the device cannot read: the player itself never tells."""
-    monkeypatch.setattr("mobile_app.opening.SILENCE", 0.2)
+    monkeypatch.setattr("mobile_app.files.opening.SILENCE", 0.2)
     book, customer, file = a_book(kind="voice", mime="audio/wav", size=4)
     put_here(tmp_path, file, "wav", b"none")
     async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route=f"/customers/{customer}") as p:

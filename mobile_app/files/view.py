@@ -7,8 +7,8 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.attaching import Attaching
-from mobile_app.opening import Opened, Playing, is_drawable, seconds_of
+from mobile_app.files.attaching import Attaching
+from mobile_app.files.opening import Opened, Playing, is_drawable, seconds_of
 from mobile_app.session import use_session
 from shared.domain.records import Attachment
 from shared.ui.feedback import act

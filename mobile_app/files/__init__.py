@@ -1,0 +1,1 @@
+"""Photos, voice memos and papers of a record: chosen, opened, shown."""
