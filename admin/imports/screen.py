@@ -314,7 +314,8 @@ def Stopped(state: ImportList) -> ft.Control:
 @component
 def Finished(state: ImportList) -> ft.Control:
     _ = use_text()
-    done = [ft.Icon(ft.Icons.CHECK_CIRCLE, color=ft.Colors.PRIMARY), identified("import-result", ft.Text(counts_text(_, state.counts), theme_style=ft.TextThemeStyle.TITLE_MEDIUM), live_region=True)]  # fmt: skip
+    counts = {**state.counts, "refused": len({p.row for p in state.problems})}  # here before, and by the server
+    done = [ft.Icon(ft.Icons.CHECK_CIRCLE, color=ft.Colors.PRIMARY), identified("import-result", ft.Text(counts_text(_, counts), theme_style=ft.TextThemeStyle.TITLE_MEDIUM), live_region=True)]  # fmt: skip
     note = _("What was refused stands below. Save it as a file, mend it there and import that file: nothing comes twice.")
     return wide(
         ft.Row(done, spacing=8),

@@ -91,6 +91,11 @@ class ImportList:
             self.owner = "" if self.pool else self.members[0][0] if self.members else ""
 
     def choose_kind(self, kind: Kind) -> None:
+        """Rows that were checked as one kind are never imported as another."""
+        if self.busy:
+            return
+        if self.step not in ("pick", "map"):
+            self.map_again()
         self.kind = kind
         if self.sheet:
             self.mapping = self._first_mapping(self.sheet)
@@ -216,7 +221,7 @@ class ImportList:
 
     def map_again(self) -> None:
         """Back to the columns; what was checked under other columns is never imported."""
-        self.step, self.problems, self.counts, self._prepared = "map", [], {}, []
+        self.step, self.problems, self.counts, self._prepared, self.done_rows, self._import = "map", [], {}, [], 0, None
 
     @property
     def good_rows(self) -> int:

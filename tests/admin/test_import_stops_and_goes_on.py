@@ -92,3 +92,18 @@ async def test_the_error_file_speaks_the_readers_language(p, tmp_path):
     lines = list(csv.reader(io.StringIO(text.lstrip("\ufeff"))))
     assert lines[0][:4] == ["行", "字段", "问题", "值"]
     assert lines[1] == ["702", "客户 · 姓名", "请填写。", "", "S14-700", "", "13700000000", "展会"]
+
+
+async def test_rows_checked_as_one_kind_are_never_imported_as_another(p, tmp_path):
+    state = await ready(p, tmp_path, 15)
+    state.choose_kind("policies")
+    assert (state.step, state.good_rows, state.problems) == ("map", 0, [])  # its columns are asked for anew
+    state.choose_kind("customers")
+    await state.preview()
+    going = asyncio.create_task(state.commit())
+    await p.screen.settle(until=lambda: state.done_rows > 0, seconds=60)
+    state.choose_kind("deals")  # while it runs nothing happens
+    await going
+    assert (state.kind, state.step, state.counts["created"]) == ("customers", "done", ROWS - 1)
+    state.ask_revert(state.runs[0].id)
+    await state.revert()

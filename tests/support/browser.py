@@ -81,10 +81,14 @@ class App:
         """Tap what opens another tab; answers that tab, of the same browser."""
         with self.context.expect_page() as opened:
             self.tap(identifier)
+        return self.beside(opened.value).ready()
+
+    def beside(self, page: Page | None = None) -> "App":
+        """Another tab of the same browser: signed in as this one is, a session of its own."""
         other = object.__new__(App)
         other.base, other.context = self.base, self.context
-        other._watch(opened.value)
-        return other.ready()
+        other._watch(page or self.context.new_page())
+        return other
 
     def ready(self) -> "App":
         """After every goto or reload: drawn, and the semantics tree is there."""

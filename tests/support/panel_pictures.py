@@ -100,8 +100,11 @@ def tour(opened, base: str, stack: Stack, people: dict[str, demo.DemoUser], prox
             app.shot(str(folder / f"{state}-not-saved.png"))
             app.page.goto(f"{base}/admin/rules")
             app.ready()
-            app.see_id("start-again")
-            app.shot(str(folder / f"{state}-opened.png"))
+            app.see_id("try-again")
+            app.shot(str(folder / f"{state}-reloaded.png"))
+            another = app.beside().open("/admin/")
+            another.see_id("start-again")
+            another.shot(str(folder / f"{state}-opened.png"))
             proxy.weather = lambda path: ()
         app.close()
 

@@ -65,6 +65,16 @@ async def test_a_server_that_is_away_is_told_with_what_to_do_and_is_asked_again(
     await p.screen.settle(until=lambda: p.session.draft.saved == "")
 
 
+async def test_a_panel_opened_while_the_server_is_away_stays_signed_in(p):
+    p.wire.cut = True
+    await p.session.start()
+    await p.screen.settle(until=lambda: p.screen.has("start-again"))
+    assert not p.screen.has("password")
+    p.wire.cut = False
+    await p.screen.tap("start-again")
+    await p.screen.settle(until=lambda: p.screen.has("invite"))
+
+
 async def test_who_has_no_right_to_the_first_page_is_led_to_his_own(stack, people):
     async with panel(stack, people["he"].email) as he:
         await he.screen.settle(until=lambda: he.screen.has("nav-duplicates") and not he.screen.has("loading"))
