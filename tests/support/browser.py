@@ -192,11 +192,15 @@ class App:
         self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 60))))")
 
     def drop_connection(self) -> None:
-        """What a locked phone does: the websocket closes, the client comes back."""
+        """What a locked phone does: the websocket closes, the client comes back, and nothing is left of what it had drawn before."""
         before = self.page.evaluate("window.__ws.length")
+        self.page.evaluate("document.querySelectorAll('[flt-semantics-identifier]').forEach(node => { node.dataset.old = 'yes' })")
         self.page.evaluate("window.__ws[window.__ws.length-1].close()")
         self.page.wait_for_function("n=>window.__ws.length>n && window.__ws[window.__ws.length-1].readyState===1", arg=before, timeout=20_000)
-        self.page.wait_for_timeout(800)  # the whole page is sent again; nothing in the page tells when
+        self.page.wait_for_function(
+            "() => document.querySelector('[flt-semantics-identifier]') && !document.querySelector('[flt-semantics-identifier][data-old]')",
+            timeout=60_000,  # the first return takes 15 s where the semantics tree is on (docs/decisions/0019)
+        )
 
     def sign_in(self, identifier: str, password: str) -> None:
         self.type("identifier", identifier)
