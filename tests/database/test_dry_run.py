@@ -44,7 +44,7 @@ class Life:
     def __init__(self, world: World, seed: int, days: int, *, hourly: bool = False) -> None:
         self.world, self.dice, self.hourly = world, random.Random(seed), hourly
         self.store = world.stores["east"]
-        self.today = world.row("select (now() at time zone 'Asia/Shanghai')::date")
+        self.now, self.today = world.row("select now()"), world.row("select (now() at time zone 'Asia/Shanghai')::date")
         self.first = self.today - timedelta(days=days - 1)
         self.count = 0
 
@@ -78,13 +78,13 @@ class Life:
             day = self.first + timedelta(days=n)
             self.world.db.execute("select crm.run_rules(%s, %s)", (self.store, day))
             self.stamp(self.at(day, 0))
-            if day == self.today:
-                return
             for hour in range(1, 24) if self.hourly else (12,):
+                if day == self.today and (not self.hourly or self.at(day, hour) > self.now):
+                    return  # today as far as it has come, and nobody has worked yet
                 if self.hourly:
                     self.world.db.execute("select crm.run_responses(%s, %s)", (self.store, self.at(day, hour)))
                     self.stamp(self.at(day, hour))
-                if hour in (9, 12, 17):
+                if hour in (9, 12, 17) and day != self.today:
                     self.work(day, hour)
                     self.stamp(self.at(day, hour, 30))
 

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_a_renamed_stage_reaches_the_phone(visit, operator):
-    phone = visit("chen")
+    phone = visit("lin")
     phone.see_id("progress")
     panel = visit("admin", "/admin/", **DESKTOP)
     panel.see_id("invite")
