@@ -166,10 +166,10 @@ class App:
             last = attempt == 3
             self._focus(field)
             try:
-                if field.input_value():
+                if field.input_value():  # typed over what is chosen: one change, as a person makes it
                     self.page.keyboard.press("Control+A")
-                    self.page.keyboard.press("Delete")
-                    expect(field).to_have_value("", timeout=2500)
+                    if not value:
+                        self.page.keyboard.press("Delete")
                 self.page.keyboard.insert_text(value)
                 expect(field).to_have_value(value, timeout=20_000 if last else 2500)
                 break
