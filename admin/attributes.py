@@ -13,6 +13,7 @@ from admin.words import attribute_name, method_name, word_of
 from shared.domain.conversations import METHODS
 from shared.domain.drafting import GONE, Path
 from shared.domain.labels import Key, Label
+from shared.ui.feedback import typed
 from shared.ui.parts import identified
 from shared.ui.text import Texts
 from shared.ui.view import component
@@ -106,7 +107,7 @@ def PlainText(draft: Draft, path: Path, identifier: str, title: str, **_key) -> 
         ft.TextField(
             value="" if value in (GONE, None) else str(value),
             label=title,
-            on_change=lambda e: draft.put(path, e.control.value or GONE, topic=path),
+            on_change=typed(lambda text: draft.put(path, text or GONE, topic=path)),
             **FIELD,
         ),
     )

@@ -15,6 +15,7 @@ from shared.domain.conversations import METHODS
 from shared.domain.drafting import GONE, Path
 from shared.domain.entry import money_of, money_typed, number_of
 from shared.domain.formula_rows import Step, formula_of, steps_of
+from shared.ui.feedback import typed
 from shared.ui.parts import icon_button, identified, text_button
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
@@ -143,7 +144,7 @@ def value_editor(_: Texts, draft: Draft, form: str, identifier: str, row: Row, k
         ]
         return ft.Row(chips, wrap=True, spacing=6, run_spacing=6)
 
-    def typed(text: str) -> Any:
+    def read(text: str) -> Any:
         if kind == "money":
             return money_of(text)
         return number_of(text) if kind in ("number", "formula") else text
@@ -153,7 +154,7 @@ def value_editor(_: Texts, draft: Draft, form: str, identifier: str, row: Row, k
         identifier,
         shown,
         {"money": _("yuan"), "date": "2026-11-24", "time": "14:30"}.get(kind, _("Value")),
-        typed,
+        read,
         on_value,
         key=f"{identifier}-{row.field}-{row.operator}",
     )
@@ -164,11 +165,11 @@ def TypedValue(identifier: str, shown: str, hint: str, read: Any, on_value: Any,
     """A value being typed: what cannot be read yet stays in the box."""
     text, set_text = ft.use_state(shown)
 
-    def changed(event: Any) -> None:
-        set_text(event.control.value)
-        on_value(read(event.control.value))
+    def changed(words: str) -> None:
+        set_text(words)
+        on_value(read(words))
 
-    return identified(identifier, ft.TextField(value=text, hint_text=hint, on_change=changed, **FIELD))
+    return identified(identifier, ft.TextField(value=text, hint_text=hint, on_change=typed(changed), **FIELD))
 
 
 @component

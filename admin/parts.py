@@ -8,7 +8,7 @@ import flet as ft
 from admin.draft import Draft
 from shared.domain.drafting import GONE, Path
 from shared.domain.labels import label_text
-from shared.ui.feedback import ProblemBanner, act
+from shared.ui.feedback import ProblemBanner, act, typed
 from shared.ui.parts import icon_button, identified
 from shared.ui.text import LANGUAGES, use_text
 from shared.ui.view import component
@@ -45,13 +45,12 @@ def NameField(
     label = label if isinstance(label, Mapping) else {}
 
     def write(language: str) -> Callable[[Any], None]:
-        def changed(event: Any) -> None:
-            text = event.control.value
+        def changed(text: str) -> None:
             rest = {k: v for k, v in label.items() if k != language}
             empty = optional and not text.strip() and not any(v.strip() for v in rest.values())
             draft.put(path, GONE if empty else {**rest, language: text}, topic=(path, language))
 
-        return changed
+        return typed(changed)
 
     def field(language: str, name: str, mark: str) -> ft.Control:
         shown = label[language] if language in label else label_text(dict(label), language)
@@ -88,21 +87,22 @@ def NumberField(draft: Draft, path: Path, identifier: str, title: str, *, decima
     _ = use_text()
     value = draft.at(path)
     stored = "" if value in (GONE, None) else f"{value:g}" if isinstance(value, float) else str(value)
-    typed, set_typed = ft.use_state(stored)
+    written, set_written = ft.use_state(stored)
     shown, problem = (
-        (typed, None) if _number(typed, decimals) == (None if value is GONE else value) or _number(typed, decimals) is GONE else (stored, None)
+        (written, None) if _number(written, decimals) == (None if value is GONE else value) or _number(written, decimals) is GONE else (stored, None)
     )
     if _number(shown, decimals) is GONE:
         problem = _("A number, please.")
 
-    def changed(event: Any) -> None:
-        set_typed(event.control.value)
-        found = _number(event.control.value, decimals)
+    def changed(text: str) -> None:
+        set_written(text)
+        found = _number(text, decimals)
         if found is not GONE:
             draft.put(path, GONE if found is None else found, topic=path)
 
     return identified(
-        identifier, ft.TextField(value=shown, label=f"{title}({hint})" if hint and not shown else title, error=problem, on_change=changed, **FIELD)
+        identifier,
+        ft.TextField(value=shown, label=f"{title}({hint})" if hint and not shown else title, error=problem, on_change=typed(changed), **FIELD),
     )
 
 

@@ -1,5 +1,6 @@
 """The export page: what, which columns, why, and what left before."""
 
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from admin.export.state import Export
 from admin.parts import FIELD, chip_of, small_chip, titled
 from admin.session import use_admin
 from admin.shell import panel_page, use_kept, use_loaded
-from shared.ui.feedback import Skeleton, act, field_problem
+from shared.ui.feedback import Skeleton, act, field_problem, typed
 from shared.ui.parts import card, icon_button, identified, primary_button, secondary_button, section, text_field
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
@@ -75,7 +76,7 @@ def Columns(state: Export) -> ft.Control:
     rows: list[ft.Control] = [
         ft.Row([
             ft.Text(f"{i + 1}", width=24, size=12, color=ft.Colors.OUTLINE), ft.Text(column_name(_, config, state.form, c.key), width=170, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
-            ft.Container(identified(f"heading-{i}", ft.TextField(value=c.heading, hint_text=_("Own heading"), on_change=lambda e, k=c.key: state.rename(k, e.control.value), **FIELD)), expand=True),
+            ft.Container(identified(f"heading-{i}", ft.TextField(value=c.heading, hint_text=_("Own heading"), on_change=typed(partial(state.rename, c.key)), **FIELD)), expand=True),
             icon_button(f"column-up-{i}", ft.Icons.ARROW_UPWARD, _("Up"), act(state.move, i, -1), icon_size=18, disabled=i == 0),
             icon_button(f"column-down-{i}", ft.Icons.ARROW_DOWNWARD, _("Down"), act(state.move, i, 1), icon_size=18, disabled=i == len(chosen) - 1),
             icon_button(f"column-out-{i}", ft.Icons.CLOSE, _("Leave out"), act(state.flip, c.key), icon_size=18),
@@ -116,12 +117,12 @@ def Make(state: Export) -> ft.Control:
         "layout-name",
         _("Name of this layout"),
         state.layout_name,
-        lambda e: state.put("layout_name", e.control.value),
+        typed(partial(state.put, "layout_name")),
         problem=field_problem(_, state.problems, "layout_name"),
         dense=True,
     )
     parts: list[ft.Control] = [
-        text_field("export-reason", _("Reason"), state.reason, lambda e: state.put("reason", e.control.value), problem=field_problem(_, state.problems, "reason"), hint_text=_("For whom and for what")),
+        text_field("export-reason", _("Reason"), state.reason, typed(partial(state.put, "reason")), problem=field_problem(_, state.problems, "reason"), hint_text=_("For whom and for what")),
         ft.Row([
             chip_of("export-kind", [("xlsx", "Excel (XLSX)"), ("csv", "CSV")], state.kind, lambda k: state.put("kind", k)),
             ft.Container(primary_button("make-export", _("Make the file") if not state.busy else _("%(n)d rows …") % {"n": state.count}, act(state.make, headings, _("Yes"), _("No"), _.label(config.forms[state.form].label)), icon=ft.Icons.DOWNLOAD, disabled=state.busy or not state.columns), width=240),

@@ -1,6 +1,7 @@
 """The import page: one step below the other, each saying what it needs."""
 
 import os
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import flet as ft
@@ -11,7 +12,7 @@ from admin.session import use_admin
 from admin.shell import panel_page, use_kept, use_loaded
 from shared.domain.imports import NEEDED, TARGETS
 from shared.domain.labels import label_text
-from shared.ui.feedback import act
+from shared.ui.feedback import act, typed
 from shared.ui.parts import card, chips, identified, pill, primary_button, section, text_button, text_field
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.view import ConnectionContext, component
@@ -196,7 +197,7 @@ def MapStep(state: ImportList) -> ft.Control:
         "import-default-name",
         _("Name where the list has none"),
         state.mapping.defaults.get("customer.name", ""),
-        lambda e: state.set_default("customer.name", e.control.value),
+        typed(partial(state.set_default, "customer.name")),
         dense=True,
     )
     choices.append(ft.Container(nameless, width=260))
@@ -248,7 +249,7 @@ def MapStep(state: ImportList) -> ft.Control:
     )  # fmt: skip
     parts.append(section(_("For new customers"), ft.Row(choices, wrap=True, spacing=12, run_spacing=12)))
     named = text_field(
-        "mapping-name", _("Keep these columns as"), state.mapping_name, lambda e: state.put("mapping_name", e.control.value), hint_text=os.path.splitext(state.file_name)[0], dense=True
+        "mapping-name", _("Keep these columns as"), state.mapping_name, typed(partial(state.put, "mapping_name")), hint_text=os.path.splitext(state.file_name)[0], dense=True
     )  # fmt: skip
     parts.append(ft.Row([ft.Container(named, width=300)]))
     return card(*parts)

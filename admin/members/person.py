@@ -1,6 +1,7 @@
 """One member: name, role, team; sign out everywhere; leaving with an heir; coming back."""
 
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import flet as ft
@@ -10,7 +11,7 @@ from admin.parts import Trouble
 from admin.seeing import SeeAsButton
 from admin.session import use_admin
 from shared.domain.members import Person
-from shared.ui.feedback import act, field_problem
+from shared.ui.feedback import act, field_problem, typed
 from shared.ui.parts import card, chips, identified, primary_button, secondary_button, section, text_button, text_field
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.view import component
@@ -76,9 +77,9 @@ def PersonCard(state: Members, **_key) -> ft.Control:
     changed = (state.his_name.strip(), state.his_role, state.his_team.strip()) != (person.name, person.role, person.team)
     return card(
         head, *facts, *problems, *told,
-        text_field("person-name", _("Full name"), state.his_name, lambda e: state.put("his_name", e.control.value), problem=field_problem(_, state.problems, "name")),
+        text_field("person-name", _("Full name"), state.his_name, typed(partial(state.put, "his_name")), problem=field_problem(_, state.problems, "name")),
         section(_("Role"), chips("person-role", roles, state.his_role, lambda key: lambda e: state.put("his_role", key), problem=field_problem(_, state.problems, "role"))),
-        text_field("person-team", _("Team"), state.his_team, lambda e: state.put("his_team", e.control.value), problem=field_problem(_, state.problems, "team")),
+        text_field("person-team", _("Team"), state.his_team, typed(partial(state.put, "his_team")), problem=field_problem(_, state.problems, "team")),
         primary_button("save-person", _("Save"), act(state.save), disabled=state.busy or not changed),
         SeeAsButton(person.user_id, _("See his phone"), key=f"see-{person.user_id}"),
         secondary_button("sign-out-person", _("Sign out everywhere"), act(state.sign_out), icon=ft.Icons.PHONELINK_ERASE, disabled=state.busy),

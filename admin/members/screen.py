@@ -1,5 +1,6 @@
 """Members: who is here and what each holds, inviting by a code, and beside the list the one member one works on."""
 
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import flet as ft
@@ -9,7 +10,7 @@ from admin.members.state import Members
 from admin.session import use_admin
 from admin.shell import panel_page, use_kept, use_loaded
 from shared.domain.members import Person
-from shared.ui.feedback import Skeleton, act, field_problem
+from shared.ui.feedback import Skeleton, act, field_problem, typed
 from shared.ui.parts import card, chips, icon_button, identified, pill, primary_button, section, text_field
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
@@ -89,8 +90,8 @@ def InviteForm(state: Members, roles: list[tuple[str, str]]) -> ft.Control:
     form: list[ft.Control] = [
         ft.Row(
             [
-                ft.Container(text_field("invite-name", _("Full name"), state.name, lambda e: state.put("name", e.control.value), problem=field_problem(_, state.problems, "name")), expand=1),
-                ft.Container(text_field("invite-contact", _("E-mail or phone number"), state.contact, lambda e: state.put("contact", e.control.value), problem=field_problem(_, state.problems, "contact")), expand=1),
+                ft.Container(text_field("invite-name", _("Full name"), state.name, typed(partial(state.put, "name")), problem=field_problem(_, state.problems, "name")), expand=1),
+                ft.Container(text_field("invite-contact", _("E-mail or phone number"), state.contact, typed(partial(state.put, "contact")), problem=field_problem(_, state.problems, "contact")), expand=1),
             ],
             spacing=16, vertical_alignment=ft.CrossAxisAlignment.START,
         ),

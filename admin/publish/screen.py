@@ -12,7 +12,7 @@ from admin.session import use_admin
 from admin.shell import panel_page, use_kept
 from admin.words import change_text, value_text, where
 from shared.domain.impact import Impact
-from shared.ui.feedback import EmptyState, Skeleton, act
+from shared.ui.feedback import EmptyState, Skeleton, act, typed
 from shared.ui.parts import card, identified, primary_button, section, text_button, text_field
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
@@ -201,7 +201,7 @@ def Act(state: Publishing, draft: Draft) -> ft.Control:
         *([_("Agree to the tap budget, or make the form shorter.")] if state.over and not state.over_anyway else []),
     ]
     return card(
-        text_field("note", _("What is this change for? (for the history)"), state.note, lambda e: state.write_note(e.control.value), max_length=200),
+        text_field("note", _("What is this change for? (for the history)"), state.note, typed(state.write_note), max_length=200),
         *(ft.Text(x, color=ft.Colors.ERROR) for x in reasons),
         primary_button("publish", _("Publish"), act(state.publish, over), icon=ft.Icons.PUBLISH, disabled=not state.may_publish),
     )  # fmt: skip

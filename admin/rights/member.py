@@ -7,7 +7,7 @@ from admin.parts import small_chip, titled
 from admin.rights.matrix import LOOK
 from admin.rights.state import Rights
 from admin.words import access_name, scope_name, verb_name, where
-from shared.ui.feedback import EmptyState, act
+from shared.ui.feedback import EmptyState, act, typed
 from shared.ui.parts import card, identified, section, text_button, text_field
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
@@ -41,7 +41,7 @@ def MemberAccess(state: Rights) -> ft.Control:
     asked = (
         ft.Row([ft.Icon(ft.Icons.PERSON_OUTLINE), ft.Text(state.customer.name or ""), text_button("no-customer", _("Remove"), act(state.about, None))])
         if state.customer
-        else ft.Row([ft.Container(text_field("customer-words", _("A customer (name or phone), if you ask about one"), state.words, lambda e: state.type_customer(e.control.value), dense=True, on_submit=act(state.search)), expand=True), text_button("search", _("Search"), act(state.search), icon=ft.Icons.SEARCH)])
+        else ft.Row([ft.Container(text_field("customer-words", _("A customer (name or phone), if you ask about one"), state.words, typed(state.type_customer), dense=True, on_submit=act(state.search)), expand=True), text_button("search", _("Search"), act(state.search), icon=ft.Icons.SEARCH)])
     )  # fmt: skip
     top = card(titled(_("Whose rights?"), ft.Row(people, wrap=True, spacing=6, run_spacing=6)), asked, ft.Row(found, wrap=True, spacing=6))
     a = state.access

@@ -8,7 +8,7 @@ from admin.parts import FIELD
 from admin.rules.state import DAYS, Rules
 from admin.session import use_admin
 from shared.domain.dry_run import DryRun
-from shared.ui.feedback import act
+from shared.ui.feedback import act, typed
 from shared.ui.parts import card, identified, pill, primary_button, section
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
@@ -91,7 +91,7 @@ def Loads(state: Rules, run: DryRun) -> ft.Control:
     limit = ft.Container(
         identified(
             "dry-run-limit",
-            ft.TextField(label=_("New calls a day at most"), value=str(state.limit), on_change=lambda e: state.set_limit(e.control.value), **FIELD),
+            ft.TextField(label=_("New calls a day at most"), value=str(state.limit), on_change=typed(state.set_limit), **FIELD),
         ),
         width=200,
     )

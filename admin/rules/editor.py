@@ -11,7 +11,7 @@ from admin.rules.state import Rules, numbers
 from admin.rules.words import kind_note
 from shared.domain.config import BASE_TYPES
 from shared.domain.drafting import GONE
-from shared.ui.feedback import act
+from shared.ui.feedback import act, typed
 from shared.ui.parts import icon_button, identified, text_button
 from shared.ui.text import use_text
 from shared.ui.view import component
@@ -33,7 +33,7 @@ def RuleEditor(state: Rules, rule: dict[str, Any], **_key) -> ft.Control:
     if kind in ("first_response", "no_contact"):
         parts += [StepRow(state, key, kind, i, step, key=f"{key}-{i}") for i, step in enumerate(rule.get("steps", []))]
         quiet = [
-            ft.Container(identified(f"rule-{name.replace('_', '-')}-{slug}", ft.TextField(label=label, value=rule.get(name) or "", hint_text="20:00", on_change=partial(_put_text, state, key, name), **FIELD)), width=130)
+            ft.Container(identified(f"rule-{name.replace('_', '-')}-{slug}", ft.TextField(label=label, value=rule.get(name) or "", hint_text="20:00", on_change=typed(partial(_put_text, state, key, name)), **FIELD)), width=130)
             for name, label in (("quiet_from", _("Quiet from")), ("quiet_to", _("Quiet until")))
         ]  # fmt: skip
         more = (
@@ -77,8 +77,8 @@ def Retries(**_key) -> ft.Control:
     return ft.Container(ft.Column(rows, spacing=8), padding=ft.Padding.only(left=72, right=12, bottom=12))
 
 
-def _put_text(state: Rules, key: str, name: str, event: Any) -> None:
-    state.put(key, name, event.control.value.strip() or GONE)
+def _put_text(state: Rules, key: str, name: str, text: str) -> None:
+    state.put(key, name, text.strip() or GONE)
 
 
 @component
@@ -88,14 +88,14 @@ def DaysField(state: Rules, key: str, days: list[int], **_key) -> ft.Control:
     written, set_written = ft.use_state("、".join(str(d) for d in days))
     shown = written if numbers(written) in (None, sorted(days, reverse=True)) else "、".join(str(d) for d in days)
 
-    def changed(event: Any) -> None:
-        set_written(event.control.value)
-        if (found := numbers(event.control.value)) is not None:
+    def changed(text: str) -> None:
+        set_written(text)
+        if (found := numbers(text)) is not None:
             state.put(key, "days", found)
 
     problem = _("Days, like 90, 60, 30.") if numbers(shown) is None else None
     return identified(
-        f"rule-days-{key.replace('_', '-')}", ft.TextField(label=_("Days before"), value=shown, error=problem, on_change=changed, **FIELD)
+        f"rule-days-{key.replace('_', '-')}", ft.TextField(label=_("Days before"), value=shown, error=problem, on_change=typed(changed), **FIELD)
     )
 
 
@@ -127,16 +127,16 @@ def StepRow(state: Rules, key: str, kind: str, place: int, step: dict[str, Any],
     written, set_written = ft.use_state(str(step["after"]))
     shown = written if not written.isdigit() or int(written) == step["after"] else str(step["after"])
 
-    def changed(event: Any) -> None:
-        set_written(event.control.value)
-        if event.control.value.isdigit() and int(event.control.value) > 0:
-            state.put_step(key, place, after=int(event.control.value))
+    def changed(text: str) -> None:
+        set_written(text)
+        if text.isdigit() and int(text) > 0:
+            state.put_step(key, place, after=int(text))
 
     unit = _("open minutes") if kind == "first_response" else _("days")
     actions = [("remind", _("Remind the owner")), ("boss", _("Tell a boss")), ("pool", _("Give to a pool"))]
     parts: list[ft.Control] = [
         ft.Text(_("After")),
-        ft.Container(identified(f"step-after-{slug}", ft.TextField(value=shown, on_change=changed, error=None if shown.isdigit() and int(shown) else _("A number, please."), **FIELD)), width=90),
+        ft.Container(identified(f"step-after-{slug}", ft.TextField(value=shown, on_change=typed(changed), error=None if shown.isdigit() and int(shown) else _("A number, please."), **FIELD)), width=90),
         ft.Text(unit),
         *[small_chip(f"step-{slug}-{a}", name, selected=step["action"] == a, on_click=lambda e, a=a: state.put_step(key, place, action=a)) for a, name in actions],
     ]  # fmt: skip

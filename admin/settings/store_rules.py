@@ -10,6 +10,7 @@ from admin.parts import FIELD, chip_of, choices, titled, toggle
 from admin.words import attribute_name
 from shared.domain.config import DAY_PARTS, DayPart, Level, Reception
 from shared.domain.drafting import GONE
+from shared.ui.feedback import typed
 from shared.ui.parts import card, identified, section
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
@@ -73,8 +74,8 @@ def time_field(_: Texts, draft: Draft, parts: list[dict[str, Any]], part: dict[s
     """09:00; anything else is told at the field and again before publishing."""
     value = str(part.get(edge) or "")
 
-    def changed(event: Any) -> None:
-        after = [{**p, edge: event.control.value} if p["key"] == part["key"] else p for p in parts]
+    def changed(text: str) -> None:
+        after = [{**p, edge: text} if p["key"] == part["key"] else p for p in parts]
         draft.put(("day_parts",), after, topic=("day_parts", part["key"], edge))
 
     try:
@@ -82,7 +83,7 @@ def time_field(_: Texts, draft: Draft, parts: list[dict[str, Any]], part: dict[s
         problem = None
     except ValueError:
         problem = _("A time like 09:00, please.")
-    box = ft.TextField(value=value, label=attribute_name(_, edge), error=problem, on_change=changed, **FIELD)
+    box = ft.TextField(value=value, label=attribute_name(_, edge), error=problem, on_change=typed(changed), **FIELD)
     return identified(f"day-{part['key']}-{edge}", ft.Container(box, width=150))
 
 

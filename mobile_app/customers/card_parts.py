@@ -99,7 +99,7 @@ def Family(state: OpenCustomer, found: Card, linking: bool) -> ft.Control:
     if linking:
         rows.append(chips("relation", list(labels.items()), state.relation, lambda key: act(state.choose_relation, key)))
         rows.append(
-            text_field("other", _("Name, pinyin, plate, last digits"), state.other_words, lambda e: finding(state, e), prefix_icon=ft.Icons.SEARCH)
+            text_field("other", _("Name, pinyin, plate, last digits"), state.other_words, typed(state.find_other), prefix_icon=ft.Icons.SEARCH)
         )
         rows += [
             line(ft.Icons.PERSON_ADD_ALT, c.name or "—", c.phone or "", on_click=act(state.link, c), identifier=f"other-{c.id}") for c in state.found
@@ -107,10 +107,6 @@ def Family(state: OpenCustomer, found: Card, linking: bool) -> ft.Control:
     if not rows and not may:
         return ft.Container(height=0)
     return section(_("Family"), *rows, trailing=text_button("add-link", _("Link"), act(state.begin_link), icon=ft.Icons.ADD_LINK) if may else None)
-
-
-async def finding(state: OpenCustomer, event: ft.ControlEvent) -> None:
-    await act(state.find_other, event.control.value)()  # type: ignore[attr-defined]
 
 
 @component

@@ -7,7 +7,7 @@ from mobile_app.customers.parts import CustomerRow, HandedRow
 from mobile_app.customers.state import CustomerList
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
-from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
+from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, typed
 from shared.ui.parts import MAX_ROWS, icon_button, identified, text_button
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
@@ -20,9 +20,6 @@ def CustomersScreen() -> ft.View:
     state, _set = ft.use_state(lambda: CustomerList(session))
     use_book(state.load)
 
-    async def typing(event) -> None:
-        await act(state.type, event.control.value)()
-
     search = ft.Container(
         padding=ft.Padding.symmetric(horizontal=EDGE, vertical=8),
         content=identified(
@@ -30,7 +27,7 @@ def CustomersScreen() -> ft.View:
             ft.TextField(
                 label=_("Name, pinyin, phone or plate"),
                 value=state.words,
-                on_change=typing,
+                on_change=typed(state.type),
                 prefix_icon=ft.Icons.SEARCH,
                 border_radius=28,
                 border_color=ft.Colors.OUTLINE,

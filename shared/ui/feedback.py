@@ -40,11 +40,19 @@ def act(action: Callable[..., Any], *args: Any) -> Callable[..., Any]:
     return run
 
 
-def typed(action: Callable[[Any], Any]) -> Callable[[Any], None]:
-    """A handler for on_change: hands over the control's value. Sync, so that no letter overtakes another."""
+def typed(action: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """A handler for a text's on_change: hands over the words. Sync for what is kept, so that no letter overtakes another; what looks something
+    up is awaited. The words are the event's, not the control's: a redraw that began with the letter before has put the older words back on the
+    control by now, and this letter would be lost."""
+    if inspect.iscoroutinefunction(action):
+
+        async def look(event: Any) -> None:
+            await act(action, event.data)()
+
+        return look
 
     def run(event: Any) -> None:
-        action(event.control.value)
+        action(event.data)
 
     return run
 

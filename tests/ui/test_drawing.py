@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import flet as ft
 import pytest
 
+from shared.ui.feedback import typed
 from shared.ui.view import View, component, draw_parents_first, screen
 from tests.support.flet_screen import Screen
 
@@ -40,3 +41,39 @@ async def test_a_change_draws_each_part_once(depth):
         await s.settle(until=lambda n=n: s.sees(f"{depth}: {n}"))
         assert drawn == dict.fromkeys(range(depth + 1), 1)
     s.close()
+
+
+async def test_a_letter_is_not_lost_to_the_redraw_of_the_one_before():
+    """The client's words reach the control at once, the handler a moment later; a redraw between them puts the older words back on the control."""
+
+    @ft.observable
+    @dataclass(eq=False)
+    class Words:
+        text: str = "old"
+
+        def write(self, text: str) -> None:
+            self.text = text
+
+    words = Words()
+
+    @component
+    def Box(held: Words) -> ft.Control:
+        return ft.TextField(value=held.text, on_change=typed(held.write))
+
+    @screen
+    def Whole() -> ft.View:
+        return View(route="/", controls=[Box(words)])
+
+    s = await Screen.open(lambda: [Whole()])
+
+    def box() -> ft.TextField:
+        return next(c for c in s.controls() if isinstance(c, ft.TextField))
+
+    s.session.apply_patch(box()._i, {"value": ""})
+    await s.session.dispatch_event(box()._i, "change", "")  # its redraw waits
+    s.session.apply_patch(box()._i, {"value": "new"})
+    await s.settle()
+    assert box().value == ""  # the older words are back on the control
+    await s.session.dispatch_event(box()._i, "change", "new")
+    await s.settle()
+    assert (words.text, box().value) == ("new", "new")
