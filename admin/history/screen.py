@@ -74,12 +74,8 @@ def Begin(state: History) -> ft.Control:
 
 
 def note_text(_: Texts, note: str) -> str:
-    """What a version was for; what we wrote ourselves is said in the reader's language."""
-    if note.startswith("from "):
-        return _("Taken over from %(store)s") % {"store": note.removeprefix("from ")}
-    if note.startswith("preset"):
-        return _("Began from a preset")
-    return _("The group's last change") if note == "group change" else note
+    """What a version was for: its author's words; of the first, which has no author (crm.create_store), ours."""
+    return _("Began from a preset") if note == "preset" else note
 
 
 @component
@@ -154,10 +150,14 @@ def ToMany(state: History) -> ft.Control:
                     spacing=10,
                 )
             )
+    store = state.session.me.store_name if state.session.me else ""
+    note = {"this": _("Taken over from %(store)s") % {"store": store}, "last": _("The group's last change")}.get(
+        state.source, _("Began from a preset")
+    )
     button = primary_button(
         "deliver",
         _.many("Publish to %(n)d store", "Publish to %(n)d stores", len(state.chosen)),
-        act(state.deliver),
+        act(state.deliver, note),
         disabled=state.busy or not state.chosen,
     )
     return card(

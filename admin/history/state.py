@@ -131,27 +131,26 @@ class History:
         everyone = [s for s, _name in self.others]
         self.chosen = [] if len(self.chosen) == len(everyone) else everyone
 
-    async def deliver(self) -> None:
-        """Publish to every chosen store, one after the other; each answers for itself."""
+    async def deliver(self, note: str) -> None:
+        """Publish to every chosen store with that note, one after the other; each answers for itself."""
         if self.busy or not self.chosen:
             return
         self.busy, names = True, dict(self.others)
         self.deliveries = [Delivery(s, names[s]) for s in self.chosen]
         try:
             for i, delivery in enumerate(self.deliveries):
-                done = await self._deliver(delivery)
+                done = await self._deliver(delivery, note)
                 self.deliveries = [done if n == i else d for n, d in enumerate(self.deliveries)]
         finally:
             self.busy = False
 
-    async def _deliver(self, to: Delivery) -> Delivery:
+    async def _deliver(self, to: Delivery, note: str) -> Delivery:
         gateway = self.session.services.gateway
         try:
             there = await remote.get(gateway, to.store_id)
             document = self._for(there.document.document())
             if document == there.document.document():
                 return replace(to, state="same", version=there.version)
-            note = {"this": f"from {self.session.me.store_name if self.session.me else ''}", "last": "group change"}.get(self.source, self.source)
             version = await remote.publish(gateway, to.store_id, StoreConfig.model_validate(document), base_version=there.version, note=note)
             return replace(to, state="published", version=version)
         except Refused as refused:

@@ -24,5 +24,10 @@ async def test_a_relative_is_found_by_name_and_linked(tmp_path):
         assert s.all("other-") == [f"other-{father}"]  # not himself, not a stranger
         await s.tap(f"other-{father}")
         [op] = await p.sent()
-        assert (op["verb"], op["payload"]["customer_id"], op["payload"]["other_id"], op["payload"]["relation"]) == ("save_link", son, father, "parent")
+        assert (op["verb"], op["payload"]["customer_id"], op["payload"]["other_id"], op["payload"]["relation"]) == (
+            "save_link",
+            son,
+            father,
+            "parent",
+        )
         await s.settle(until=lambda: s.has(f"link-{father}"))
