@@ -8,7 +8,7 @@ create table crm.exits (
   on_demand bool not null default false,
   why_not text,
   check ((call is null) <> (why_not is null)));
-comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {id} filled in; by_value: once with each value it must not find ({value}, {json}, of the field {key}). on_demand: publishing does not wait for it. why_not: what it cannot tell. A function that is not here is red.';
+comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {id} filled in; by_value: once with each value it must not find ({value}, {json}, of the field {key}). on_demand: it reads a whole store, or cannot tell values; publishing does not wait for it. why_not: what it cannot tell. A function that is not here is red.';
 alter table crm.exits enable row level security;
 create policy select_all on crm.exits for select to api_owner using (name is not null);
 grant select on crm.exits to api_owner;
@@ -27,7 +27,7 @@ insert into crm.exits (name, function, call, by_value) values
   ('a conflict', 'sync_push', 'sync_push({id}, jsonb_build_array(jsonb_build_object(''op_id'', {id}, ''seq'', 1, ''verb'', ''save_customer'', ''base_version'', 0, ''payload'', jsonb_build_object(''store_id'', {store}, ''id'', {customer}, ''set'', jsonb_build_object(''name'', ''x'', ''need'', ''x'')))))', false),
   ('an import', 'import_preview', 'import_preview({store}, ''customers'', ''{"pool": "market", "level": "near", "source": "walk_in"}'', jsonb_build_array(jsonb_build_object(''row'', 1, ''key'', ''k'', ''customer'', jsonb_build_object(''name'', ''x'', ''phone'', {value}))))', true);
 insert into crm.exits (name, function, call, on_demand) values
-  ('sync_pull', 'sync_pull', 'sync_pull({store})', true),          -- it reads the views, one statement made for each
+  ('sync_pull', 'sync_pull', 'sync_pull({store})', true),          -- whole books, through the views that are asked themselves
   ('rights', 'effective_access', 'effective_access({store}, {member}, {customer})', true);   -- it tells of fields, never of values
 insert into crm.exits (name, function, why_not) values
   ('accept_invitation', 'accept_invitation', 'answers a store id'), ('invite_member', 'invite_member', 'answers a code'),

@@ -355,7 +355,7 @@ grant execute on function crm.new_id(), crm.hand_over(uuid, uuid, uuid, text, uu
   crm.find_other(uuid, text, text), crm.put_request(uuid, uuid, uuid, text), crm.request_customer(jsonb), crm.carry_out(crm.approvals, text, text) to api_owner;
 grant execute on function crm.pool_list(uuid, text, int), crm.reassign_list(uuid), crm.heirs(uuid), api.pool_list(uuid, text, int), api.reassign_list(uuid), api.heirs(uuid) to authenticated;
 
-insert into crm.exits (name, function, call) values
-  ('pool_list', 'pool_list', 'pool_list({store})'), ('reassign_list', 'reassign_list', 'reassign_list({store})'), ('heirs', 'heirs', 'heirs({store})');
+insert into crm.exits (name, function, call, on_demand) values
+  ('pool_list', 'pool_list', 'pool_list({store})', false), ('reassign_list', 'reassign_list', 'reassign_list({store})', true), ('heirs', 'heirs', 'heirs({store})', false);
 
 revoke create on schema crm, api from api_owner;

@@ -203,7 +203,7 @@ grant execute on function crm.next_policy(crm.policies, uuid, text, text, bigint
   crm.renewal_answered(uuid, uuid, text, text, bigint, jsonb), crm.deal_closed(uuid, uuid, jsonb), crm.take_policy(uuid, uuid), crm.claim_policy(jsonb) to api_owner;
 grant execute on function crm.orphan_policies(uuid), crm.renewal_report(uuid), api.orphan_policies(uuid), api.renewal_report(uuid) to authenticated;
 
-insert into crm.exits (name, function, call) values
-  ('orphan_policies', 'orphan_policies', 'orphan_policies({store})'), ('renewal_report', 'renewal_report', 'renewal_report({store})');
+insert into crm.exits (name, function, call, on_demand) values
+  ('orphan_policies', 'orphan_policies', 'orphan_policies({store})', true), ('renewal_report', 'renewal_report', 'renewal_report({store})', true);
 
 revoke create on schema crm, api from api_owner;

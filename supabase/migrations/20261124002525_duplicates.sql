@@ -174,7 +174,7 @@ create function api.unmerge_customers(store_id uuid, merge_id uuid) returns json
 grant execute on function crm.hanging_tables() to api_owner;
 grant execute on function crm.duplicate_pairs(uuid, int), crm.merge_customers(uuid, uuid, uuid, uuid, jsonb), crm.unmerge_customers(uuid, uuid),
   api.duplicate_pairs(uuid, int), api.merge_customers(uuid, uuid, uuid, uuid, jsonb), api.unmerge_customers(uuid, uuid) to authenticated;
-insert into crm.exits (name, function, call) values ('duplicate_pairs', 'duplicate_pairs', 'duplicate_pairs({store})');
+insert into crm.exits (name, function, call, on_demand) values ('duplicate_pairs', 'duplicate_pairs', 'duplicate_pairs({store})', true);
 insert into crm.exits (name, function, why_not) values ('merge_customers', 'merge_customers', 'answers an id'),
   ('unmerge_customers', 'unmerge_customers', 'answers an id');
 revoke create on schema crm, api from api_owner;
