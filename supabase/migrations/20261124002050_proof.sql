@@ -8,7 +8,7 @@ create table crm.exits (
   on_demand bool not null default false,
   why_not text,
   check ((call is null) <> (why_not is null)));
-comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {id} filled in; by_value: once with each value it must not find ({value}, {json}, of the field {key}). on_demand: it reads a whole store, or cannot tell values; publishing does not wait for it. why_not: what it cannot tell. A function that is not here is red.';
+comment on table crm.exits is 'How the proof asks a function of api: call with {store}, {customer}, {member}, {pool}, {id} filled in; by_value: once with each value it must not find ({value}, {json}, of the field {key}). on_demand: it reads a whole store through views that are asked, or tells no values; publishing does not wait for it. why_not: what it cannot tell. A function that is not here is red.';
 alter table crm.exits enable row level security;
 create policy select_all on crm.exits for select to api_owner using (name is not null);
 grant select on crm.exits to api_owner;
@@ -59,8 +59,8 @@ create function crm.marks_in(p_answer text) returns int[]
 
 create type crm.marked_field as (n int, form text, key text, type text, base bool);
 
--- One record of every form with a marked value in every field, then another in its place, so that history holds both.
-create function crm.insert_marked(p_store uuid, p_owner uuid, p_customer uuid, p_fields crm.marked_field[], p_offset int) returns void
+-- One record of every form with a marked value in every field; p_twice: then another in its place, so that history holds both.
+create function crm.insert_marked(p_store uuid, p_owner uuid, p_customer uuid, p_fields crm.marked_field[], p_offset int, p_twice bool) returns void
   language plpgsql volatile set search_path = '' as $$
 declare f crm.form_tables; s crm.stages; v_level text; v_outcome text; links jsonb; marked jsonb; columns text;
 begin
@@ -74,7 +74,7 @@ begin
       when 'deal' then jsonb_build_object('customer_id', p_customer, 'owner_id', p_owner, 'pipeline', s.pipeline, 'stage', s.key)
       when 'conversation' then jsonb_build_object('customer_id', p_customer, 'author_id', p_owner, 'method', 'call', 'outcome', v_outcome, 'reached', true, 'level_after', v_level, 'occurred_at', now())
       else jsonb_build_object('customer_id', p_customer) end;
-    for i in 0..1 loop
+    for i in 0..p_twice::int loop
       select coalesce(jsonb_object_agg(x.key, case when x.type = 'level' then to_jsonb(v_level) when x.key = 'model_year' then to_jsonb(2000 + i)
           else crm.marked_value(x.type, x.n + p_offset + 2000 * i) end) filter (where x.base), '{}')
         || jsonb_build_object('custom', coalesce(jsonb_object_agg(x.key, crm.marked_value(x.type, x.n + p_offset + 2000 * i)) filter (where not x.base), '{}')) into marked
@@ -137,12 +137,13 @@ create function crm.given_away(p_answer text, p_fields crm.marked_field[], p_for
 create function crm.prove(p_store uuid, p_roles text[], p_whole bool) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
-  prober uuid := gen_random_uuid(); colleague uuid := gen_random_uuid(); mine uuid := gen_random_uuid(); theirs uuid := gen_random_uuid();
+  prober uuid := gen_random_uuid(); colleague uuid := gen_random_uuid(); mine uuid := gen_random_uuid(); theirs uuid := gen_random_uuid(); nobodys uuid := gen_random_uuid(); v_pool text;
   fields crm.marked_field[]; restricted crm.marked_field[]; forbidden int[]; shown text[]; cells jsonb := '[]'; leaks jsonb; asked int;
   r crm.roles; questions crm.proof_question[]; q crm.proof_question; x crm.marked_field; first_role text; answer text;
   claims text := current_setting('request.jwt.claims', true); sub text := current_setting('request.jwt.claim.sub', true);
 begin
-  fields := array(select (row_number() over (order by k.form, k.key), k.form, k.key, k.type, k.is_base)::crm.marked_field from crm.fields k where k.store_id = p_store limit 1999);
+  fields := array(select (row_number() over (order by k.form, k.key), k.form, k.key, k.type, k.is_base)::crm.marked_field from crm.fields k where k.store_id = p_store limit 1998);
+  select o.key into v_pool from crm.pools o where o.store_id = p_store and not o.retired order by o.claims_per_day > 0 desc, o.position limit 1;
   questions := array(
     select (c.relname, t.form, false, format('api.%I z where ' || case when t.form = 'customer' then 'z.store_id = %2$L and z.id in (%3$L, %4$L)' when b.by_customer then 'z.store_id = %2$L and z.customer_id in (%3$L, %4$L)'
         when c.relname = 'stores' then 'z.id = %2$L' else 'z.store_id = %2$L' end, c.relname, p_store, mine, theirs))::crm.proof_question
@@ -151,14 +152,18 @@ begin
     where c.relnamespace = 'api'::regnamespace and c.relkind in ('v', 'r', 'm', 'f', 'p') and (p_whole or t.form is not null or b.by_customer) order by c.relname);
   questions := questions || array(                    -- a function that is not in crm.exits has nothing to be asked by
     select (coalesce(e.name, '?'), null, e.by_value,
-      'api.' || replace(replace(replace(replace(e.call, '{store}', quote_literal(p_store)), '{customer}', quote_literal(mine)), '{member}', quote_literal(prober)), '{id}', quote_literal(gen_random_uuid())))::crm.proof_question
+      'api.' || replace(replace(replace(replace(replace(e.call, '{store}', quote_literal(p_store)), '{customer}', quote_literal(mine)), '{member}', quote_literal(prober)), '{pool}', quote_nullable(v_pool)), '{id}', quote_literal(gen_random_uuid())))::crm.proof_question
     from pg_catalog.pg_proc p left join crm.exits e on e.function = p.proname
     where p.pronamespace = 'api'::regnamespace and (e.name is null or e.call is not null and (p_whole or not e.by_value and not e.on_demand)) order by p.proname, e.name);
   begin
     select o.key into first_role from crm.roles o where o.store_id = p_store and not o.retired order by o.position limit 1;
     insert into crm.members (store_id, user_id, role, name) values (p_store, prober, first_role, 'proof'), (p_store, colleague, first_role, 'proof');
-    perform crm.insert_marked(p_store, prober, mine, fields, 0);
-    perform crm.insert_marked(p_store, colleague, theirs, fields, 4000);
+    perform crm.insert_marked(p_store, prober, mine, fields, 0, true);
+    perform crm.insert_marked(p_store, colleague, theirs, fields, 4000, true);
+    -- one without an owner, whose policy runs out: the lists of such show it past the row rules, so of its fields only those out of reach are forbidden
+    perform crm.insert_marked(p_store, colleague, nobodys, fields, 8000, false);
+    update crm.customers k set owner_id = null, pool = v_pool where k.store_id = p_store and k.id = nobodys;
+    update crm.policies y set expires_on = current_date where y.store_id = p_store and y.customer_id = nobodys;
     for n in 1 .. cardinality(questions) loop
       if not questions[n].by_value then questions[n].asked := crm.prepared(n, questions[n].asked); end if;
     end loop;
@@ -167,7 +172,7 @@ begin
       update crm.members m set role = r.key where m.store_id = p_store and m.user_id = prober;
       -- what must not show: fields out of reach, in both sets; and of a colleague whose rows are out of reach, everything
       restricted := array(select k from unnest(fields) k left join crm.access a on a.store_id = p_store and a.role = r.key and a.form = k.form where k.key <> all (coalesce(a.readable, '{}')));
-      forbidden := array(select k.n + o from unnest(restricted) k cross join unnest(array[0, 2000, 4000, 6000]) o)
+      forbidden := array(select k.n + o from unnest(restricted) k cross join unnest(array[0, 2000, 4000, 6000, 8000]) o)
         || case when r.scope in ('own', 'team') then array(select k.n + o from unnest(fields) k cross join unnest(array[4000, 6000]) o) end;
       foreach q in array questions loop
         leaks := '[]'; asked := 0;

@@ -356,6 +356,6 @@ grant execute on function crm.new_id(), crm.hand_over(uuid, uuid, uuid, text, uu
 grant execute on function crm.pool_list(uuid, text, int), crm.reassign_list(uuid), crm.heirs(uuid), api.pool_list(uuid, text, int), api.reassign_list(uuid), api.heirs(uuid) to authenticated;
 
 insert into crm.exits (name, function, call, on_demand) values
-  ('pool_list', 'pool_list', 'pool_list({store})', false), ('reassign_list', 'reassign_list', 'reassign_list({store})', true), ('heirs', 'heirs', 'heirs({store})', false);
+  ('pool_list', 'pool_list', 'pool_list({store}, {pool})', false), ('reassign_list', 'reassign_list', 'reassign_list({store})', true), ('heirs', 'heirs', 'heirs({store})', false);
 
 revoke create on schema crm, api from api_owner;

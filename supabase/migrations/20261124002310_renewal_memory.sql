@@ -204,6 +204,6 @@ grant execute on function crm.next_policy(crm.policies, uuid, text, text, bigint
 grant execute on function crm.orphan_policies(uuid), crm.renewal_report(uuid), api.orphan_policies(uuid), api.renewal_report(uuid) to authenticated;
 
 insert into crm.exits (name, function, call, on_demand) values
-  ('orphan_policies', 'orphan_policies', 'orphan_policies({store})', true), ('renewal_report', 'renewal_report', 'renewal_report({store})', true);
+  ('orphan_policies', 'orphan_policies', 'orphan_policies({store})', false), ('renewal_report', 'renewal_report', 'renewal_report({store})', true);
 
 revoke create on schema crm, api from api_owner;

@@ -124,3 +124,27 @@ def test_nor_by_asking_for_a_colleagues_customer(world):
     asked = {"id": new_id(), "phone": "13911112222", "words": "他来店了"}
     assert world.push("wu", "request_customer", asked)["code"] == "not_found"
     assert world.push("lin", "request_customer", asked)["status"] == "applied"
+
+
+@pytest.mark.parametrize(
+    ("name", "masked", "bare", "field"),
+    [
+        ("pool_list", "case when 'need' = any (a.readable) then k.need end", "k.need", "customer.need"),
+        ("orphan_policies", "case when 'insurer' = any (a.readable) then y.insurer end", "y.insurer", "policy.insurer"),
+    ],
+)
+def test_a_list_of_what_nobody_owns_that_forgot_a_mask_is_red_and_cannot_be_published(world, name, masked, bare, field):
+    """Both read past the row rules and mask by themselves; found when a leak made on purpose stayed green, since no marked record was in them."""
+    form, key = field.split(".")
+    doc = json.loads(preset())
+    for role in doc["roles"]:
+        role["verbs"] = sorted({*role["verbs"], "claim_customer", "claim_policy"})
+    role = next(r for r in doc["roles"] if r["key"] == "advisor")
+    role["rights"][form] = {**role["rights"].get(form, {}), key: "hidden"}
+    publish(world, doc, 1)
+    world.db.execute("grant api_owner to current_user")
+    source = world.row("select pg_get_functiondef(p.oid) from pg_proc p where p.pronamespace = 'crm'::regnamespace and p.proname = %s", name)
+    assert masked in source
+    world.db.execute(source.replace(masked, bare))
+    assert (name, "advisor", field, "shown") in leaks(prove(world, roles=["advisor"]))
+    assert world.refused("liang", "select api.publish_config(%s, %s, 2, '')", world.stores["east"], Jsonb(doc)) == "PT422 leaks"
