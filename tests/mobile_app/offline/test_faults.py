@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
 
 from mobile_app.offline.attachments import NewAttachment
 from shared.domain.problems import Problem
+from shared.gateway import client
 from tests.support.battery import Battery, Verdict, judge
 from tests.support.people import new_id
 from tests.support.phones import AGREED, Phone
@@ -111,14 +113,12 @@ async def run_one(worker: Worker, proxy: FaultProxy, fault: str, operation: str,
         phone.network.before = broken
     else:
         proxy.weather = once(fault, PATHS.get(operation, "sync_push"), worker.dice.choice([1, 1, 2] if operation == "attachment" else [1]))
-    noticed, patience = False, phone.gateway._http.timeout
-    if fault == "stalled":
-        phone.gateway._http.timeout = SECONDS
-    try:
-        await phone.sync.once()
-    except Problem:
-        noticed = True
-    phone.gateway._http.timeout = patience
+    noticed = False
+    with patch.object(client, "TIMEOUTS", SECONDS if fault == "stalled" else client.TIMEOUTS):
+        try:
+            await phone.sync.once()
+        except Problem:
+            noticed = True
     proxy.weather, phone.network.before = clear, None
     try:
         await phone.sync.once()
