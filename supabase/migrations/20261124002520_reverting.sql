@@ -8,9 +8,12 @@ create function crm.take_back(p_store uuid, p_mark uuid) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare f record; kept uuid[]; gone uuid[]; n int; taken int := 0; altered int := 0; columns text;
 begin
-  kept := array(select distinct e.customer_id from crm.events e where e.store_id = p_store and e.op_id = p_mark and exists (
-    select from crm.events later where later.store_id = p_store and later.customer_id = e.customer_id and later.id > e.id and later.op_id is distinct from p_mark and later.actor_id is not null
-      and (later.subject_id = e.subject_id and (later.field = e.field or e.kind = 'created') or e.form = 'customer' and e.kind = 'created')));
+  -- customer by customer (offset 0), each by its own index: Postgres knows nothing yet of a mark just made, takes it for one row, and walked all
+  -- of its events for each of them: 4,000 policies took 50 s to take back. "is not distinct from" keeps the index of marks out of the inner one.
+  kept := array(select c.customer_id from (select distinct m.customer_id from crm.events m where m.store_id = p_store and m.op_id = p_mark) c where exists (
+    select from crm.events e join crm.events later on later.store_id = e.store_id and later.customer_id = e.customer_id and later.id > e.id
+    where e.store_id = p_store and e.customer_id = c.customer_id and e.op_id is not distinct from p_mark and later.op_id is distinct from p_mark and later.actor_id is not null
+      and (later.subject_id = e.subject_id and (later.field = e.field or e.kind = 'created') or e.form = 'customer' and e.kind = 'created') offset 0));
   for f in select * from (values ('task', 'tasks'), ('approval', 'approvals'), ('deal', 'deals'), ('policy', 'policies'), ('vehicle', 'vehicles'), ('companion', 'companions'), ('customer', 'customers')) x (form, relation) loop
     gone := array(select e.subject_id from crm.events e where e.store_id = p_store and e.op_id = p_mark and e.form = f.form and e.kind = 'created' and e.customer_id <> all (kept));
     if gone <> '{}' then
