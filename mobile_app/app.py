@@ -89,7 +89,8 @@ def App(session: Session, connection: Connection) -> Any:
             return [SeeingOverScreen()]
         if session.phase != "ready":
             return [SignInScreen()]
-        return ft.Router(ROUTES, not_found=lambda: HomeScreen(), manage_views=True)
+        # a new phone may stand on any screen before the store's document comes: all of them begin anew with it, nothing could be typed before
+        return ft.Router(ROUTES, not_found=lambda: HomeScreen(), manage_views=True, key=f"config-{session.config is not None}")  # pyright: ignore[reportCallIssue]: every component takes it
 
     def watched() -> Any:
         return SendingContext(session.sending, lambda: NoticesContext(session.notices, inside))

@@ -150,7 +150,8 @@ class Replica:
             connection.execute("delete from attachments where op_id not in (select op_id from outbox)")
 
         await self._database.write(work)
-        await self._database.write_outside(lambda c: c.execute("vacuum"))  # what was deleted would still stand in free pages
+        # what was deleted would still stand in free pages, and in the file until the log beside it is taken in
+        await self._database.write_outside(lambda c: (c.execute("vacuum"), c.execute("pragma wal_checkpoint(truncate)").fetchone()))
 
     async def progress(self) -> tuple[int, int] | None:
         """(rows here, rows of the whole book) while a full round runs, else None."""

@@ -40,7 +40,7 @@ async def test_a_manager_filters_and_sorts_by_the_stores_own_field(gateway, tmp_
     async with real_phone(tmp_path, gateway) as phone:
         screen = phone.screen
         await screen.go("/customers")
-        await screen.settle(until=lambda: len(rows(screen)) == 3)
+        await screen.settle(until=lambda: len(rows(screen)) == 3 and screen.has("filter"))
         await screen.tap("filter")
         await screen.type("budget-fen", "200000")  # in 元
         await screen.tap("sort-budget-fen")

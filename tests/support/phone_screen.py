@@ -174,11 +174,11 @@ async def phone(
 
 
 @asynccontextmanager
-async def real_phone(folder: Path, gateway: Gateway, *, now=None) -> AsyncIterator[Phone]:
+async def real_phone(folder: Path, gateway: Gateway, *, route: str = "/", now=None) -> AsyncIterator[Phone]:
     """The same app over the real stack: `gateway` is signed in already; its transport can be a broken network (tests/support/faults.py)."""
     session = Session(Services(gateway, folder, MemoryPreferences({}), now or (lambda: datetime.now(UTC)), uuid6.uuid7))
     found = Phone(session, NoNetwork(), folder)
-    found.screen = await Screen.open(App, session, Connection())
+    found.screen = await Screen.open(App, session, Connection(), route=route)
     await session.start()
     await found.screen.settle(until=lambda: session.sync.complete and not session.sync.running, seconds=30)
     try:
