@@ -9,7 +9,6 @@ from mobile_app.approvals.state import Approvals
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
 from shared.domain.config import StoreConfig
-from shared.domain.labels import money_text
 from shared.gateway.tasks import PendingApproval
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
 from shared.ui.parts import MAX_ROWS, card, docked, icon_button, pill, primary_button, secondary_button, text_button, text_field
@@ -84,7 +83,7 @@ def ApprovalCard(state: Approvals, row: PendingApproval, rejecting: bool, remark
     if row.kind == "task_snooze":
         pills.append(pill(_.many("Put off %(n)d time", "Put off %(n)d times", row.snoozes), tone="notice"))
     if row.amount_fen is not None:
-        pills.append(pill(money_text(row.amount_fen)))
+        pills.append(pill(_.money(row.amount_fen)))
     if level:
         pills.append(pill(_.label(level.label)))
     if row.expires_on:

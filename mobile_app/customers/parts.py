@@ -10,7 +10,6 @@ from mobile_app.conversations.parts import method_name
 from mobile_app.customers.known import KnownAlready
 from mobile_app.files.view import FileChips
 from mobile_app.session import use_session
-from shared.domain.labels import money_text
 from shared.domain.records import Attachment, Conversation, Customer, Deal, Handover, Policy, Vehicle
 from shared.ui.feedback import act
 from shared.ui.parts import identified, mark_waiting, pill, text_button
@@ -131,7 +130,7 @@ def PolicyLine(policy: Policy, on_click: Any = None) -> ft.Control:
     config = session.config
     reason = next((r for r in config.reasons if r.key == policy.lost_reason), None) if config else None
     became = {"renewed": _("Renewed"), "lost": _("Not renewed"), "ended": _("Ended")}.get(policy.status, "")
-    title = " · ".join(x for x in (policy.insurer, money_text(policy.premium_fen) if policy.premium_fen is not None else None) if x) or _("Policy")
+    title = " · ".join(x for x in (policy.insurer, _.money(policy.premium_fen) if policy.premium_fen is not None else None) if x) or _("Policy")
     return line(
         ft.Icons.SHIELD_OUTLINED,
         title,
@@ -164,7 +163,7 @@ def DealLine(deal: Deal, waiting: bool) -> ft.Control:
     stage = session.config.stage(deal.pipeline, deal.stage) if session.config else None
     title = f"{deal.title or _('Deal')} · {_.label(stage.label) if stage else deal.stage}"
     return line(
-        ft.Icons.FILTER_ALT_OUTLINED, title, money_text(deal.amount_fen) if deal.amount_fen is not None else "", waiting=_("Not sent yet") if waiting else None,
+        ft.Icons.FILTER_ALT_OUTLINED, title, _.money(deal.amount_fen) if deal.amount_fen is not None else "", waiting=_("Not sent yet") if waiting else None,
         identifier=f"deal-{deal.id}", on_click=lambda e: e.page.navigate(f"/funnel/{deal.id}"),
     )  # fmt: skip
 

@@ -6,7 +6,6 @@ import flet as ft
 
 from mobile_app.session import Session, use_book, use_session
 from mobile_app.shell import page_view
-from shared.domain.labels import money_text
 from shared.domain.problems import Problem
 from shared.gateway import handovers as remote
 from shared.gateway.handovers import Orphan, Pooled, PoolList
@@ -112,7 +111,7 @@ def PooledCard(state: Pool, row: Pooled, may: bool) -> ft.Control:
 @component
 def OrphanCard(state: Pool, row: Orphan) -> ft.Control:
     session, _ = use_session(), use_text()
-    car = " · ".join(x for x in (row.plate, row.insurer, money_text(row.premium_fen) if row.premium_fen is not None else None) if x)
+    car = " · ".join(x for x in (row.plate, row.insurer, _.money(row.premium_fen) if row.premium_fen is not None else None) if x)
     return card(
         ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
         ft.Row([pill(_("Policy ends %(day)s") % {"day": _.day(row.expires_on, session.today)}, tone="urgent")], spacing=GAP),

@@ -4,7 +4,6 @@ import flet as ft
 
 from mobile_app.funnel.state import FunnelBoard
 from mobile_app.session import use_session
-from shared.domain.labels import money_text
 from shared.domain.records import Customer, Deal
 from shared.ui.parts import identified
 from shared.ui.text import use_text
@@ -28,7 +27,7 @@ def Board(state: FunnelBoard) -> ft.Control:
             [
                 ft.Row([ft.Text(_.label(stage.label), theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True, max_lines=1), ft.Text(str(len(deals)))]),
                 ft.Container(height=4, border_radius=2, bgcolor=color),
-                ft.Text(money_text(fen) if fen else " ", size=12, color=ft.Colors.ON_SURFACE_VARIANT),
+                ft.Text(_.money(fen) if fen else " ", size=12, color=ft.Colors.ON_SURFACE_VARIANT),
             ],
             spacing=4, horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
         )  # fmt: skip
@@ -51,7 +50,7 @@ def BoardCard(deal: Deal, customer: Customer) -> ft.Control:
     days = (session.now() - deal.stage_at).days if deal.stage_at else 0
     late = deal.expected_close_on is not None and deal.expected_close_on < session.today
     parts: list[ft.Control] = [ft.Text(customer.name or "—", weight=ft.FontWeight.W_600, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)]
-    note = " · ".join(x for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None) if x)
+    note = " · ".join(x for x in (deal.title, _.money(deal.amount_fen) if deal.amount_fen is not None else None) if x)
     if note:
         parts.append(ft.Text(note, size=12, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS))
     parts.append(ft.Text(_("%(n)d days here") % {"n": days}, size=12, color=ft.Colors.ON_SURFACE_VARIANT))

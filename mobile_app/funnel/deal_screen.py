@@ -8,7 +8,6 @@ from mobile_app.files.view import form_with_files
 from mobile_app.funnel.state import MoveDeal
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
-from shared.domain.labels import money_text
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
 from shared.ui.parts import card, chips, docked, identified, pill, primary_button, section, text_button, text_field
 from shared.ui.text import use_text
@@ -41,7 +40,7 @@ def DealScreen() -> ft.View:
         ft.Text(
             " · ".join(
                 x
-                for x in (deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None, _.label(stage.label) if stage else None)
+                for x in (deal.title, _.money(deal.amount_fen) if deal.amount_fen is not None else None, _.label(stage.label) if stage else None)
                 if x
             ),
             color=ft.Colors.ON_SURFACE_VARIANT,

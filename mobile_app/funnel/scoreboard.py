@@ -5,7 +5,6 @@ import flet as ft
 from mobile_app.funnel.state import FunnelBoard
 from mobile_app.session import use_session
 from shared.domain.chances import Chance
-from shared.domain.labels import money_text
 from shared.ui.feedback import EmptyState
 from shared.ui.parts import card, identified, pill, section
 from shared.ui.text import Texts, use_text
@@ -56,7 +55,7 @@ def ChanceCard(chance: Chance, place: int) -> ft.Control:
     deal, customer = chance.deal, chance.customer
     stage = session.config.stage(deal.pipeline, deal.stage) if session.config else None
     note = " · ".join(
-        x for x in (_.label(stage.label) if stage else None, deal.title, money_text(deal.amount_fen) if deal.amount_fen is not None else None) if x
+        x for x in (_.label(stage.label) if stage else None, deal.title, _.money(deal.amount_fen) if deal.amount_fen is not None else None) if x
     )
     pills: list[ft.Control] = [pill(reason_text(_, code, n), tone="urgent" if code == "stuck" else "neutral") for code, n in chance.why]
     inside = card(

@@ -9,7 +9,6 @@ from mobile_app.funnel.state import FunnelBoard
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import tab_view
 from shared.domain.funnel import StageCount
-from shared.domain.labels import money_text
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
 from shared.ui.parts import MAX_ROWS, chips, section
 from shared.ui.text import use_text
@@ -74,7 +73,7 @@ def StageRow(count: StageCount, goes_on: float | None, selected: bool, on_click)
     _ = use_text()
     color = stage_color(count.color, dark=is_dark(ft.context.page))
     name = _.label(count.label)
-    amount = money_text(count.amount_fen) if count.amount_fen else ""
+    amount = _.money(count.amount_fen) if count.amount_fen else ""
     share = _("%(share)d%% go on") % {"share": round(goes_on * 100)} if goes_on is not None else ""
     note = " · ".join(x for x in (amount, share) if x)
     words: list[ft.Control] = [ft.Text(name, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, weight=ft.FontWeight.W_600 if selected else None)]
@@ -102,7 +101,7 @@ def DealRow(deal, customer) -> ft.Control:
         x
         for x in (
             deal.title,
-            money_text(deal.amount_fen) if deal.amount_fen is not None else None,
+            _.money(deal.amount_fen) if deal.amount_fen is not None else None,
             _("%(n)d days here") % {"n": age},
             _("Expected %(day)s") % {"day": _.day(deal.expected_close_on, session.today)} if deal.expected_close_on else None,
         )

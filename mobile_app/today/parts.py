@@ -8,7 +8,6 @@ from mobile_app.offline.replica import Card
 from mobile_app.session import use_session
 from shared.domain import conversations
 from shared.domain import tasks as queue
-from shared.domain.labels import money_text
 from shared.domain.records import Customer, Task
 from shared.ui.form.view import value_text
 from shared.ui.parts import pill
@@ -85,7 +84,7 @@ def BriefLines(card: Card, task: Task) -> ft.Control:
             x
             for x in (
                 subject.insurer,
-                money_text(subject.premium_fen) if subject.premium_fen is not None else None,
+                _.money(subject.premium_fen) if subject.premium_fen is not None else None,
                 _.day(subject.expires_on, session.today),
             )
             if x

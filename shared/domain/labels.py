@@ -17,15 +17,22 @@ def label_text(label: Label | None, language: str) -> str:
     return label.get(language) or label.get("zh_CN") or next(iter(label.values()), "")
 
 
-def money_text(fen: int | None) -> str:
-    """分 as people write it: ¥12,500 below ten thousand 元 ×10, 19.98万 above, 2.35亿 for a hundred million and more."""
+MONEY_UNITS = {  # (from so many 元, 元 in the unit, how it is written)
+    "zh_CN": ((100_000_000, 100_000_000, "{}亿"), (100_000, 10_000, "{}万")),
+    "zh_TW": ((100_000_000, 100_000_000, "{}億"), (100_000, 10_000, "{}萬")),
+    "en": ((1_000_000, 1_000_000, "¥{}M"),),
+}
+
+
+def money_text(fen: int | None, language: str = "zh_CN") -> str:
+    """分 as people of a language write it: ¥12,500 below a hundred thousand 元, 19.98万 above, 2.35亿 for a hundred million and more; ¥199,800 and
+    ¥1.25M in English."""
     if fen is None:
         return "—"
     yuan = fen / 100
-    if yuan >= 100_000_000:
-        return f"{yuan / 100_000_000:,.2f}".rstrip("0").rstrip(".") + "亿"
-    if yuan >= 100_000:
-        return f"{yuan / 10_000:,.2f}".rstrip("0").rstrip(".") + "万"
+    for least, unit, written in MONEY_UNITS[language]:
+        if yuan >= least:
+            return written.format(f"{yuan / unit:,.2f}".rstrip("0").rstrip("."))
     return f"¥{yuan:,.0f}" if yuan == int(yuan) else f"¥{yuan:,.2f}"
 
 

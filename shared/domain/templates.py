@@ -37,7 +37,7 @@ def places(
                 x.key: label_text(x.label, language) for x in config.levels
             }
             if kind == "money" and isinstance(value, int | float):
-                found[f"{form}.{field.key}"] = money_text(int(value))
+                found[f"{form}.{field.key}"] = money_text(int(value), language)
             elif isinstance(value, date):
                 found[f"{form}.{field.key}"] = f"{value.month}月{value.day}日" if language != "en" else f"{value:%d %b}"
             elif isinstance(value, list):

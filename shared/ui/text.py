@@ -9,7 +9,7 @@ from pathlib import Path
 
 import flet as ft
 
-from shared.domain.labels import Label, label_text
+from shared.domain.labels import Label, label_text, money_text
 
 LANGUAGES = {"zh_CN": "简体中文", "zh_TW": "繁體中文", "en": "English"}
 LOCALE = Path(__file__).parent / "locale"
@@ -37,6 +37,10 @@ class Texts:
     def label(self, label: Label | None) -> str:
         """What the store wrote, in this language."""
         return label_text(label, self.language)
+
+    def money(self, fen: int | None) -> str:
+        """分, as this language writes sums."""
+        return money_text(fen, self.language)
 
     def day(self, day: date | None, today: date) -> str:
         """今天, 明天, 昨天, else 11月24日 周二 (with the year when it is another one)."""

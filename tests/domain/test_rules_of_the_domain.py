@@ -96,6 +96,8 @@ def test_phones_in_any_spelling(typed, stored):
 
 def test_money_and_plates_as_people_write_them():
     assert [money_text(x) for x in (0, 1250000, 19980000, 123, None, 23_456_789_900)] == ["¥0", "¥12,500", "19.98万", "¥1.23", "—", "2.35亿"]
+    assert [money_text(x, "zh_TW") for x in (1250000, 19980000, 23_456_789_900)] == ["¥12,500", "19.98萬", "2.35億"]
+    assert [money_text(x, "en") for x in (1250000, 19980000, 123_456_700)] == ["¥12,500", "¥199,800", "¥1.23M"]
     assert plate_text(" 沪a·123-45 ") == "沪A12345"
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import flet as ft
 
 from shared.domain.entry import vin_problem
-from shared.domain.labels import money_text
 from shared.ui.dates import from_picker, to_picker
 from shared.ui.feedback import typed
 from shared.ui.form.state import FieldState
@@ -55,7 +54,7 @@ def TextBox(
 def meaning(_: Texts, held: FieldState) -> str:
     """How a typed text is understood, where that is worth saying while it is typed."""
     if held.kind == "money" and isinstance(held.value, int) and held.value >= 1_000_000:
-        return money_text(held.value)
+        return _.money(held.value)
     if held.kind == "vin" and held.text:
         code = vin_problem(held.text)
         return {

@@ -9,7 +9,6 @@ from functools import partial
 import flet as ft
 
 from shared.domain.config import FieldDefinition
-from shared.domain.labels import money_text
 from shared.ui.feedback import act, field_problem
 from shared.ui.form.boxes import DayField, TextBox, TimeField
 from shared.ui.form.choices import FileField, ListField, YesNo, choice_chips
@@ -106,7 +105,7 @@ def value_text(_: Texts, definition: FieldDefinition, form: str, value, options=
         return ""
     kind = definition.type_in(form)
     if kind == "money" and isinstance(value, int | float):
-        return money_text(int(value))
+        return _.money(int(value))
     if kind == "bool":
         return _("Yes") if value else _("No")
     if kind == "file":
