@@ -31,8 +31,8 @@ async def gateway(stack):
 async def test_a_screen_that_was_open_first_is_the_screen_that_is_opened_later(gateway, tmp_path, route):
     async with real_phone(tmp_path, gateway, route=route) as phone:
         screen = phone.screen
-        await screen.settle(until=lambda: phone.session.config is not None)
+        await screen.settle(until=lambda: phone.session.config is not None and not screen.has("loading"))
         first = screen.all("")
         await screen.go("/")
         await screen.go(route)
-        assert first == screen.all("")
+        await screen.settle(until=lambda: screen.all("") == first)
