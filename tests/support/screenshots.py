@@ -1,5 +1,6 @@
 """Makes the pictures of docs/screenshots from a throw-away demo: `make screenshots`. Looked at by people; not a test."""
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -19,9 +20,8 @@ from tests.support.proxy import ThreadedProxy
 PICTURES = ROOT / "docs" / "screenshots"
 
 
-def main(tour: str = "") -> None:
-    """To be looked at, into FOLDER: `--panel FOLDER [light …]` every page of the panel in the states of panel_pictures.py, `--daily FOLDER` Today and
-    the sheet in every language, look and length, `--phone FOLDER [typical-dark-en extreme-light-en …]` every screen of the phone; else the pictures of docs/."""
+def main(tour: str, states: tuple[str, ...]) -> None:
+    """`tour` "": the pictures of docs/; else `panel`, `daily` or `phone`, cut to `states` where some are named."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
     stack = Stack(home, usual_ports=False).start(say=lambda line: None)
@@ -35,15 +35,15 @@ def main(tour: str = "") -> None:
         wait_for(f"http://127.0.0.1:{port}/healthz")
         with browser() as opened:
             base = f"http://127.0.0.1:{port}"
-            if tour == "--daily":
+            if tour == "daily":
                 for look in ("light", "dark"):
                     daily_pictures(opened, base, people, look)
                 return
-            if tour == "--phone":
-                phone_tour(opened, base, stack, people, tuple(sys.argv[3:]) or PHONE_TOURS)
+            if tour == "phone":
+                phone_tour(opened, base, stack, people, states or PHONE_TOURS)
                 return
             if tour:
-                panel_pictures.tour(opened, base, stack, people, proxy, PICTURES, tuple(sys.argv[3:]))
+                panel_pictures.tour(opened, base, stack, people, proxy, PICTURES, states)
                 return
             for look in ("light", "dark"):
                 phone_pictures(opened, base, people, look)
@@ -311,8 +311,15 @@ def overview(opened) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        PICTURES = Path(sys.argv[2])
-        main(tour=sys.argv[1])
-    else:
-        main()
+    parser = argparse.ArgumentParser(prog="python -m tests.support.screenshots", description="The pictures of docs/, or a tour to be looked at.")
+    tours = parser.add_mutually_exclusive_group()
+    tours.add_argument(
+        "--panel", metavar="FOLDER", type=Path, help="every page of the panel; states: light dark tablet en long … (panel_pictures.py)"
+    )
+    tours.add_argument("--phone", metavar="FOLDER", type=Path, help="every screen of the phone; states: typical-dark-en extreme-light-zh …")
+    tours.add_argument("--daily", metavar="FOLDER", type=Path, help="Today and the sheet in every language, look and length")
+    parser.add_argument("states", nargs="*", help="only these")
+    chosen = parser.parse_args()
+    kind = next((name for name in ("panel", "phone", "daily") if getattr(chosen, name)), "")
+    PICTURES = getattr(chosen, kind) if kind else PICTURES
+    main(kind, tuple(chosen.states))
