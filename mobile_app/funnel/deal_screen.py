@@ -8,8 +8,9 @@ from mobile_app.files.view import form_with_files
 from mobile_app.funnel.state import MoveDeal
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
+from shared.domain.funnel import CHECK
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, typed
-from shared.ui.parts import card, chips, docked, identified, pill, primary_button, section, text_button, text_field
+from shared.ui.parts import card, chips, docked, pill, primary_button, section, text_button, text_field, tick_box
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import screen
@@ -65,11 +66,8 @@ def DealScreen() -> ft.View:
         words = _("This stage asks for something your role may not fill in: %(field)s") % {"field": label}
         blocks.append(ft.Text(words, color=ft.Colors.ERROR))
     for item in state.target.checklist if state.target else ():
-        box = ft.Checkbox(label=_.label(item.label), value=item.key in state.checked, on_change=lambda e, key=item.key: state.tick(key))
-        hint = field_problem(_, state.problems, f"checked.{item.key}")
-        blocks.append(
-            ft.Column([identified(f"check-{item.key}", box), *([ft.Text(hint, color=ft.Colors.ERROR, size=12)] if hint else [])], spacing=0)
-        )
+        problem = field_problem(_, state.problems, CHECK + item.key)
+        blocks.append(tick_box(f"check-{item.key}", _.label(item.label), item.key in state.checked, act(state.tick, item.key), problem=problem))
     if state.target and state.target.type == "lost":
         reasons = [(r.key, _.label(r.label)) for r in config.reasons_for("lost")]
         blocks.append(

@@ -12,6 +12,7 @@ from mobile_app.files.attaching import Attaching
 from mobile_app.offline.effects import FIELDS_OF
 from mobile_app.offline.outbox import FORMS, Waiting
 from mobile_app.session import Session
+from shared.domain.funnel import CHECK
 from shared.domain.labels import Label
 from shared.domain.problems import FieldProblem
 from shared.ui.form import FormState
@@ -25,7 +26,7 @@ DAYS = ("next_contact_on", "until")
 @dataclass(eq=False)
 class Mend:
     """One refused operation. `form` holds its fields, `facts` those of the customer that a talk asked for on the way, `beside` and `days` the
-    rest that was refused, `keeps` the choice per field of a conflict: mine, theirs or both."""
+    rest that was refused, `ticks` the items of a stage's checklist, `keeps` the choice per field of a conflict: mine, theirs or both."""
 
     session: Session
     op_id: UUID
@@ -35,6 +36,7 @@ class Mend:
     attaching: Attaching | None = None
     beside: dict[str, str | None] = field(default_factory=dict)
     days: dict[str, date | None] = field(default_factory=dict)
+    ticks: dict[str, bool] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     keeps: dict[str, str] = field(default_factory=dict)
     loaded: bool = False
@@ -45,7 +47,7 @@ class Mend:
         """Another operation on the same screen begins from nothing."""
         if op_id != self.op_id:
             self.op_id, self.row, self.form, self.facts, self.attaching, self.loaded = op_id, None, None, None, None, False
-            self.beside, self.days, self.problems, self.keeps, self.problem = {}, {}, {}, {}, ""
+            self.beside, self.days, self.ticks, self.problems, self.keeps, self.problem = {}, {}, {}, {}, {}, ""
         await self.load()
 
     async def load(self) -> None:
@@ -79,6 +81,8 @@ class Mend:
             if self.facts is not None:
                 self.facts.refuse(FieldProblem(k, code) for k, code in found.items())
             found = {k: code for k, code in found.items() if k not in facts}
+        self.ticks = {k: False for k in found if k.startswith(CHECK)}
+        found = {k: code for k, code in found.items() if k not in self.ticks}
         if row.verb in FIELDS_OF:
             only = [k for k in dict.fromkeys([*given, *found]) if k not in (*BESIDE, *DAYS) or row.verb != "log_conversation"]
             self.form = self.session.form(
@@ -90,11 +94,6 @@ class Mend:
         self.problems = {k: code for k, code in found.items() if k in (*BESIDE, *DAYS) and (self.form is None or self.form.field(k) is None)}
         self.beside = {k: row.payload.get(k) for k in self.problems if k in BESIDE}
         self.days = {k: _day(row.payload.get(k)) for k in self.problems if k in DAYS}
-
-    @property
-    def mendable(self) -> bool:
-        """Whether there is anything here to change; else sending it again is all one can do."""
-        return bool(self.keeps or self.beside or self.days or (self.form and self.form.shown))
 
     def options(self, key: str) -> list[tuple[str, Label]]:
         """The document's list behind a refused choice."""
@@ -117,6 +116,10 @@ class Mend:
         self.days = {**self.days, key: day}
         self.problems = {k: v for k, v in self.problems.items() if k != key}
 
+    def tick(self, key: str) -> None:
+        self.ticks = {**self.ticks, key: not self.ticks[key]}
+        self.problems = {k: v for k, v in self.problems.items() if k != key}
+
     def keep(self, key: str, whose: str) -> None:
         self.keeps = {**self.keeps, key: whose}
 
@@ -136,7 +139,9 @@ class Mend:
         """As a new operation; what was refused stays until that is on disk."""
         row = self.row
         fine = [form.check() for form in (self.form, self.facts) if form is not None]
-        if row is None or not all(fine):
+        unticked = {key: "unchecked" for key, ticked in self.ticks.items() if not ticked}
+        self.problems = {**self.problems, **unticked}
+        if row is None or unticked or not all(fine):
             return
         payload: dict[str, Any] = {}
         if self.keeps:
@@ -155,6 +160,8 @@ class Mend:
         if self.facts is not None:
             payload["facts"] = {f.key: f.value for f in self.facts.fields() if f.access == "write" and f.value not in EMPTY}
         payload |= {k: v for k, v in self.beside.items() if v}
+        if self.ticks:
+            payload["checked"] = [*(row.payload.get("checked") or []), *(key.removeprefix(CHECK) for key in self.ticks)]
         payload |= {k: d.isoformat() if d else None for k, d in self.days.items()}
         visitor = ("customer", UUID(row.payload["customer_id"])) if row.verb == "receive" else None  # his papers are his, not the visit's
         files = self.attaching.going_with((payload.get("set") or {}).values(), of=visitor) if self.attaching else ()

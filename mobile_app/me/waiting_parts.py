@@ -6,6 +6,7 @@ from mobile_app.me.state import NotSent
 from mobile_app.offline.attachments import Attachment
 from mobile_app.offline.effects import FIELDS_OF
 from mobile_app.offline.outbox import FORMS, Waiting
+from shared.domain import funnel
 from shared.ui.feedback import act
 from shared.ui.form.view import value_text
 from shared.ui.parts import card, identified, text_button
@@ -29,7 +30,8 @@ def field_name(_: Texts, config, form: str, key: str) -> str:
     beside = {"outcome": _("Outcome"), "level": _("Level"), "reason": _("Reason"), "lost_reason": _("Reason"), "next_contact_on": _("Next contact"), "until": _("Until"), "stage": _("Stage")}  # fmt: skip
     definition = config.forms.get(form) if config else None
     known = definition.field(key) if definition else None
-    return (_.label(known.label) if known else "") or beside.get(key, key)
+    item = funnel.check_label(config, key) if config and key.startswith(funnel.CHECK) else None
+    return _.label(known.label if known else item) or beside.get(key, key)
 
 
 def form_of(verb: str) -> str:

@@ -11,11 +11,12 @@ from mobile_app.me.waiting_parts import FileRow, WaitingRow, field_name, fields_
 from mobile_app.session import use_book, use_session
 from mobile_app.shell import page_view
 from mobile_app.watching import use_sync
+from shared.domain.funnel import CHECK
 from shared.gateway.held import HeldOperation
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem
 from shared.ui.form import FormView
 from shared.ui.form.view import value_text
-from shared.ui.parts import DateChips, card, chips, docked, icon_button, identified, primary_button, secondary_button, section
+from shared.ui.parts import DateChips, card, chips, docked, icon_button, identified, primary_button, secondary_button, section, tick_box
 from shared.ui.text import problem_text, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component, screen
@@ -92,6 +93,9 @@ def MendScreen() -> ft.View:
             problem=field_problem(_, state.problems, key),
         )
         parts.append(section(field_name(_, session.config, state.form_key, key), control))
+    for key, ticked in state.ticks.items():
+        label, problem = field_name(_, session.config, state.form_key, key), field_problem(_, state.problems, key)
+        parts.append(tick_box(f"check-{key.removeprefix(CHECK)}", label, ticked, act(state.tick, key), problem=problem))
     for key in state.days:
         control = DateChips(key.replace("_", "-"), state.days[key], session.today, lambda day, key=key: state.choose_day(key, day))
         parts.append(section(field_name(_, session.config, state.form_key, key), control))

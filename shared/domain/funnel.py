@@ -11,6 +11,14 @@ from shared.domain.labels import Label
 from shared.domain.problems import FieldProblem
 from shared.domain.records import Deal
 
+CHECK = "checked."  # what the refusal of an unticked item of a checklist begins with; the item's key follows
+
+
+def check_label(config: StoreConfig, field: str) -> Label | None:
+    """Of such a field: the item as the store wrote it, in whichever stage."""
+    items = (c for p in config.pipelines for s in p.stages for c in s.checklist)
+    return next((c.label for c in items if field == CHECK + c.key), None)
+
 
 class StageCount(BaseModel):
     """One stage of a funnel: how many deals, how much 分 (None when the caller may not see amounts)."""
@@ -59,7 +67,7 @@ def targets(config: StoreConfig, deal: Deal) -> tuple[Stage, ...]:
 def missing(deal: Deal, stage: Stage, values: Mapping[str, Any], checked: frozenset[str], lost_reason: str | None) -> list[FieldProblem]:
     """What is still to be filled or ticked before the deal may enter the stage."""
     found = [FieldProblem(key, "required") for key in stage.required if values.get(key, deal.value(key)) in (None, "")]
-    found += [FieldProblem(f"checked.{c.key}", "unchecked") for c in stage.checklist if c.key not in checked | set(deal.checked)]
+    found += [FieldProblem(CHECK + c.key, "unchecked") for c in stage.checklist if c.key not in checked | set(deal.checked)]
     if stage.type == "lost" and not lost_reason:
         found.append(FieldProblem("lost_reason", "required"))
     return found

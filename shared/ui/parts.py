@@ -144,6 +144,12 @@ def text_field(
     )
 
 
+def tick_box(identifier: str, label: str, ticked: bool, on_tick: Any, *, problem: str | None = None) -> ft.Control:
+    """One item of a checklist, its problem below."""
+    box = identified(identifier, ft.Checkbox(label=label, value=ticked, on_change=on_tick))
+    return ft.Column([box, *([ft.Text(problem, color=ft.Colors.ERROR, size=12)] if problem else [])], spacing=0)
+
+
 @component
 def DateField(
     identifier: str, label: str, value: date | None, today: date, on_choose: Callable[[date], Any], problem: str | None = None

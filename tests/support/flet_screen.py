@@ -22,7 +22,7 @@ from flet.messaging.session import Session as FletSession
 from flet.pubsub.pubsub_hub import PubSubHub
 
 QUIET = 0.03  # seconds without a message: settled
-TAPPABLE = ("on_click", "on_tap", "on_select")
+TAPPABLE = ("on_click", "on_tap", "on_select")  # and a checkbox, which changes
 
 
 class FakeClient(Connection):
@@ -151,7 +151,10 @@ class Screen:
 
     def target(self, identifier: str) -> tuple[BaseControl, str]:
         """What a tap there reaches, and by which event."""
-        target = next((c for c in _walk([self.find(identifier)]) if any(getattr(c, n, None) is not None for n in TAPPABLE)), None)
+        inside = list(_walk([self.find(identifier)]))
+        if box := next((c for c in inside if isinstance(c, ft.Checkbox)), None):
+            return box, "change"
+        target = next((c for c in inside if any(getattr(c, n, None) is not None for n in TAPPABLE)), None)
         assert target is not None, f"{identifier} cannot be tapped"
         assert not getattr(target, "disabled", False), f"{identifier} is disabled"
         return target, next(n for n in TAPPABLE if getattr(target, n, None) is not None).removeprefix("on_")

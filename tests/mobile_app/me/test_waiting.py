@@ -104,6 +104,28 @@ async def test_a_refused_talk_is_mended_where_it_stands_with_every_word_kept(han
     town.db.rollback()
 
 
+async def test_a_move_refused_for_what_was_not_ticked_is_ticked_where_it_stands(hand, town):
+    """His phone knew the stage without its checklist; the store had asked for it since."""
+    lin = await hand()
+    customer, deal = new_id(), new_id()
+    await act(lin, "save_customer", {"id": customer, "set": NEW})
+    await act(lin, "save_deal", {"id": deal, "customer_id": customer, "pipeline": "new_car", "set": {"title": "朗逸"}})
+    ordered = {"id": deal, "customer_id": customer, "stage": "ordered", "set": {"amount_fen": 19980000, "expected_close_on": "2026-12-24"}}
+    op = await act(lin, "move_deal", {**ordered, "checked": []}, title="朗逸")
+    async with showing(lin, "/me/waiting") as screen:
+        await screen.settle(lambda: screen.has(f"mend-{op}"))
+        assert screen.sees("已收订金: 请勾选")
+        await screen.tap(f"mend-{op}")
+        await screen.settle(lambda: screen.has("check-deposit"))
+        await screen.tap("send-mended")
+        assert screen.sees("请勾选") and len(await lin.session.book.outbox.unsettled()) == 1
+        await screen.tap("check-deposit")
+        await screen.tap("send-mended")
+        await settled(lin)
+    assert town.row("select stage, checked, amount_fen from crm.deals where id = %s", deal) == ("ordered", ["deposit"], 19980000)
+    town.db.rollback()
+
+
 async def test_mending_a_new_customer_brings_what_hung_on_him_along(hand, town):
     lin = await hand()
     customer = new_id()
