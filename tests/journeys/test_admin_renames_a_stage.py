@@ -54,6 +54,6 @@ def test_an_invited_person_comes_in_by_the_code(visit, operator):
     phone.type("password", "my-first-password")
     phone.type("invitation-code", code)
     phone.tap("sign-in")
-    phone.see("今天的任务都完成了")
+    phone.see("今天没有待办任务")
     assert operator.execute("select role from crm.members where name = '新人小林'").fetchall() == [("advisor",)]
     expect(phone.id("sync-mark").first).to_be_attached()

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
 # Blocked by the resolver, not by context.route(): routing switches the HTTP cache off.
 CHROME_ARGS = [
@@ -70,6 +70,10 @@ class App:
         self.errors: list[str] = []
         self.taps = self.typed = 0  # what a person did so far
         self.blocked: set[str] = set()
+        self.fonts: set[Request] = set()  # slices on their way
+        self.page.on("request", lambda request: self.fonts.add(request) if "/assets/fonts/" in request.url else None)
+        self.page.on("requestfinished", self.fonts.discard)
+        self.page.on("requestfailed", self.fonts.discard)
         self.page.on("requestfailed", lambda request: self.blocked.add(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
@@ -208,7 +212,12 @@ class App:
         self.tap("sign-in")
 
     def shot(self, path: str) -> None:
-        self.page.wait_for_timeout(700)  # fonts arrive a moment after the words
+        calm = 0
+        for _ in range(50):  # fonts arrive a moment after the words: with none on its way for 0.7 s they are drawn
+            self.page.wait_for_timeout(100)
+            calm = 0 if self.fonts else calm + 1
+            if calm == 7:
+                break
         self.page.screenshot(path=path)
 
     def close(self) -> None:
