@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 FIRST, LAST = "<!-- measured: written by make bench -->", "<!-- end of measured -->"
-SIZE_ORDER = ["1m", "100k", "10k"]
+SIZE_ORDER = ["1m", "100k"]
 
 
 def write_report(results: Path, document: Path) -> None:

@@ -30,21 +30,22 @@ from forecourt.stack import Stack
 RESULTS = ROOT / "bench" / "results"
 WARM_UP = 12
 SECONDS_PER_OPERATION = 90
-SERVED = "forecourt"  # the database behind the embedded API; it holds 100k, or 10k when that is all
+SERVED = "forecourt"  # the database behind the embedded API; it holds 100k
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
-    parser.add_argument("--size", choices=["10k", "100k", "1m"], default=os.environ.get("BENCH_SIZE", "100k"), help="the larger of the two sizes")
+    parser.add_argument("--size", choices=["100k", "1m"], default=os.environ.get("BENCH_SIZE", "100k"), help="the larger of the two sizes")
     parser.add_argument("--rounds", type=int, default=200, help="measured rounds per operation (at most 1000)")
     parser.add_argument("--only", help="operations to measure, by key, with commas")
     parser.add_argument("--keep", action="store_true", help="keep the filled databases, and use those of an earlier --keep")
     options = parser.parse_args()
     home = home_folder() / "bench"
-    names = {"10k": ["10k"], "100k": ["10k", "100k"], "1m": ["100k", "1m"]}[options.size]
+    names = {"100k": ["10k", "100k"], "1m": ["100k", "1m"]}[options.size]
+    if not options.keep:
+        shutil.rmtree(home, ignore_errors=True)  # what a run that broke off left would be measured as if it were fresh
     with Stack(home) as stack:
-        served = "100k" if "100k" in names else "10k"
-        databases = {name: SERVED if name == served else f"bench_{name}" for name in names}
+        databases = {name: SERVED if name == "100k" else f"bench_{name}" for name in names}
         counts = {name: _fill(stack, name, database) for name, database in databases.items()}
         chosen = [o for o in OPERATIONS if options.only is None or o.key in options.only.split(",")]
         result: dict[str, Any] = {
