@@ -191,8 +191,12 @@ begin
     else format('(select * from crm.searchable_values o where o.store_id = $1 and o.form = ''customer'' and o.key = %L and %s is not null%s%s) o join crm.customers c on c.store_id = o.store_id and c.id = o.subject_id',
       p_sort, rtrim(split_part(ordered, ' ', 1), ','), case when c.scope = 'own' then ' and o.subject_id = any ($2)' else '' end,
       case when c.scope in ('store', 'group') and conditions = '' then format(' order by %s limit %s', ordered, taken + skipped) else '' end) end;
-  execute format('select array(select c.id from %s where c.store_id = $1 and c.removed_at is null%s order by %s limit %s offset %s)', source, conditions, ordered, taken, skipped)
-    into ids using p_store, ids;
+  if conditions = '' and ordered = 'c.created_at desc, c.id' then      -- the plain list, nearly every question: planned once, a sixth of its time
+    ids := array(select k.id from crm.customers k where k.store_id = p_store and k.removed_at is null order by k.created_at desc, k.id limit taken offset skipped);
+  else
+    execute format('select array(select c.id from %s where c.store_id = $1 and c.removed_at is null%s order by %s limit %s offset %s)', source, conditions, ordered, taken, skipped)
+      into ids using p_store, ids;
+  end if;
   return query select r.* from unnest(ids) with ordinality i (id, place) join api.customers r on r.store_id = p_store and r.id = i.id order by i.place;
 end $$;
 comment on function crm.find_customers is 'Customers by filters [{key, op: eq in min max starts contains, value}], sorted by one key; of a searchable field only those that have a value. Errors: forbidden, not_searchable (unknown, hidden, masked or unmarked), invalid.';
