@@ -4,6 +4,7 @@ python -m forecourt.serve --port 8550      with SUPABASE_URL and SUPABASE_PUBLIS
 """
 
 import argparse
+import gc
 import mimetypes
 import os
 import secrets
@@ -136,7 +137,9 @@ def main() -> None:
     given = arguments.parse_args()
     if not os.isatty(0):
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    uvicorn.run(make_app(home_folder()), host=given.host, port=given.port, log_level="warning", ws_ping_interval=20, timeout_graceful_shutdown=2)
+    app = make_app(home_folder())
+    gc.freeze()  # as in main.py: what is read in never goes
+    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", ws_ping_interval=20, timeout_graceful_shutdown=2)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 from mobile_app.offline import around, talks
 from mobile_app.offline.database import get_about, set_about
 from shared.domain.config import BASE_TYPES
+from shared.domain.pinyin import pinyin_of
 from shared.domain.records import FORM_TABLES
 
 SAVES = {"save_customer": "customers", "save_companion": "companions", "save_vehicle": "vehicles", "save_policy": "policies", "save_deal": "deals"}
@@ -145,32 +146,6 @@ def index(connection: sqlite3.Connection, form: str, record_id: str) -> None:
         connection.execute("delete from plates where id = ?", (record_id,))
         if record and record.get("plate") and record.get("customer_id"):
             connection.execute("insert into plates values (?, ?, ?)", (record_id, record["customer_id"], record["plate"]))
-
-
-def pinyin_of(name: str) -> tuple[str, str]:
-    """张三 → (zhangsan, zs), as crm.pinyin_of does on the server; surnames have their own reading."""
-    from pypinyin import Style, lazy_pinyin
-    from pypinyin.contrib.tone_convert import to_normal
-
-    surnames = {
-        "单": "shan",
-        "曾": "zeng",
-        "仇": "qiu",
-        "区": "ou",
-        "查": "zha",
-        "解": "xie",
-        "盖": "ge",
-        "朴": "piao",
-        "覃": "qin",
-        "翟": "zhai",
-        "缪": "miao",
-        "乐": "yue",
-    }
-    readings = [to_normal(r) for r in lazy_pinyin(name[:24], style=Style.NORMAL)]
-    if readings and name[0] in surnames:
-        readings[0] = surnames[name[0]]
-    words = [r.lower() for r in readings if r.strip()]
-    return "".join(words), "".join(w[0] for w in words)
 
 
 def _split(table: str, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -53,10 +53,3 @@ def phone_digits(text: str) -> str | None:
 def plate_text(text: str) -> str:
     """A plate as stored: capitals, no spaces, dots or dashes."""
     return re.sub(r"[\s·.\-]", "", text).upper()
-
-
-def initials_of(text: str) -> str:
-    """The first letters of a label's pinyin: 特斯拉 → tsl, for searching a list."""
-    from pypinyin import Style, lazy_pinyin  # its tables take 0.2 s to load: not before the first search
-
-    return "".join(part[0] for part in lazy_pinyin(text[:24], style=Style.FIRST_LETTER) if part).lower()

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from shared.domain import conditions, forms
 from shared.domain.config import StoreConfig
+from shared.domain.pinyin import pinyin_of
 from tests.support.people import preset
 
 VALUES = [None, "", " ", "x", "长" * 81, "长" * 2001, "138****8000", "13800138000", "+61752893484", "12", "沪A12345", "沪 A", "LSVAA4182E2184847", "no vin!", 0, 1, -1, 1.5, 10**14, True, False, [], ["x"], {}, "walk_in", "near", "female",
@@ -110,3 +111,16 @@ def test_both_judge_trees_alike(db, seed):
             different.append((tree, record, ours, theirs, conditions.problem(tree, {"a", "b", "c"}), their_problem))
     assert different == [], json.dumps([str(d) for d in different[:6]], ensure_ascii=False, indent=1)
     assert {their_problem for _, their_problem in rows} >= {None, "unknown_field"}
+
+
+def test_a_name_is_spelled_alike_on_the_phone_and_in_the_database(db):
+    """Every hanzi of the basic block, first in a name and later in it; and what else stands in names."""
+    names = [r[0] for r in db.execute("select hanzi from crm.pinyin order by hanzi").fetchall()]
+    assert len(names) > 20_000
+    names = [*names, *("王" + hanzi for hanzi in names), "曾国藩", "Tom 李", "阿卜杜拉·买买提", "重庆长安", " 曾", "李3", "单", "", "(单)", "张" * 30]
+    theirs = db.execute(
+        "select (p).full_text, (p).initials from (select crm.pinyin_of(x) as p, n from unnest(%s::text[]) with ordinality u (x, n)) q order by n",
+        (names,),
+    )
+    wrong = {name: (pinyin_of(name), (a or "", b or "")) for name, (a, b) in zip(names, theirs, strict=True) if pinyin_of(name) != (a or "", b or "")}
+    assert wrong == {}, f"{len(wrong)}: {list(wrong.items())[:20]}"

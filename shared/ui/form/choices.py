@@ -5,7 +5,7 @@ from typing import Any
 
 import flet as ft
 
-from shared.domain.labels import initials_of
+from shared.domain.pinyin import spelled
 from shared.ui.feedback import typed
 from shared.ui.form.state import FieldState
 from shared.ui.parts import chip, icon_button, identified, primary_button, secondary_button, text_field
@@ -91,7 +91,7 @@ def OptionList(identifier: str, label: str, held: FieldState, on_choose: Callabl
     wanted = words.strip().lower()
     found = [(key, _.label(text)) for key, text in held.options]
     if wanted:
-        found = [(key, text) for key, text in found if wanted in text.lower() or initials_of(text).startswith(wanted)]
+        found = [(key, text) for key, text in found if wanted in text.lower() or spelled(text, wanted)]
     chosen = chosen_of(held)
     rows: list[ft.Control] = [
         ft.Semantics(
