@@ -72,9 +72,8 @@ class App:
         self.blocked: set[str] = set()
         self.fonts: set[Request] = set()  # slices on their way
         self.page.on("request", lambda request: self.fonts.add(request) if "/assets/fonts/" in request.url else None)
-        self.page.on("requestfinished", self.fonts.discard)
-        self.page.on("requestfailed", self.fonts.discard)
-        self.page.on("requestfailed", lambda request: self.blocked.add(request.url))
+        self.page.on("requestfinished", lambda request: self.fonts.discard(request))  # playwright takes no method of a builtin
+        self.page.on("requestfailed", lambda request: (self.fonts.discard(request), self.blocked.add(request.url)))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, path: str = "/") -> "App":
