@@ -83,7 +83,7 @@ def App(session: Session, connection: Connection) -> Any:
     ft.use_effect(begin_again, [connection.epoch])
 
     def inside() -> Any:
-        if session.phase == "starting":
+        if session.phase in ("starting", "leaving"):
             return [StartingScreen()]
         if session.phase == "seeing_over":
             return [SeeingOverScreen()]

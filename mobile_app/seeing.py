@@ -96,12 +96,13 @@ class Seeing:
         await self.leave("")
 
     async def leave(self, problem: str) -> None:
-        """The book is gone from the device."""
+        """The book is gone from the device when the page says that it is over."""
         if self._end is not None:
             self._end.cancel()
-        self.problem, self.session.phase = problem, "seeing_over"
+        self.problem, self.session.phase = problem, "leaving"  # no screen may be drawn from a book that goes
         await self.session.close()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        self.session.phase = "seeing_over"
 
 
 @component

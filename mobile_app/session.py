@@ -52,8 +52,8 @@ NOTICE_SECONDS = 8
 @ft.observable
 @dataclass(eq=False)
 class Session:
-    """phase: starting → signed_out | not_invited | ready. Every screen is drawn anew when a public field changes, so these are the slow
-    ones; what moves with each act is watched apart (watching.py): `sending`, `notices`, and the book itself by `use_book`."""
+    """phase: starting → signed_out | not_invited | ready; a look at another's phone ends by leaving → seeing_over. Every screen is drawn anew
+    when a public field changes, so these are the slow ones; what moves with each act is watched apart (watching.py): `sending`, `notices`, and the book itself by `use_book`."""
 
     services: Services
     phase: str = "starting"
