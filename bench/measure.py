@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,14 +50,14 @@ class Sample:
         }
 
 
-class Way:
+class Way(ABC):
     """One way of doing operations: `run` does it once and `pids` are the servers that worked for it."""
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:
         self.pids = pids
 
-    def run(self, operation: Operation, subject: Row) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def run(self, operation: Operation, subject: Row) -> Any: ...
 
     def timed(self, operation: Operation, subject: Row, into: Sample | None) -> None:
         """Do it once; the answer is checked outside the clock, so that a refusal can never count as a fast answer."""

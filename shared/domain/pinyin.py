@@ -40,7 +40,7 @@ def pinyin_of(name: str) -> tuple[str, str]:
 
 
 def spelled(text: str, letters: str) -> bool:
-    """Whether a label begins with these initials: ca, za → 长安; tsl → 特斯拉; mi → Model 3 不, for its letters stand as they are."""
+    """Whether a label begins with these initials: ca, za → 长安; tsl → 特斯拉; sp → 宋 PLUS, for other letters stand as they are."""
     library = _library()
     shown = re.sub(r"\s", "", text[:LONGEST])
     readings = library.pinyin(shown, style=library.Style.FIRST_LETTER, heteronym=True, errors=ONE_BY_ONE)

@@ -1,14 +1,8 @@
 """A manager finds in the whole store by a field of the store's own, and in its order."""
 
-from uuid import UUID
-
-import psycopg
 import pytest
 
-from forecourt.demo import PASSWORD, sign_up
-from shared.gateway.client import Gateway, make_http
-from tests.support.people import World, new_id
-from tests.support.phone_screen import real_phone
+from tests.support.phone_screen import real_phone, signed_in
 
 WAN = 1_000_000  # 分
 
@@ -16,18 +10,10 @@ WAN = 1_000_000  # 分
 @pytest.fixture
 async def gateway(stack):
     """The manager of a store with three customers of two advisors: budgets of 10, 30 and 20 万."""
-    email = f"{new_id()}@forecourt.example"
-    user = sign_up(stack.supabase_url, stack.publishable_key, email)
-    with psycopg.connect(stack.db_url) as connection:
-        world = World(connection)
-        world.users["boss"] = UUID(str(user))
-        world.join("boss", "east", "manager")
+    async with signed_in(stack, "manager") as (found, world):
         for who, name, budget, level in (("lin", "十万", 10, "near"), ("chen", "三十万", 30, "near"), ("lin", "二十万", 20, "intent")):
             world.customer(who, name=name, budget_fen=budget * WAN, level=level)
-        connection.commit()
-    async with make_http() as http:
-        found = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        await found.keeper.sign_in(email, PASSWORD)
+        world.db.commit()
         yield found
 
 

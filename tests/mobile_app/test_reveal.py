@@ -1,14 +1,8 @@
 """Who sees numbers masked and may ask for one says why, and the audit keeps it; the number never reaches the device's disk."""
 
-from uuid import UUID
-
-import psycopg
 import pytest
 
-from forecourt.demo import PASSWORD, sign_up
-from shared.gateway.client import Gateway, make_http
-from tests.support.people import World, new_id
-from tests.support.phone_screen import real_phone
+from tests.support.phone_screen import real_phone, signed_in
 
 NUMBER = "13911112222"
 
@@ -16,18 +10,10 @@ NUMBER = "13911112222"
 @pytest.fixture
 async def market(stack):
     """(gateway, world, customer): the market team's one customer in its pool, whose number it sees masked."""
-    email = f"{new_id()}@forecourt.example"
-    user = sign_up(stack.supabase_url, stack.publishable_key, email)
-    with psycopg.connect(stack.db_url) as connection:
-        world = World(connection)
-        world.users["caller"] = UUID(str(user))
-        world.join("caller", "east", "market")
+    async with signed_in(stack, "market") as (gateway, world):
         customer = world.customer("he", pool="market", level="potential", name="赵先生", phone=NUMBER)
-        connection.commit()
-        async with make_http() as http:
-            gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-            await gateway.keeper.sign_in(email, PASSWORD)
-            yield gateway, world, customer
+        world.db.commit()
+        yield gateway, world, customer
 
 
 async def test_a_masked_number_is_shown_for_a_reason(market, tmp_path):

@@ -22,7 +22,7 @@ from flet.messaging.session import Session as FletSession
 from flet.pubsub.pubsub_hub import PubSubHub
 
 QUIET = 0.03  # seconds without a message: settled
-TAPPABLE = ("on_click", "on_tap", "on_select")  # and a checkbox, which changes
+TAPPABLE = ("on_click", "on_tap", "on_select")
 
 
 class FakeClient(Connection):
@@ -151,13 +151,15 @@ class Screen:
 
     def target(self, identifier: str) -> tuple[BaseControl, str]:
         """What a tap there reaches, and by which event."""
-        inside = list(_walk([self.find(identifier)]))
-        if box := next((c for c in inside if isinstance(c, ft.Checkbox)), None):
-            return box, "change"
-        target = next((c for c in inside if any(getattr(c, n, None) is not None for n in TAPPABLE)), None)
+
+        def taken(control: BaseControl) -> str | None:
+            names = (*TAPPABLE, "on_change") if isinstance(control, ft.Checkbox) else TAPPABLE
+            return next((n for n in names if getattr(control, n, None) is not None), None)
+
+        target, event = next(((c, n) for c in _walk([self.find(identifier)]) if (n := taken(c))), (None, ""))
         assert target is not None, f"{identifier} cannot be tapped"
         assert not getattr(target, "disabled", False), f"{identifier} is disabled"
-        return target, next(n for n in TAPPABLE if getattr(target, n, None) is not None).removeprefix("on_")
+        return target, event.removeprefix("on_")
 
     async def press(self, target: BaseControl, event: str) -> None:
         """The event alone; nothing is waited for."""

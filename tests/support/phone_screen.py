@@ -12,8 +12,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import httpx
+import psycopg
 import uuid6
 
+from forecourt.demo import PASSWORD, sign_up
+from forecourt.stack import Stack
 from mobile_app.app import App
 from mobile_app.offline.database import Database
 from mobile_app.offline.replica import Replica
@@ -21,11 +24,12 @@ from mobile_app.services import Services
 from mobile_app.session import Session
 from shared.domain.config import Role, StoreConfig
 from shared.domain.members import Colleague
-from shared.gateway.client import Gateway
+from shared.gateway.client import Gateway, make_http
 from shared.gateway.session import MemoryStore
 from shared.gateway.sync import Page
 from shared.ui.view import Connection
 from tests.support.flet_screen import Screen
+from tests.support.people import World, new_id
 
 ME, STORE, SPACE = UUID(int=0xA1), UUID(int=0xB2), UUID(int=0xC3)
 
@@ -171,6 +175,22 @@ async def phone(
         await session.close()
         found.screen.close()
         await http.aclose()
+
+
+@asynccontextmanager
+async def signed_in(stack: Stack, role: str) -> AsyncIterator[tuple[Gateway, World]]:
+    """A new person of that role in the east store of a world of his own, over the real stack; what a test writes there it commits itself."""
+    email = f"{new_id()}@forecourt.example"
+    user = sign_up(stack.supabase_url, stack.publishable_key, email)
+    with psycopg.connect(stack.db_url) as connection:
+        world = World(connection)
+        world.users["me"] = UUID(str(user))
+        world.join("me", "east", role)
+        connection.commit()
+        async with make_http() as http:
+            gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
+            await gateway.keeper.sign_in(email, PASSWORD)
+            yield gateway, world
 
 
 @asynccontextmanager

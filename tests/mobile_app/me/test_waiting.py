@@ -118,7 +118,7 @@ async def test_a_move_refused_for_what_was_not_ticked_is_ticked_where_it_stands(
         await screen.tap(f"mend-{op}")
         await screen.settle(lambda: screen.has("check-deposit"))
         await screen.tap("send-mended")
-        assert screen.sees("请勾选") and len(await lin.session.book.outbox.unsettled()) == 1
+        assert "请勾选。" in screen.texts() and len(await lin.session.book.outbox.unsettled()) == 1
         await screen.tap("check-deposit")
         await screen.tap("send-mended")
         await settled(lin)
