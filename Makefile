@@ -6,7 +6,7 @@ STAMPS := .forecourt/stamps
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 
-.PHONY: help env demo up down status tick test test-long reliability check format text screenshots bench bench-client bench-phone advisors lock reset clean
+.PHONY: help env phone-files demo phone up release down status tick test test-long reliability check coverage requirements format text screenshots bench bench-client bench-phone bench-web advisors lock reset clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -39,29 +39,52 @@ $(STAMPS)/browser: $(STAMPS)/python
 	else echo "· installing a browser for the tests"; $(BIN)/playwright install chromium; fi
 	@mkdir -p $(STAMPS) && touch $@
 
+phone-files: env  # before tests: building takes longer than a test may wait
+	@$(BIN)/python -m forecourt.build >/dev/null
+
 demo: env ## start everything with a demo dealer group, print addresses and sign-ins
 	@$(BIN)/python -m forecourt.cli demo
+
+phone: env ## build the phone app as static files in dist/phone, for any web host
+	@$(BIN)/python -m forecourt.cli build
 
 up: env ## start only the database and the API
 	@$(BIN)/python -m forecourt.cli up
 
+release: env ## compile supabase/schemas into a migration, for `supabase db push`
+	@$(BIN)/python -m forecourt.cli release
+
 down status tick reset: env ## stop · what runs · run the rules of today · drop the local data
 	@$(BIN)/python -m forecourt.cli $@
 
-test: env $(STAMPS)/browser ## every test, on throw-away stacks, two files at once
+test: env $(STAMPS)/browser phone-files ## every test, on throw-away stacks, two files at once
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-test-long: env $(STAMPS)/browser ## the long batteries too
+test-long: env $(STAMPS)/browser phone-files ## the long batteries too
 	@$(BIN)/python -m pytest -q -m "long or not long"
 
-reliability: env $(STAMPS)/browser ## run the long batteries of the phone one by one; results in docs/reliability.md
+reliability: env $(STAMPS)/browser phone-files ## run the long batteries of the phone one by one; results in docs/developers/reliability.md
 	@$(BIN)/python -m tests.support.reliability
 
-check: env ## format, lint, types, import directions
-	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright && $(BIN)/lint-imports
+check: env ## format, lint, types, import directions, SQL, spelling, dependencies, dead code
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/typos
+	@$(BIN)/deptry . --no-ansi 2>&1 | sed '/^Assuming/d'; test $${PIPESTATUS[0]} = 0
+	@$(BIN)/vulture
+	@$(BIN)/squawk --config .squawk.toml supabase/migrations/*.sql
+	@$(BIN)/sqlfluff lint -q supabase/migrations supabase/schemas
+
+coverage: env $(STAMPS)/browser ## how much of the code the tests in process reach; fails below the floor (not part of `make test`)
+	@$(BIN)/python -m pytest -q tests/domain tests/database tests/mobile_app --cov --cov-report=term 
 
 format: env ## write the format
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+requirements: env ## refresh docs/requirements.md
+	@$(BIN)/python -m tests.support.requirements
 
 text: env ## take new phrases into the catalogues and compile them
 	@$(BIN)/python -m forecourt.text extract && $(BIN)/python -m forecourt.text compile
@@ -75,8 +98,11 @@ advisors: env ## Supabase's own linter on the running demo database; expected: 0
 bench-client: env ## measure the phone app itself: taps, first page, search, bytes, memory
 	@$(BIN)/python -m bench.client
 
-bench: env ## measure; results in bench/results and docs/performance.md
+bench: env ## measure; results in bench/results and docs/developers/performance.md
 	@$(BIN)/python -m bench.run
+
+bench-web: env $(STAMPS)/browser phone-files ## measure the phone app in a real browser, as static files and served
+	@$(BIN)/python -m bench.web_phone
 
 bench-phone: env ## measure the phone itself: saving, draining, first sync, deltas, cold start
 	@$(BIN)/python -m bench.phone

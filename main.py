@@ -1,4 +1,4 @@
-"""The phone app's entry; it stands here because `flet build` wants it at the root."""
+"""The phone app's entry point; `flet build` requires it at the root."""
 
 import asyncio
 import functools
@@ -10,7 +10,8 @@ import flet as ft
 
 
 def first_frame(page: ft.Page) -> None:
-    """Something on the screen before the app itself is read in, which takes a phone about a second."""
+    """Something on the screen before the app itself is read in, which takes a phone about a
+    second."""
     page.views[0].vertical_alignment = ft.MainAxisAlignment.CENTER
     page.views[0].horizontal_alignment = ft.CrossAxisAlignment.CENTER
     page.add(ft.ProgressRing())
@@ -18,7 +19,8 @@ def first_frame(page: ft.Page) -> None:
 
 @functools.cache
 def read_app() -> ModuleType:
-    """The app itself, once: code never goes, so a full garbage collection need not walk its 76,000 objects (24 ms, now 0) in the middle of a tap."""
+    """The app itself, once: code never goes, so a full garbage collection need not walk its 76,000
+    objects (24 ms, now 0) in the middle of a tap."""
     app = import_module("mobile_app.app")
     gc.freeze()
     return app

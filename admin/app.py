@@ -1,4 +1,5 @@
-"""The admin panel: providers, the guard, the pages. Served, never built: one process, many people, no module state."""
+"""The admin panel: providers, the guard, the pages. Served, never built: one process, many people,
+no module state."""
 
 import os
 from datetime import UTC, datetime
@@ -13,9 +14,11 @@ from admin.draft import DraftContext
 from admin.duplicates.screen import DuplicatesScreen
 from admin.export.screen import ExportScreen
 from admin.forms.screen import FormsScreen
+from admin.group.screen import GroupScreen
 from admin.history.screen import HistoryScreen
 from admin.imports.screen import ImportsScreen
 from admin.lists.screen import ListsScreen
+from admin.members.invitation import phone_address
 from admin.members.screen import MembersScreen
 from admin.publish.screen import PublishScreen
 from admin.rights.screen import RightsScreen
@@ -23,16 +26,17 @@ from admin.rules.screen import RulesScreen
 from admin.services import Services
 from admin.session import AdminContext, AdminSession, use_admin
 from admin.settings.screen import SettingsScreen
-from admin.shell import PAGES, Frame, Kept, KeptContext
+from admin.shell import PAGES, Frame, Kept, TabStateContext
 from admin.sign_in.screen import SignInScreen
 from admin.stages.screen import StagesScreen
 from shared.gateway.client import Gateway, make_http
 from shared.ui.feedback import EmptyState, Skeleton, act
-from shared.ui.parts import primary_button
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_theme
 from shared.ui.view import Connection, ConnectionContext, View, screen, watch_connection
+from shared.ui.visits import join_page
+from shared.ui.widgets import primary_button
 
 
 @screen
@@ -46,30 +50,44 @@ def UnreachableScreen() -> ft.View:
     away = EmptyState(
         ft.Icons.CLOUD_OFF,
         _("The server does not answer"),
-        _("You stay signed in. Try again in a moment; if it lasts, call whoever runs the server."),
+        _(
+            "You are still signed in. Try again in a moment. If it continues, contact "
+            "your server administrator."
+        ),
     )
     again = ft.Row(
-        [ft.Container(primary_button("start-again", _("Try again"), act(session.start), icon=ft.Icons.REFRESH), width=220)],
+        [
+            ft.Container(
+                primary_button(
+                    "start-again", _("Try again"), act(session.start), icon=ft.Icons.REFRESH
+                ),
+                width=220,
+            )
+        ],
         alignment=ft.MainAxisAlignment.CENTER,
     )
-    return View(route="/away", vertical_alignment=ft.MainAxisAlignment.CENTER, controls=[away, again])  # fmt: skip
+    return View(
+        route="/away", vertical_alignment=ft.MainAxisAlignment.CENTER, controls=[away, again]
+    )
 
 
 @screen
 def PanelScreen() -> ft.View:
     kept = ft.use_memo(Kept, [])
-    return KeptContext(kept, lambda: View(key="panel", route="/", in_place=False, controls=[ft.Router(ROUTES)]))
+    return TabStateContext(
+        kept, lambda: View(key="panel", route="/", in_place=False, controls=[ft.Router(ROUTES)])
+    )
 
 
 @ft.component
 def Panel(session: AdminSession, connection: Connection) -> Any:
     page = ft.context.page
 
-    def look() -> None:
+    def apply_language() -> None:
         page.locale_configuration = flutter_locale(session.language)
         page.update()
 
-    ft.use_effect(look, [session.language])
+    ft.use_effect(apply_language, [session.language])
 
     def inside() -> Any:
         if session.phase == "starting":
@@ -81,29 +99,69 @@ def Panel(session: AdminSession, connection: Connection) -> Any:
         return [PanelScreen()]
 
     return ConnectionContext(
-        connection, lambda: TextContext(Texts(session.language), lambda: AdminContext(session, lambda: DraftContext(session.draft, inside)))
+        connection,
+        lambda: TextContext(
+            Texts(session.language),
+            lambda: AdminContext(session, lambda: DraftContext(session.draft, inside)),
+        ),
     )
 
 
 SCREENS = {
-    "members": MembersScreen, "stages": StagesScreen, "forms": FormsScreen, "rights": RightsScreen, "rules": RulesScreen, "lists": ListsScreen,
-    "settings": SettingsScreen, "publish": PublishScreen, "history": HistoryScreen, "imports": ImportsScreen, "duplicates": DuplicatesScreen,
-    "export": ExportScreen, "audit": AuditScreen,
-}  # fmt: skip
+    "members": MembersScreen,
+    "group": GroupScreen,
+    "stages": StagesScreen,
+    "forms": FormsScreen,
+    "rights": RightsScreen,
+    "rules": RulesScreen,
+    "lists": ListsScreen,
+    "settings": SettingsScreen,
+    "publish": PublishScreen,
+    "history": HistoryScreen,
+    "imports": ImportsScreen,
+    "duplicates": DuplicatesScreen,
+    "export": ExportScreen,
+    "audit": AuditScreen,
+}
 PAGE_ROUTES = [
-    ft.Route(path=PAGES[name].route.strip("/") or None, index=PAGES[name].route == "/", component=found) for name, found in SCREENS.items()
+    ft.Route(
+        path=PAGES[name].route.strip("/") or None, index=PAGES[name].route == "/", component=found
+    )
+    for name, found in SCREENS.items()
 ]
-ROUTES = [ft.Route(component=Frame, children=[*PAGE_ROUTES, ft.Route(path=":elsewhere*", component=MembersScreen)])]
+ROUTES = [
+    ft.Route(
+        component=Frame,
+        children=[*PAGE_ROUTES, ft.Route(path=":elsewhere*", component=MembersScreen)],
+    )
+]
 
 
 async def main(page: ft.Page) -> None:
     """One page session of the panel."""
     page.title = "展厅助手 · 管理后台"
     store = PreferencesSessionStore(PagePreferences(page, "admin"), "session")
-    gateway = Gateway(os.environ["SUPABASE_URL"], os.environ["SUPABASE_PUBLISHABLE_KEY"], http=make_http(), store=store)
-    services = Services(gateway, Path(os.environ.get("FORECOURT_UPLOADS", ".")), lambda: datetime.now(UTC), uuid6.uuid7)
+    gateway = Gateway(
+        os.environ["SUPABASE_URL"],
+        os.environ["SUPABASE_PUBLISHABLE_KEY"],
+        http=make_http(),
+        store=store,
+    )
+    services = Services(
+        gateway,
+        Path(os.environ.get("FORECOURT_UPLOADS", ".")),
+        lambda: datetime.now(UTC),
+        uuid6.uuid7,
+        phone_address(page.url or ""),
+    )
     session, connection = AdminSession(services), Connection()
-    watch_connection(page, connection)
+    join_page(page, session.owner)
+
+    async def closed(_: object) -> None:
+        await gateway.close()
+
+    page.on_close = closed
+    watch_connection(page, connection, lambda: join_page(page, session.owner))
     apply_theme(page)
     page.render_views(Panel, session, connection)
     await session.start()

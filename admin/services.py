@@ -11,9 +11,10 @@ from shared.gateway.client import Gateway
 
 @dataclass(frozen=True)
 class Services:
-    """The server, the folder uploads arrive in, clock, ids."""
+    """The server, the folder uploads arrive in, clock, ids, where the phone app is."""
 
     gateway: Gateway
     uploads: Path
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
+    phone_url: str = ""

@@ -1,7 +1,8 @@
 """Who sits before the panel, in which store, with which configuration."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import flet as ft
@@ -10,11 +11,19 @@ from admin.draft import Draft
 from admin.services import Services
 from shared.domain.config import StoreConfig
 from shared.domain.members import Membership
-from shared.domain.problems import Offline, Problem, Refused, SignedOut
+from shared.domain.problems import Offline, Problem, Rejected, SignedOut
 from shared.gateway import config as remote_config
 from shared.gateway import members as remote_members
+from shared.ui.visits import PageOwner
 
-ADMIN_VERBS = ("publish_config", "invite_member", "import_rows", "export_rows", "merge_customers", "read_audit")
+ADMIN_VERBS = (
+    "publish_config",
+    "invite_member",
+    "import_rows",
+    "export_rows",
+    "merge_customers",
+    "read_audit",
+)
 
 
 @ft.observable
@@ -31,6 +40,7 @@ class AdminSession:
     config: StoreConfig | None = None
     config_version: int = 0
     problem: str = ""
+    owner: PageOwner = field(default_factory=PageOwner)  # for the web server
     draft: Draft = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,30 +54,38 @@ class AdminSession:
     async def start(self) -> None:
         """Who was signed in here last time is so again; a server that is away does not end that."""
         self.phase = "starting"
-        if await self.services.gateway.keeper.restore() is None:
+        if await self.services.gateway.auth_session.restore() is None:
             self.phase = "signed_out"
             return
         try:
             await self.find_memberships()
         except Offline:
             self.phase = "unreachable"
-        except Problem:
+        except Problem as problem:
+            if isinstance(problem, SignedOut):
+                await self.services.gateway.auth_session.forget()
             self.phase = "signed_out"
 
     async def sign_in(self, identifier: str, password: str) -> None:
-        """Raises Refused or Offline; someone without any right of the panel is refused too."""
-        await self.services.gateway.keeper.sign_in(identifier, password)
+        """Raises Rejected or Offline; someone without any right of the panel is refused too."""
+        self._forget_person()
+        await self.services.gateway.auth_session.forget()
+        await self.services.gateway.auth_session.sign_in(identifier, password)
         await self.find_memberships()
 
     async def find_memberships(self) -> None:
-        found = [m for m in await remote_members.whoami(self.services.gateway) if any(m.may(v) for v in ADMIN_VERBS)]
+        found = [
+            m
+            for m in await remote_members.whoami(self.services.gateway)
+            if m.is_group_admin or any(m.may(v) for v in ADMIN_VERBS)
+        ]
         if not found:
-            await self.services.gateway.keeper.sign_out()
-            raise Refused("forbidden")
+            await self.services.gateway.auth_session.sign_out()
+            raise Rejected("forbidden")
         found.sort(key=lambda m: m.store_name)
         self.memberships, self.me = found, found[0]
         await self._enter()
-        self.phase = "ready"
+        self.phase, self.owner.signed_in = "ready", True
 
     async def _enter(self) -> None:
         await self.load_config()
@@ -90,13 +108,54 @@ class AdminSession:
 
     async def sign_out(self) -> None:
         self.phase = "signed_out"  # first: no page may be drawn for nobody
-        await self.services.gateway.keeper.sign_out()
-        self.me, self.config, self.memberships = None, None, []
+        await self.services.gateway.auth_session.sign_out()
+        self._forget_person()
+
+    def _forget_person(self) -> None:
+        """Leaves nothing of one person for the next, least of all an unpublished draft."""
+        self.owner.signed_in = False
+        self.me, self.config, self.config_version, self.memberships = None, None, 0, []
+        self.draft = Draft(self.services, self.guard, self.load_config)
 
     def guard(self, problem: Problem) -> None:
         """A definite "signed out" leads back to the door."""
         if isinstance(problem, SignedOut):
-            self.phase = "signed_out"
+            self.phase, self.owner.signed_in = "signed_out", False
+
+
+class Submitting(Protocol):
+    """A page's state that asks the server to do something."""
+
+    session: AdminSession
+    busy: bool
+    problem: str
+    problems: dict[str, str]
+
+    async def load(self) -> None: ...
+
+
+async def submit(state: Submitting, action: Callable[[], Awaitable[Any]]) -> bool:
+    """Do it and read the page again; a refusal stands beside its field. Once at a time: a second
+    tap does nothing. Answers whether it was done."""
+    if state.busy:
+        return False
+    state.busy, state.problem, state.problems = True, "", {}
+    try:
+        await action()
+    except Rejected as refused:
+        if refused.field:
+            state.problems = {refused.field: refused.code}
+        else:
+            state.problem = refused.code
+        return False
+    except Problem as problem:
+        state.session.guard(problem)
+        state.problem = problem.code
+        return False
+    finally:
+        state.busy = False
+    await state.load()
+    return True
 
 
 AdminContext: Any = ft.create_context(None)

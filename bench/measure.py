@@ -1,4 +1,5 @@
-"""Clocks: wall time of one request as its client sees it, and the processor time its servers spent on it."""
+"""Clocks: wall time of one request as its client sees it, and the processor time its servers spent
+on it."""
 
 import base64
 import hashlib
@@ -18,10 +19,12 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from bench.operations import Call, Operation, Row, claims
+from forecourt.demo import sign_up
 
 
 def cpu_ms(pids: list[int]) -> float:
-    """Processor milliseconds these processes have used so far; exact where the kernel keeps schedstat, else in ticks of 10 ms."""
+    """Processor milliseconds these processes have used so far; exact where the kernel keeps
+    schedstat, else in ticks of 10 ms."""
     total = 0.0
     for pid in pids:
         running = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
@@ -51,7 +54,8 @@ class Sample:
 
 
 class Way(ABC):
-    """One way of doing operations: `run` does it once and `pids` are the servers that worked for it."""
+    """One way of doing operations: `run` does it once and `pids` are the servers that worked for
+    it."""
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:
         self.pids = pids
@@ -60,7 +64,8 @@ class Way(ABC):
     def run(self, operation: Operation, subject: Row) -> Any: ...
 
     def timed(self, operation: Operation, subject: Row, into: Sample | None) -> None:
-        """Do it once; the answer is checked outside the clock, so that a refusal can never count as a fast answer."""
+        """Do it once; the answer is checked outside the clock, so that a refusal can never count as
+        a fast answer."""
         pids = self.pids()
         cpu = cpu_ms(pids)
         started = time.perf_counter()
@@ -78,7 +83,8 @@ class Way(ABC):
 
 
 class Floor(Way):
-    """The hand-written statement, as the tables' owner past row security; `bare` also lets triggers and foreign keys rest."""
+    """The hand-written statement, as the tables' owner past row security; `bare` also lets triggers
+    and foreign keys rest."""
 
     def __init__(self, url: str, database: str, bare: bool = False) -> None:
         self.db = psycopg.connect(make_conninfo(url, dbname=database), autocommit=True)
@@ -98,7 +104,8 @@ class Floor(Way):
 
 
 class OurSql(Way):
-    """Our function as `authenticated`, in the four steps in which PostgREST does it: begin, claims and role, the call, commit."""
+    """Our function as `authenticated`, in the four steps in which PostgREST does it: begin, claims
+    and role, the call, commit."""
 
     def __init__(self, url: str, database: str) -> None:
         self.db = psycopg.connect(make_conninfo(url, dbname=database), autocommit=True)
@@ -106,14 +113,18 @@ class OurSql(Way):
 
     def run(self, operation: Operation, subject: Row) -> Any:
         call = operation.call(subject)
-        arguments = {k: Jsonb(v) if isinstance(v, list | dict) else v for k, v in call.arguments.items()}
-        statement = f"select * from api.{call.function}({', '.join(f'{k} => %({k})s' for k in arguments)})"
-        sub = subject.get("caller_id") or subject["user_id"]
+        arguments = {
+            k: Jsonb(v) if isinstance(v, list | dict) else v for k, v in call.arguments.items()
+        }
+        statement = (
+            f"select * from api.{call.function}({', '.join(f'{k} => %({k})s' for k in arguments)})"
+        )
         self.db.execute("begin")
         try:
             self.db.execute(
-                "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true)",
-                (claims(subject), sub),
+                "select set_config('role', 'authenticated', true), "
+                "set_config('request.jwt.claims', %s, true)",
+                (claims(subject),),
                 prepare=True,
             )
             rows = self.db.execute(statement.encode(), arguments, prepare=True).fetchall()
@@ -127,25 +138,42 @@ class OurSql(Way):
 class OurHttp(Way):
     """The same over the embedded API, with a signed token, on one kept connection."""
 
-    def __init__(self, url: str, publishable_key: str, sign: Callable[[str], str], pids: Callable[[], list[int]]) -> None:
-        self.client = httpx.Client(base_url=url, headers={"apikey": publishable_key, "content-profile": "api"}, timeout=20)
+    def __init__(
+        self,
+        url: str,
+        publishable_key: str,
+        sign: Callable[[str], str],
+        pids: Callable[[], list[int]],
+    ) -> None:
+        self.client = httpx.Client(
+            base_url=url, headers={"apikey": publishable_key, "content-profile": "api"}, timeout=20
+        )
         self.sign = sign
         super().__init__(pids)
 
     def run(self, operation: Operation, subject: Row) -> Any:
         call: Call = operation.call(subject)
         token = self.sign(subject.get("caller_id") or subject["user_id"])
-        answer = self.client.post(f"/rest/v1/rpc/{call.function}", json=call.arguments, headers={"authorization": f"Bearer {token}"})
+        answer = self.client.post(
+            f"/rest/v1/rpc/{call.function}",
+            json=call.arguments,
+            headers={"authorization": f"Bearer {token}"},
+        )
         answer.raise_for_status()
         return answer.json()
 
 
 def signer(url: str, publishable_key: str, jwt_secret: str) -> Callable[[str], str]:
-    """Signs people up and in once, to learn what a real token says, and answers a function that makes the same for anyone."""
+    """Makes an account and signs in once, to learn what a real token says, and answers a function
+    that makes the same for anyone."""
     with httpx.Client(base_url=url, headers={"apikey": publishable_key}, timeout=20) as client:
         person = {"email": "bench@forecourt.example", "password": "bench-Passw0rd-1"}
-        client.post("/auth/v1/signup", json=person)
-        session = client.post("/auth/v1/token", params={"grant_type": "password"}, json=person).raise_for_status().json()
+        sign_up(url, publishable_key, person["email"], person["password"])
+        session = (
+            client.post("/auth/v1/token", params={"grant_type": "password"}, json=person)
+            .raise_for_status()
+            .json()
+        )
     head, body, _ = session["access_token"].split(".")
     known = json.loads(base64.urlsafe_b64decode(body + "=="))
     cache: dict[str, str] = {}
@@ -153,7 +181,8 @@ def signer(url: str, publishable_key: str, jwt_secret: str) -> Callable[[str], s
     def sign(user_id: str) -> str:
         if user_id not in cache:
             text = f"{head}.{_base64(json.dumps({**known, 'sub': user_id}).encode())}"
-            cache[user_id] = f"{text}.{_base64(hmac.new(jwt_secret.encode(), text.encode(), hashlib.sha256).digest())}"
+            signature = hmac.new(jwt_secret.encode(), text.encode(), hashlib.sha256).digest()
+            cache[user_id] = f"{text}.{_base64(signature)}"
         return cache[user_id]
 
     return sign

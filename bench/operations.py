@@ -1,7 +1,7 @@
 """The measured operations: what a person does, the hand-written floor for it, and our call.
 
-Every floor answers the same question with the same rows as our call, in one statement, as the owner of the tables and
-past row security; it knows no rights, no masks, no validation, no operation log.
+Every floor answers the same question with the same rows as our call, in one statement, as the owner
+of the tables and past row security; it knows no rights, no masks, no validation, no operation log.
 """
 
 import json
@@ -22,7 +22,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the function of `api` and its arguments by name, as PostgREST and Lite take them."""
+    """One request: the function of `api` and its arguments by name, as PostgREST and Lite take
+    them."""
 
     function: str
     arguments: Row
@@ -30,10 +31,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Operation:
-    """`floor` is SQL with %(name)s parameters of a subject; `call` makes our request from it; `goal` is the most O/F may be.
+    """`floor` is SQL with %(name)s parameters of a subject; `call` makes our request from it;
+    `goal` is the most O/F may be.
 
-    An operation that writes has a second floor, `bare`: the rows alone, with triggers and foreign keys resting. `peer_ms` is the
-    better peer's time for it on another machine of two cores (performance goals, first table)."""
+    An operation that writes has a second floor, `bare`: the rows alone, with triggers and foreign
+    keys resting. `peer_ms` is the better peer's time for it on another machine of two cores
+    (performance goals, first table)."""
 
     key: str
     title: str
@@ -43,7 +46,9 @@ class Operation:
     goal: float
     bare: str | None = None
     peer_ms: float | None = None
-    beside: str = "bare"  # of an operation that writes: the way its O/F is judged by; "floor" where triggers and keys are part of the bargain
+    # of an operation that writes: the way its O/F is judged by; "floor" where triggers and keys are
+    # part of the bargain
+    beside: str = "bare"
 
     @property
     def writes(self) -> bool:
@@ -51,21 +56,41 @@ class Operation:
 
 
 def _push(verb: str, subject: Row, payload: Row, base_version: int | None = None) -> Call:
-    op = {"op_id": str(uuid6.uuid7()), "seq": 1, "verb": verb, "base_version": base_version, "payload": {"store_id": subject["store_id"], **payload}}
-    return Call("sync_push", {"device_id": subject["user_id"], "ops": [op]})
+    op = {
+        "op_id": str(uuid6.uuid7()),
+        "seq": 1,
+        "verb": verb,
+        "base_version": base_version,
+        "payload": {"store_id": subject["store_id"], **payload},
+    }
+    return Call("sync_push", {"device_id": subject["user_id"], "operations": [op]})
 
 
 def _search(subject: Row) -> Call:
-    return Call("search_customers", {"store_id": subject["store_id"], "words": subject["words"], "page_size": 50})
+    return Call(
+        "search_customers",
+        {"store_id": subject["store_id"], "query": subject["query"], "page_size": 50},
+    )
 
 
 def _find(subject: Row) -> Call:
     asked = (
-        [{"key": "budget_fen", "op": "min", "value": subject["low"]}, {"key": "budget_fen", "op": "max", "value": subject["high"]}]
+        [
+            {"key": "budget_fen", "op": "min", "value": subject["low"]},
+            {"key": "budget_fen", "op": "max", "value": subject["high"]},
+        ]
         if "low" in subject
         else []
     )
-    return Call("find_customers", {"store_id": subject["store_id"], "filters": asked, "sort": subject["sort"], "page_size": 50})
+    return Call(
+        "find_customers",
+        {
+            "store_id": subject["store_id"],
+            "filters": asked,
+            "sort": subject["sort"],
+            "page_size": 50,
+        },
+    )
 
 
 _FIELDS = (
@@ -85,79 +110,147 @@ _FIELDS = (
 
 
 def _new_customer(subject: Row) -> Call:
-    return _push("save_customer", subject, {"id": str(uuid6.uuid7()), "set": {key: subject[key] for key in _FIELDS}})
+    return _push(
+        "save_customer",
+        subject,
+        {"id": str(uuid6.uuid7()), "set": {key: subject[key] for key in _FIELDS}},
+    )
 
 
-# Subjects: whose hands, and on what. Drawn evenly over stores and people, so cost must follow a person's own rows.
-_CUSTOMER = """select c.store_id, c.owner_id as user_id, c.id as customer_id, c.level, {what} from crm.customers c {join}
+# Subjects: whose hands, and on what. Drawn evenly over stores and people, so cost must follow a
+# person's own rows.
+_CUSTOMER = """select c.store_id, c.owner_id as user_id, c.id as customer_id, c.level, {what}
+  from crm.customers c {join}
   where c.owner_id is not null and c.id = any (%(ids)s) and c.store_id = any (%(stores)s)"""
 
 _SEEN = "(k.owner_id = %(user_id)s or k.renewal_owner_id = %(user_id)s)"
-_FOUND = """select k.id, k.owner_id, k.renewal_owner_id, k.pool, k.last_contact_at, k.level_at, k.created_at, k.updated_at, k.version, k.change_no, k.name, k.phone,
-  k.wechat, k.gender, k.source, k.level, k.next_contact_on, k.need, k.preferred_time, k.do_not_call, k.custom from crm.customers k where k.store_id = %(store_id)s and k.removed_at is null and """
+_FOUND = """select k.id, k.owner_id, k.renewal_owner_id, k.pool, k.last_contact_at, k.level_at,
+  k.created_at, k.updated_at, k.version, k.change_no, k.name, k.phone,
+  k.wechat, k.gender, k.source, k.level, k.next_contact_on, k.need, k.preferred_time,
+    k.do_not_call, k.custom from crm.customers k where k.store_id = %(store_id)s
+    and k.removed_at is null and """
 
 _QUEUE_FLOOR = """
 select (select jsonb_agg(q) from (
-    select t.id, t.customer_id, t.why, t.rule, t.subject_form, t.subject_id, t.due_on, t.due_at, t.expires_on, t.rank, t.status, t.tries, t.snoozes, t.remark, t.version,
+    select t.id, t.customer_id, t.kind, t.rule, t.subject_form, t.subject_id, t.due_on, t.due_at,
+      t.expires_on, t.rank, t.status, t.attempts, t.snoozes, t.remark, t.version,
       k.name, k.phone, k.level, k.do_not_call, k.need, k.last_contact_at
     from crm.tasks t join crm.customers k on k.store_id = t.store_id and k.id = t.customer_id
-    where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s and t.status = 'open' and t.removed_at is null and t.due_on <= current_date
+    where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s and t.status = 'open'
+      and t.removed_at is null and t.due_on <= current_date
     order by t.rank, t.due_on, t.id limit 50) q),
-  (select count(*) from crm.tasks t where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s and t.status = 'open' and t.removed_at is null and t.due_on <= current_date),
-  (select count(*) from crm.tasks t where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s and t.closed_at >= current_date and t.removed_at is null)"""
+  (select count(*) from crm.tasks t where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s
+    and t.status = 'open' and t.removed_at is null and t.due_on <= current_date),
+  (select count(*) from crm.tasks t where t.store_id = %(store_id)s and t.assignee_id = %(user_id)s
+    and t.closed_at >= current_date and t.removed_at is null)"""
 
 _CARD_FLOOR = """
 select to_jsonb(k),
-  (select jsonb_agg(x order by x.created_at) from crm.companions x where x.store_id = k.store_id and x.customer_id = k.id),
-  (select jsonb_agg(x order by x.created_at desc) from crm.vehicles x where x.store_id = k.store_id and x.customer_id = k.id),
-  (select jsonb_agg(x order by x.expires_on desc) from crm.policies x where x.store_id = k.store_id and x.customer_id = k.id),
-  (select jsonb_agg(x order by x.created_at desc) from crm.deals x where x.store_id = k.store_id and x.customer_id = k.id),
-  (select jsonb_agg(x order by x.due_on) from crm.tasks x where x.store_id = k.store_id and x.customer_id = k.id and x.status in ('open', 'cancel_requested')),
-  (select jsonb_agg(x order by x.occurred_at desc) from (select v.*, m.name as author_name from crm.conversations v
+  (select jsonb_agg(x order by x.created_at) from crm.companions x where x.store_id = k.store_id
+    and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.created_at desc) from crm.vehicles x where x.store_id = k.store_id
+    and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.expires_on desc) from crm.policies x where x.store_id = k.store_id
+    and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.created_at desc) from crm.deals x where x.store_id = k.store_id
+    and x.customer_id = k.id),
+  (select jsonb_agg(x order by x.due_on) from crm.tasks x where x.store_id = k.store_id
+    and x.customer_id = k.id and x.status in ('open', 'cancel_requested')),
+  (select jsonb_agg(x order by x.occurred_at desc)
+    from (select v.*, m.name as author_name from crm.conversations v
      left join crm.members m on m.store_id = v.store_id and m.user_id = v.author_id
      where v.store_id = k.store_id and v.customer_id = k.id order by v.occurred_at desc limit 30) x)
 from crm.customers k where k.store_id = %(store_id)s and k.id = %(customer_id)s"""
 
 _LOG_FLOOR = """
 with talk as (
-  insert into crm.conversations (store_id, id, customer_id, author_id, task_id, method, outcome, reached, words, level_before, level_after, next_contact_on, occurred_at)
-  values (%(store_id)s, gen_random_uuid(), %(customer_id)s, %(user_id)s, %(task_id)s, 'call', 'interested', true, '已发报价,周末到店', %(level)s, %(level)s, current_date + 7, now())
+  insert into crm.conversations (store_id, id, customer_id, author_id, task_id, method, outcome,
+    reached, notes, level_before, level_after, next_contact_on, occurred_at)
+  values (%(store_id)s, gen_random_uuid(), %(customer_id)s, %(user_id)s, %(task_id)s, 'call',
+    'interested', true, '已发报价,周末到店', %(level)s, %(level)s, current_date + 7, now())
   returning id),
-cleared as (update crm.tasks set status = 'done', conversation_id = (select id from talk), closed_at = now(), tries = tries + 1 where store_id = %(store_id)s and id = %(task_id)s),
-planned as (update crm.customers set next_contact_on = current_date + 7, last_contact_at = now() where store_id = %(store_id)s and id = %(customer_id)s)
-insert into crm.tasks (store_id, customer_id, assignee_id, why, subject_id, due_on)
-values (%(store_id)s, %(customer_id)s, %(user_id)s, 'next_contact', %(customer_id)s, current_date + 7) returning id"""
+cleared as (update crm.tasks set status = 'done', conversation_id = (select id from talk),
+  closed_at = now(), attempts = attempts + 1 where store_id = %(store_id)s and id = %(task_id)s),
+planned as (update crm.customers set next_contact_on = current_date + 7, last_contact_at = now()
+  where store_id = %(store_id)s and id = %(customer_id)s)
+insert into crm.tasks (store_id, customer_id, assignee_id, kind, subject_id, due_on)
+values (%(store_id)s, %(customer_id)s, %(user_id)s, 'next_contact', %(customer_id)s,
+  current_date + 7) returning id"""
 
-_BUDGET = "exists (select from crm.searchable_values v where v.store_id = k.store_id and v.form = 'customer' and v.key = 'budget_fen' and v.subject_id = k.id and v.n between %(low)s and %(high)s)"
+_BUDGET = (
+    "exists (select from crm.searchable_values v where v.store_id = k.store_id and v.form "
+    "= 'customer' and v.key = 'budget_fen' and v.subject_id = k.id and v.n between %(low)s "
+    "and %(high)s)"
+)
 _PAGE = " order by k.created_at desc, k.id limit 50"
 _SORTED = (
     _FOUND.replace(
-        "from crm.customers k where", "from crm.searchable_values o join crm.customers k on k.store_id = o.store_id and k.id = o.subject_id where"
+        "from crm.customers k where",
+        "from crm.searchable_values o join crm.customers k on k.store_id = o.store_id and k.id "
+        "= o.subject_id where",
     )
-    + "o.store_id = %(store_id)s and o.form = 'customer' and o.key = 'budget_fen' and o.n is not null order by o.n desc, k.id limit 50"
+    + "o.store_id = %(store_id)s and o.form = 'customer' and o.key = 'budget_fen' and o.n is "
+    "not null order by o.n desc, k.id limit 50"
 )
 _NEW_FLOOR = """
-insert into crm.customers (store_id, id, owner_id, name, phone, wechat, gender, source, level, next_contact_on, need, preferred_time, do_not_call, pinyin, initials, custom, created_by)
-values (%(store_id)s, gen_random_uuid(), %(user_id)s, %(name)s, %(phone)s, %(wechat)s, %(gender)s, %(source)s, %(level)s, %(next_contact_on)s::date, %(need)s, %(preferred_time)s,
-  %(do_not_call)s, 'wangwu', 'ww', jsonb_build_object('interested_series', %(interested_series)s::text, 'budget_fen', %(budget_fen)s::bigint), %(user_id)s) returning id"""
-_FORM = """c.name, c.phone, 'wx' as wechat, c.gender, c.source, (current_date + 9)::text as next_contact_on, c.need, c.preferred_time, false as do_not_call,
-  c.custom ->> 'interested_series' as interested_series, (c.custom ->> 'budget_fen')::bigint as budget_fen"""
+insert into crm.customers (store_id, id, owner_id, name, phone, wechat, gender, source, level,
+  next_contact_on, need, preferred_time, do_not_call, pinyin, initials, custom, created_by)
+values (%(store_id)s, gen_random_uuid(), %(user_id)s, %(name)s, %(phone)s, %(wechat)s, %(gender)s,
+  %(source)s, %(level)s, %(next_contact_on)s::date, %(need)s, %(preferred_time)s,
+  %(do_not_call)s, 'wangwu', 'ww',
+    jsonb_build_object('interested_series', %(interested_series)s::text, 'budget_fen',
+    %(budget_fen)s::bigint), %(user_id)s) returning id"""
+_FORM = """c.name, c.phone, 'wx' as wechat, c.gender, c.source,
+  (current_date + 9)::text as next_contact_on, c.need, c.preferred_time, false as do_not_call,
+  c.custom ->> 'interested_series' as interested_series,
+  (c.custom ->> 'budget_fen')::bigint as budget_fen"""
 
-_MOVE_FLOOR = "update crm.deals set stage = 'visited', stage_at = now() where store_id = %(store_id)s and id = %(deal_id)s returning version"
+_MOVE_FLOOR = (
+    "update crm.deals set stage = 'visited', stage_at = now() where store_id = "
+    "%(store_id)s and id = %(deal_id)s returning version"
+)
 
 _DEAL_COUNTERS = """
-with moved as (update crm.deals set stage = 'visited', stage_at = now() where store_id = %(store_id)s and id = %(deal_id)s returning *)
+with moved as (update crm.deals set stage = 'visited', stage_at = now()
+  where store_id = %(store_id)s and id = %(deal_id)s returning *)
 insert into crm.funnel_counts as c (store_id, pipeline, stage, owner_id, deals, amount_fen)
-select store_id, pipeline, x.stage, owner_id, x.n, x.n * amount_fen from moved cross join (values ('lead', -1), ('visited', 1)) x (stage, n) order by x.stage
-on conflict (store_id, pipeline, stage, owner_id) do update set deals = c.deals + excluded.deals, amount_fen = c.amount_fen + excluded.amount_fen"""
+select store_id, pipeline, x.stage, owner_id, x.n, x.n * amount_fen from moved
+  cross join (values ('lead', -1), ('visited', 1)) x (stage, n) order by x.stage
+on conflict (store_id, pipeline, stage, owner_id) do update set deals = c.deals + excluded.deals,
+  amount_fen = c.amount_fen + excluded.amount_fen"""
 
 _FUNNEL_SCAN = """
 select s.key, count(d.id), coalesce(sum(d.amount_fen), 0) from crm.stages s
-left join crm.deals d on d.store_id = s.store_id and d.pipeline = s.pipeline and d.stage = s.key and d.removed_at is null
-where s.store_id = %(store_id)s and s.pipeline = 'new_car' group by s.key, s.position order by s.position"""
+left join crm.deals d on d.store_id = s.store_id and d.pipeline = s.pipeline and d.stage = s.key
+  and d.removed_at is null
+where s.store_id = %(store_id)s and s.pipeline = 'new_car' group by s.key, s.position
+  order by s.position"""
 
-# (a manager's own queue is empty; he looks at an advisor's, as the meeting of the morning does)
-_MANAGER = "(select m.user_id from crm.members m where m.store_id = c.store_id and m.role = 'manager')"
+# The hand's query of a meeting: customers by owner and level as they are now, and per member what
+# was due, done, said and received today.
+_SHEET_FLOOR = """
+select
+  (select jsonb_agg(x) from (select c.owner_id, c.level, count(*) from crm.customers c
+    where c.store_id = %(store_id)s and c.removed_at is null group by 1, 2) x),
+  (select jsonb_agg(x) from (select t.assignee_id, count(*) from crm.tasks t
+    where t.store_id = %(store_id)s and t.status in ('open', 'cancel_requested')
+      and t.due_on <= current_date and t.removed_at is null group by 1) x),
+  (select jsonb_agg(x) from (select v.author_id, count(*), count(*) filter (where v.reached),
+      count(t.id) from crm.members m
+    join crm.conversations v on v.store_id = m.store_id and v.author_id = m.user_id
+      and v.occurred_at >= current_date and v.removed_at is null
+    left join crm.tasks t on t.store_id = v.store_id and t.conversation_id = v.id
+    where m.store_id = %(store_id)s group by 1) x),
+  (select jsonb_agg(x) from (select v.owner_id, count(*) from crm.visits v
+    where v.store_id = %(store_id)s and v.arrived_at >= current_date group by 1) x),
+  (select jsonb_agg(x) from (select d.owner_id, d.stage, count(*), sum(d.amount_fen)
+    from crm.deals d where d.store_id = %(store_id)s and d.closed_at >= current_date - 29
+    group by 1, 2) x)"""
+
+# (a manager's own queue is empty; they look at an advisor's, as the meeting of the morning does)
+_MANAGER = (
+    "(select m.user_id from crm.members m where m.store_id = c.store_id and m.role = 'manager')"
+)
 
 OPERATIONS = [
     Operation(
@@ -174,7 +267,9 @@ OPERATIONS = [
         "an advisor's queue, seen by the manager",
         _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""),
         _QUEUE_FLOOR,
-        lambda s: Call("today", {"store_id": s["store_id"], "member_id": s["user_id"], "page_size": 50}),
+        lambda s: Call(
+            "today", {"store_id": s["store_id"], "member_id": s["user_id"], "page_size": 50}
+        ),
         6,
     ),
     Operation(
@@ -182,7 +277,9 @@ OPERATIONS = [
         "customer card with history",
         _CUSTOMER.format(what="1", join=""),
         _CARD_FLOOR,
-        lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}),
+        lambda s: Call(
+            "customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}
+        ),
         6,
         peer_ms=56,
     ),
@@ -191,7 +288,9 @@ OPERATIONS = [
         "customer card, seen by the manager",
         _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""),
         _CARD_FLOOR,
-        lambda s: Call("customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}),
+        lambda s: Call(
+            "customer_brief", {"store_id": s["store_id"], "customer_id": s["customer_id"]}
+        ),
         6,
     ),
     Operation(
@@ -199,7 +298,8 @@ OPERATIONS = [
         "log a conversation + next task",
         _CUSTOMER.format(
             what="t.id as task_id",
-            join="join crm.tasks t on t.store_id = c.store_id and t.customer_id = c.id and t.assignee_id = c.owner_id and t.status = 'open' and t.removed_at is null",
+            join="join crm.tasks t on t.store_id = c.store_id and t.customer_id = c.id and "
+            "t.assignee_id = c.owner_id and t.status = 'open' and t.removed_at is null",
         ),
         _LOG_FLOOR,
         lambda s: _push(
@@ -210,7 +310,7 @@ OPERATIONS = [
                 "customer_id": s["customer_id"],
                 "task_id": s["task_id"],
                 "outcome": "interested",
-                "words": "已发报价,周末到店",
+                "notes": "已发报价,周末到店",
                 "level": s["level"],
             },
         ),
@@ -235,9 +335,8 @@ OPERATIONS = [
             join="join crm.vehicles v on v.store_id = c.store_id and v.customer_id = c.id",
         ),
         _FOUND
-        + "k.id in (select v.customer_id from crm.vehicles v where v.store_id = %(store_id)s and starts_with(v.plate_reversed, %(reversed)s)) and "
-        + _SEEN
-        + " limit 50",
+        + "k.id in (select v.customer_id from crm.vehicles v where v.store_id = %(store_id)s and "
+        "starts_with(v.plate_reversed, %(reversed)s)) and " + _SEEN + " limit 50",
         _search,
         8,
     ),
@@ -245,7 +344,10 @@ OPERATIONS = [
         "d.name",
         "find by name",
         _CUSTOMER.format(what="c.name as words", join=""),
-        _FOUND + "k.name ilike '%%' || %(words)s || '%%' and " + _SEEN + " order by k.created_at desc limit 50",
+        _FOUND
+        + "k.name ilike '%%' || %(words)s || '%%' and "
+        + _SEEN
+        + " order by k.created_at desc limit 50",
         _search,
         6,
         peer_ms=20,
@@ -254,7 +356,10 @@ OPERATIONS = [
         "d.pinyin",
         "find by pinyin",
         _CUSTOMER.format(what="left(c.pinyin, 6) as words", join=""),
-        _FOUND + "(starts_with(k.pinyin, %(words)s) or starts_with(k.initials, %(words)s)) and " + _SEEN + " limit 50",
+        _FOUND
+        + "(starts_with(k.pinyin, %(words)s) or starts_with(k.initials, %(words)s)) and "
+        + _SEEN
+        + " limit 50",
         _search,
         6,
     ),
@@ -294,7 +399,9 @@ OPERATIONS = [
         "h.filter",
         "filter by a custom field",
         _CUSTOMER.format(
-            what="'created_at' as sort, (c.custom ->> 'budget_fen')::bigint as low, (c.custom ->> 'budget_fen')::bigint + 500000 as high", join=""
+            what="'created_at' as sort, (c.custom ->> 'budget_fen')::bigint as low, (c.custom ->> "
+            "'budget_fen')::bigint + 500000 as high",
+            join="",
         ),
         _FOUND + _SEEN + " and " + _BUDGET + _PAGE,
         _find,
@@ -304,7 +411,8 @@ OPERATIONS = [
         "h.filter.manager",
         "filter by a custom field, seen by the manager",
         _CUSTOMER.format(
-            what=f"'created_at' as sort, (c.custom ->> 'budget_fen')::bigint as low, (c.custom ->> 'budget_fen')::bigint + 500000 as high, {_MANAGER} as caller_id",
+            what="'created_at' as sort, (c.custom ->> 'budget_fen')::bigint as low, (c.custom "
+            f"->> 'budget_fen')::bigint + 500000 as high, {_MANAGER} as caller_id",
             join="",
         ),
         _FOUND + _BUDGET + _PAGE,
@@ -339,11 +447,20 @@ OPERATIONS = [
         peer_ms=76,
     ),
     Operation(
+        "k",
+        "meeting sheet of a store",
+        _CUSTOMER.format(what=f"{_MANAGER} as caller_id", join=""),
+        _SHEET_FLOOR,
+        lambda s: Call("meeting_sheet", {"store_id": s["store_id"]}),
+        8,
+    ),
+    Operation(
         "g",
         "move a deal",
         _CUSTOMER.format(
             what="d.id as deal_id",
-            join="join crm.deals d on d.store_id = c.store_id and d.customer_id = c.id and d.pipeline = 'new_car' and d.stage = 'lead'",
+            join="join crm.deals d on d.store_id = c.store_id and d.customer_id = c.id and "
+            "d.pipeline = 'new_car' and d.stage = 'lead'",
         ),
         _MOVE_FLOOR,
         lambda s: _push("move_deal", s, {"id": s["deal_id"], "stage": "visited"}, 1),
@@ -354,24 +471,42 @@ OPERATIONS = [
 ]
 
 
-def subjects(owner: psycopg.Connection, operation: Operation, many: int, dice: random.Random, big_store: bool = False) -> Iterator[Row]:
+def subjects(
+    owner: psycopg.Connection,
+    operation: Operation,
+    many: int,
+    dice: random.Random,
+    big_store: bool = False,
+) -> Iterator[Row]:
     """`many` subjects drawn at random, never the same twice for an operation that writes."""
     first, stores = owner.execute(
-        "select max(id::text) filter (where size = 60000), array_agg(id) filter (where size <> 60000) from bench.stores"
+        "select max(id::text) filter (where size = 60000), array_agg(id) filter (where size <> "
+        "60000) from bench.stores"
     ).fetchone()  # type: ignore[misc]
     top = owner.execute("select max(n) from bench.people").fetchone()[0]  # type: ignore[index]
-    low = owner.execute("select coalesce(min(n), 1) from bench.people where store_id = %s", (first,)).fetchone()[0] if big_store else 1  # type: ignore[index]
+    low = (
+        owner.execute(
+            "select coalesce(min(n), 1) from bench.people where store_id = %s", (first,)
+        ).fetchone()[0]  # type: ignore[index]
+        if big_store
+        else 1
+    )  # type: ignore[index]
     drawn = [dice.randrange(low, top + 1) for _ in range(many * 60)]
     rows = (
         owner.cursor(row_factory=dict_row)
-        .execute(operation.subjects.encode(), {"ids": [str(_id(2, n)) for n in drawn], "stores": [first] if big_store else stores})
+        .execute(
+            operation.subjects.encode(),
+            {"ids": [str(_id(2, n)) for n in drawn], "stores": [first] if big_store else stores},
+        )
         .fetchall()
     )
     dice.shuffle(rows)
     if len(rows) < many:
         raise RuntimeError(f"operation {operation.key}: only {len(rows)} subjects of {many}")
     for row in rows[:many]:
-        yield {key: str(value) if isinstance(value, uuid.UUID) else value for key, value in row.items()}
+        yield {
+            key: str(value) if isinstance(value, uuid.UUID) else value for key, value in row.items()
+        }
 
 
 def _id(kind: int, n: int) -> uuid.UUID:
@@ -380,7 +515,9 @@ def _id(kind: int, n: int) -> uuid.UUID:
 
 def claims(subject: Row) -> str:
     """What the token of the acting person says."""
-    return json.dumps({"sub": subject.get("caller_id") or subject["user_id"], "role": "authenticated"})
+    return json.dumps(
+        {"sub": subject.get("caller_id") or subject["user_id"], "role": "authenticated"}
+    )
 
 
 __all__ = ["ADVISORS", "OPERATIONS", "Call", "Operation", "Row", "claims", "subjects"]

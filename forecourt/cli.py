@@ -11,21 +11,46 @@ import sys
 import threading
 import time
 import urllib.request
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import psycopg
 
-from forecourt import configure, demo, signed_in
-from forecourt.migrate import MigrationChanged, apply_migrations
-from forecourt.prove import prove
-from forecourt.settings import ROOT, home_folder, load_settings, read_settings
+from forecourt import configure, demo, group, signed_in
+from forecourt.build.phone import ensure_phone_app, phone_is_served
+from forecourt.check_access import check_access
+from forecourt.migrate import MigrationChanged, migrate, release
+from forecourt.postgres_files import remove_cluster
+from forecourt.scheduler import Scheduler, health, run_due
+from forecourt.settings import (
+    ROOT,
+    SettingsError,
+    home_folder,
+    keep_private,
+    load_settings,
+    read_settings,
+)
 from forecourt.stack import Stack, StackError, is_running, owner_pid, supabase_from_environment
 from forecourt.webroot import ensure_webroot
 
 
 def main() -> None:
+    os.umask(0o077)  # what we and our processes write is for this user only
+    try:
+        perform(command_line().parse_args())
+    except (StackError, SettingsError, MigrationChanged) as error:
+        raise SystemExit(str(error)) from None
+    except PermissionError as error:
+        raise SystemExit(
+            f"no permission for {error.filename}: make it yours, or set FORECOURT_HOME to a "
+            "folder that is"
+        ) from None
+    except (OSError, psycopg.Error) as error:
+        raise SystemExit(f"it does not work: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="forecourt", description="展厅助手 Forecourt")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run, text in (
@@ -33,33 +58,77 @@ def main() -> None:
         ("up", run_up, "start the database and the API only"),
         ("status", run_status, "what runs, and where"),
         ("down", run_down, "stop what runs"),
-        ("migrate", run_migrate, "apply migrations to $DATABASE_URL, or to the embedded database while it runs"),
-        ("tick", run_tick, "run the rules of every store for its own today (for any scheduler)"),
+        (
+            "migrate",
+            run_migrate,
+            "apply migrations to $DATABASE_URL, or to the embedded database while it runs",
+        ),
+        (
+            "release",
+            run_release,
+            "compile supabase/schemas into a migration for `supabase db push`",
+        ),
+        ("tick", run_tick, "run what is due in every store: missed nights, then the hour"),
         ("reset", run_reset, "delete the local database and devices"),
     ):
         commands.add_parser(name, help=text).set_defaults(run=run)
-    configure.add_commands(commands.add_parser("config", help="a store's document: show, export, check, publish, restore, diff"))
-    proof = commands.add_parser("prove", help="ask every exit for every value a role may not see; green or red")
-    proof.add_argument("--store", help="name or id; needed when you belong to several")
-    proof.set_defaults(perform=prove)
-    try:
-        arguments = parser.parse_args()
-        if "perform" in arguments:
-            signed_in.perform(arguments)
-        else:
-            arguments.run()
-    except (StackError, MigrationChanged) as error:
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    commands.choices["demo"].add_argument(
+        "--served",
+        action="store_true",
+        help="draw the phone app on this machine instead of in the browser: for development only",
+    )
+    built = commands.add_parser("build", help="make the phone app's static files for any web host")
+    built.add_argument("folder", nargs="?", default="dist/phone", help="default: dist/phone")
+    configure.add_commands(
+        commands.add_parser(
+            "config", help="a store's document: show, export, check, publish, restore, diff"
+        )
+    )
+    group.add_commands(
+        commands.add_parser("group", help="who works for a whole dealer group (for the operator)")
+    )
+    access_check = commands.add_parser(
+        "prove", help="ask every exit for every value a role may not see; green or red"
+    )
+    access_check.add_argument("--store", help="name or id; needed when you belong to several")
+    access_check.set_defaults(perform=check_access)
+    return parser
+
+
+def perform(arguments: argparse.Namespace) -> None:
+    if getattr(arguments, "served", False):
+        os.environ["FORECOURT_PHONE"] = "served"
+    if "perform" in arguments:
+        signed_in.perform(arguments)
+    elif "on_group" in arguments:
+        group.perform(arguments, _database_url())
+    elif arguments.command == "build":
+        run_build(Path(arguments.folder))
+    else:
+        arguments.run()
 
 
 def say(line: str) -> None:
     print(f"· {line}", flush=True)
 
 
+def run_build(folder: Path) -> None:
+    """Copy the finished build to a folder whose config.json is still to be written."""
+    made = ensure_phone_app(say)
+    if folder.exists() and not (folder / "service_worker.js").exists():
+        raise SystemExit(f"{folder} holds something else: name an empty or new folder")
+    config = folder / "config.json"
+    kept = config.read_bytes() if config.exists() else None
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(made, folder)
+    if kept is not None:
+        config.write_bytes(kept)
+    say(f"{folder}: serve it with any web server (docs/operators/operations.md)")
+
+
 def _end_when_told() -> None:
-    """SIGTERM ends us in order, and so does the death of the `make` that started us: it passes no `kill -9` on."""
+    """SIGTERM ends us in order, and so does the death of the `make` that started us: it passes no
+    `kill -9` on."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     if "MAKELEVEL" in os.environ:
         threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
@@ -76,29 +145,60 @@ def run_demo() -> None:
     _end_when_told()
     home = home_folder()
     ensure_webroot(home, say)
+    if phone_is_served():
+        say("the phone app is drawn by this machine: for development only")
+    else:
+        ensure_phone_app(say)
     hosted = supabase_from_environment()
     if hosted:
         settings = load_settings(home)
-        _serve(home, settings.web_port, *hosted, {"supabase_url": hosted[0], "publishable_key": hosted[1], "users": []})
+        _serve(
+            home,
+            settings.web_port,
+            *hosted,
+            {"supabase_url": hosted[0], "publishable_key": hosted[1], "users": []},
+        )
         return
     say("starting Postgres and Supabase Lite")
     with Stack(home) as stack:
         users = demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=say)
-        _tick(stack.db_url)
+        run_due(stack.db_url)
         facts = {
-            "supabase_url": stack.supabase_url, "publishable_key": stack.publishable_key, "db_url": stack.db_url,
-            "users": [{"email": u.email, "password": u.password, "role": u.role, "store": u.store, "name": u.name} for u in users],
-        }  # fmt: skip
-        _serve(home, stack.settings.web_port, stack.supabase_url, stack.publishable_key, facts)
+            "supabase_url": stack.supabase_url,
+            "publishable_key": stack.publishable_key,
+            "users": [
+                {
+                    "email": u.email,
+                    "password": u.password,
+                    "role": u.role,
+                    "store": u.store,
+                    "name": u.name,
+                }
+                for u in users
+            ],
+        }
+        with Scheduler(stack.db_url, say):
+            _serve(home, stack.settings.web_port, stack.supabase_url, stack.publishable_key, facts)
 
 
 def _serve(home: Path, port: int, url: str, key: str, facts: dict) -> None:
-    environment = {**os.environ, "SUPABASE_URL": url, "SUPABASE_PUBLISHABLE_KEY": key, "FORECOURT_HOME": str(home)}
+    environment = {
+        **os.environ,
+        "SUPABASE_URL": url,
+        "SUPABASE_PUBLISHABLE_KEY": key,
+        "FORECOURT_HOME": str(home),
+    }
     (home / "logs").mkdir(parents=True, exist_ok=True)
+    keep_private(home)
     with open(home / "logs" / "web.log", "ab") as log:
         # the server's standard input is our pipe: it ends with us, however we end
         server = subprocess.Popen(
-            [sys.executable, "-m", "forecourt.serve", "--port", str(port)], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
+            [sys.executable, "-m", "forecourt.serve", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
         )
         try:
             phone = f"http://127.0.0.1:{port}"
@@ -134,15 +234,26 @@ def _wait_for_web(server: subprocess.Popen, address: str) -> None:
 def _print_facts(facts: dict) -> None:
     print(f"\n  手机端  {facts['phone_url']}\n  管理后台 {facts['admin_url']}\n", flush=True)
     for user in facts["users"]:
-        print(f"  {user['name']:<5}\t{user['role']:<12}{user['store']}\t{user['email']:<28}{user['password']}", flush=True)
+        print(
+            f"  {user['name']:<5}\t{user['role']:<12}{user['store']}\t"
+            f"{user['email']:<28}{user['password']}",
+            flush=True,
+        )
     print("\n  Ctrl-C ends it; the data stays.\n", flush=True)
 
 
 def run_up() -> None:
     _end_when_told()
     with Stack(home_folder()) as stack:
-        print(f"SUPABASE_URL={stack.supabase_url}\nSUPABASE_PUBLISHABLE_KEY={stack.publishable_key}\nDATABASE_URL={stack.db_url}", flush=True)
-        signal.pause()
+        print(
+            f"SUPABASE_URL={stack.supabase_url}",
+            f"SUPABASE_PUBLISHABLE_KEY={stack.publishable_key}",
+            f"DATABASE_URL={stack.db_url}",
+            sep="\n",
+            flush=True,
+        )
+        with Scheduler(stack.db_url, say):
+            signal.pause()
 
 
 def run_status() -> None:
@@ -150,14 +261,21 @@ def run_status() -> None:
     if not is_running(home):
         raise SystemExit(f"not running ({home})")
     settings = read_settings(home)
-    print(f"running ({home})\n  API      {settings.supabase_url}\n  web      http://127.0.0.1:{settings.web_port}/\n  logs     {home / 'logs'}")
+    print(
+        f"running ({home})\n  API      {settings.supabase_url}\n  web      "
+        f"http://127.0.0.1:{settings.web_port}/\n  logs     {home / 'logs'}"
+    )
+    for line in health(settings.db_url()):
+        print(f"  rules    {line}")
 
 
 def run_down() -> None:
     home = home_folder()
     if not is_running(home):
         raise SystemExit("not running")
-    if (owner := owner_pid(home)) is not None:  # else it died a moment ago and its keeper is ending the rest
+    if (
+        owner := owner_pid(home)
+    ) is not None:  # else it died a moment ago and its supervisor is ending the rest
         with contextlib.suppress(ProcessLookupError):
             os.kill(owner, signal.SIGTERM)
     end = time.monotonic() + 60
@@ -177,36 +295,32 @@ def _database_url() -> str:
 
 
 def run_migrate() -> None:
-    say(f"{apply_migrations(_database_url(), say)} migrations applied")
+    say(f"{migrate(_database_url(), say)} migrations applied")
+
+
+def run_release() -> None:
+    file = release()
+    say(f"wrote {file.relative_to(ROOT)}" if file else "nothing changed since the last release")
 
 
 def run_tick() -> None:
-    for result in _tick(_database_url()):
-        print(json.dumps(result, ensure_ascii=False))
-
-
-def _tick(db_url: str) -> list[dict]:
-    """The rules of each store for its own today, and the end of fields removed 30 days ago; a second run adds nothing."""
-    with psycopg.connect(db_url, autocommit=True) as connection:
-        stores = connection.execute("select id, time_zone from crm.stores order by id").fetchall()
-        results = []
-        for store, zone in stores:
-            day = datetime.now(ZoneInfo(zone)).date()
-            row = connection.execute(
-                "select crm.run_rules(%s, %s), crm.purge_fields(%s, now()), crm.run_responses(%s, now())", (store, day, store, store)
-            ).fetchone()
-            results.append({**row[0], "purged_fields": row[1], **({"responses": row[2]} if row[2] else {})} if row else {})
-        return results
+    """What is due in every store, and what was missed, in order; a second run adds nothing."""
+    done = run_due(_database_url())
+    for run in done:
+        print(json.dumps(run, ensure_ascii=False))
+    if any("error" in run for run in done):
+        raise SystemExit(1)
 
 
 def run_reset() -> None:
     home = home_folder()
     if is_running(home):
         raise SystemExit("it is running: `forecourt down` first")
-    for name in ("postgres", "devices", "demo.json"):
+    remove_cluster(home)
+    for name in ("devices", "demo.json"):
         target = home / name
         shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
-    say("deleted; the next start begins anew")
+    say("deleted; the next start begins from scratch")
 
 
 def _as_interrupt(*_: object) -> None:

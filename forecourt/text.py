@@ -1,7 +1,9 @@
-"""Catalogues of the user interface: extract what the code says, fill in what is translated, compile.
+"""Catalogues of the user interface: extract what the code says, fill in what is translated,
+compile.
 
 python -m forecourt.text extract            update forecourt.po of every language from the code
-python -m forecourt.text fill FILE.json     {phrase: {"zh_CN": …, "zh_TW": …}} into the catalogues; English is the phrase itself
+python -m forecourt.text fill FILE.json     {phrase: {"zh_CN": …, "zh_TW": …}} into the catalogues;
+English is the phrase itself
 python -m forecourt.text compile            write the .mo files that run
 """
 
@@ -19,15 +21,19 @@ from forecourt.settings import ROOT
 from shared.ui.text import LANGUAGES, LOCALE
 
 SOURCES = ("shared/ui", "mobile_app", "admin")
-KEYWORDS = {"_": None, "many": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "many": (1, 2)}
 
 
 def template() -> Catalog:
-    """Every phrase of the code, without line numbers: a moved line is no change of a text."""
+    """Every phrase of the code, without line numbers: moving a line changes no catalogue."""
     catalogue = Catalog(project="Forecourt", charset="utf-8")
     for source in SOURCES:
-        for file, _line, message, comments, context in extract_from_dir(str(ROOT / source), method_map=[("**.py", "python")], keywords=KEYWORDS):
-            catalogue.add(message, None, [(f"{source}/{file}", 0)], auto_comments=comments, context=context)
+        for file, _line, message, comments, context in extract_from_dir(
+            str(ROOT / source), method_map=[("**.py", "python")], keywords=KEYWORDS
+        ):
+            catalogue.add(
+                message, None, [(f"{source}/{file}", 0)], auto_comments=comments, context=context
+            )
     return catalogue
 
 
@@ -47,9 +53,18 @@ def save(language: str, catalogue: Catalog) -> None:
     file = catalogue_file(language)
     file.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    write_po(buffer, catalogue, omit_header=False, sort_output=True, no_location=True, ignore_obsolete=True)
+    write_po(
+        buffer,
+        catalogue,
+        omit_header=False,
+        sort_output=True,
+        no_location=True,
+        ignore_obsolete=True,
+    )
     kept = [
-        line for line in buffer.getvalue().splitlines(keepends=True) if not line.startswith((b'"POT-Creation', b'"PO-Revision', b'"Generated-By'))
+        line
+        for line in buffer.getvalue().splitlines(keepends=True)
+        if not line.startswith((b'"POT-Creation', b'"PO-Revision', b'"Generated-By'))
     ]
     file.write_bytes(b"".join(kept))
 
@@ -68,7 +83,7 @@ def extract() -> None:
 def fill(file: str) -> list[str]:
     """Answers the phrases that are still without a translation."""
     extract()
-    given = json.loads(Path(file).read_text(encoding="utf8"))
+    translations = json.loads(Path(file).read_text(encoding="utf8"))
     missing = []
     for language in ("zh_CN", "zh_TW"):
         catalogue = load(language)
@@ -76,9 +91,11 @@ def fill(file: str) -> list[str]:
             if not message.id:
                 continue
             key = message.id if isinstance(message.id, str) else message.id[0]
-            if key in given:
-                text = given[key][language]
-                message.string = text if isinstance(message.id, str) else tuple([text] * catalogue.num_plurals)
+            if key in translations:
+                text = translations[key][language]
+                message.string = (
+                    text if isinstance(message.id, str) else tuple([text] * catalogue.num_plurals)
+                )
             if not all(message.string if isinstance(message.string, tuple) else [message.string]):
                 missing.append(key)
         save(language, catalogue)

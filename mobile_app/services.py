@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
+if TYPE_CHECKING:
+    from mobile_app.identity import StoredIdentity
 from shared.gateway.client import Gateway
 
 
@@ -19,10 +21,15 @@ class Preferences(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """The outside world: server, device folder, small settings, clock, ids."""
+    """The outside world: server, device folder, small settings, clock, ids.
+
+    identity: who was signed in last, on a person's own device. None where the page is served:
+    there only the server says who somebody is, each time.
+    """
 
     gateway: Gateway
     device_folder: Path
     preferences: Preferences
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
+    identity: "StoredIdentity | None" = None

@@ -1,4 +1,5 @@
-"""The stack every test stands on: one throw-away home per run, or a full Supabase named by the environment."""
+"""The stack every test stands on: one throw-away home per run, or a full Supabase named by the
+environment."""
 
 from collections.abc import Iterator
 
@@ -20,8 +21,11 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def people(stack: Stack) -> dict[str, demo.DemoUser]:
-    """The demo group, by e-mail name. Ask for it before `world`, whose open transaction would hold the seeding up."""
-    users = demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=lambda line: None)
+    """The demo group, by e-mail name. Ask for it before `world`, whose open transaction would hold
+    the seeding up."""
+    users = demo.seed(
+        stack.db_url, stack.supabase_url, stack.publishable_key, say=lambda line: None
+    )
     return {u.email.split("@")[0]: u for u in users}
 
 
@@ -35,5 +39,14 @@ def db(stack: Stack) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def world(db: psycopg.Connection) -> World:
-    """Two stores of one group and one of another, with people in every role; gone after the test."""
+    """Two stores of one group and one of another, with people in every role; gone after the
+    test."""
     return World(db)
+
+
+@pytest.fixture(scope="module")
+def stack_db(stack: Stack) -> Iterator[psycopg.Connection]:
+    """The same, for many questions that write nothing: hypothesis asks for a fixture once per test,
+    not per example."""
+    with psycopg.connect(stack.db_url, autocommit=True) as connection:
+        yield connection

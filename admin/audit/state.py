@@ -16,7 +16,7 @@ KEEP = 200  # rows on the page
 @ft.observable
 @dataclass(eq=False)
 class Audit:
-    """what: records · configuration · acts. Days as 2026-11-24."""
+    """what: records · configuration · audit_events. Days as 2026-11-24."""
 
     session: AdminSession
     what: str = "records"
@@ -34,19 +34,26 @@ class Audit:
 
     async def load(self) -> None:
         try:
-            self.names = {str(m.user_id): m.name for m in await remote_members.members(self.session.services.gateway, self.session.store_id)}
+            self.names = {
+                str(m.user_id): m.name
+                for m in await remote_members.members(
+                    self.session.services.gateway, self.session.store_id
+                )
+            }
         except Problem as problem:
             self.session.guard(problem)
             self.problem = problem.code
-        await self.look()
+        await self.fetch()
 
-    async def look(self, before: int | None = None) -> None:
+    async def fetch(self, before: int | None = None) -> None:
         self.busy, self.problem = True, ""
         wanted = {"what": self.what, "user_id": self.who, "from": self.first, "to": self.last}
         if self.what == "records":
             wanted |= {"form": self.form, "field": self.field_key}
         try:
-            found = await remote.page(self.session.services.gateway, self.session.store_id, before=before, wanted=wanted)
+            found = await remote.page(
+                self.session.services.gateway, self.session.store_id, before=before, wanted=wanted
+            )
             self.rows = list(found.rows) if before is None else [*self.rows, *found.rows][-KEEP:]
             self.next = found.next
         except Problem as problem:
@@ -55,12 +62,12 @@ class Audit:
         finally:
             self.busy, self.loaded = False, True
 
-    async def put(self, key: str, value: str) -> None:
+    async def set_value(self, key: str, value: str) -> None:
         setattr(self, key, value)
         if key == "form":
             self.field_key = ""
-        await self.look()
+        await self.fetch()
 
     async def more(self) -> None:
         if self.next is not None:
-            await self.look(self.next)
+            await self.fetch(self.next)

@@ -1,1 +1,1 @@
-"""Two entries of one person: found, merged field by field, told apart again."""
+"""Duplicate customers: find them, merge them field by field, separate them again."""

@@ -12,6 +12,8 @@ from shared.gateway import duplicates as remote
 from shared.gateway import members as remote_members
 from shared.gateway.duplicates import Merge, Pair
 
+SIDES = ("one", "two")
+
 
 @ft.observable
 @dataclass(eq=False)
@@ -33,7 +35,9 @@ class Duplicates:
         try:
             self.pairs = await remote.pairs(gateway, store)
             self.merges = await remote.merges(gateway, store)
-            self.names = {str(m.user_id): m.name for m in await remote_members.members(gateway, store)}
+            self.names = {
+                str(m.user_id): m.name for m in await remote_members.members(gateway, store)
+            }
             self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
@@ -44,18 +48,20 @@ class Duplicates:
     def pair(self) -> Pair | None:
         return self.pairs[self.chosen] if 0 <= self.chosen < len(self.pairs) else None
 
+    def side(self, name: str) -> dict[str, Any]:
+        assert self.pair is not None
+        return self.pair.one if name == "one" else self.pair.two
+
     @property
     def stays(self) -> dict[str, Any]:
-        assert self.pair is not None
-        return self.pair.one if self.winner == "one" else self.pair.two
+        return self.side(self.winner)
 
     @property
     def goes(self) -> dict[str, Any]:
-        assert self.pair is not None
-        return self.pair.two if self.winner == "one" else self.pair.one
+        return self.side("two" if self.winner == "one" else "one")
 
-    def choose(self, place: int) -> None:
-        self.chosen, self.winner, self.take, self.done, self.problem = place, "one", [], None, ""
+    def choose(self, index: int) -> None:
+        self.chosen, self.winner, self.take, self.done, self.problem = index, "one", [], None, ""
 
     def keep(self, side: str) -> None:
         self.winner, self.take = side, []
@@ -64,7 +70,8 @@ class Duplicates:
         self.take = [*(k for k in self.take if k != key), *([key] if of_other else [])]
 
     def differing(self) -> list[str]:
-        """Fields the reader may write where the two say something different; a blank is filled by itself."""
+        """Fields the reader may write where the two say something different; a blank is filled by
+        itself."""
         config, pair = self.session.config, self.pair
         if config is None or pair is None:
             return []
@@ -74,9 +81,12 @@ class Duplicates:
             return side.get(key, (side.get("custom") or {}).get(key))
 
         return [
-            f.key for f in config.forms["customer"].fields
-            if f.key in writable and value(pair.one, f.key) != value(pair.two, f.key) and None not in (value(pair.one, f.key), value(pair.two, f.key))
-        ]  # fmt: skip
+            f.key
+            for f in config.forms["customer"].fields
+            if f.key in writable
+            and value(pair.one, f.key) != value(pair.two, f.key)
+            and None not in (value(pair.one, f.key), value(pair.two, f.key))
+        ]
 
     async def merge(self) -> None:
         if self.busy or self.pair is None:
@@ -85,7 +95,12 @@ class Duplicates:
         merge_id = self.session.services.new_id()
         try:
             await remote.merge(
-                self.session.services.gateway, self.session.store_id, merge_id, winner=self.stays["id"], loser=self.goes["id"], take=list(self.take)
+                self.session.services.gateway,
+                self.session.store_id,
+                merge_id,
+                winner=self.stays["id"],
+                loser=self.goes["id"],
+                take=list(self.take),
             )
             await self.load()
             self.chosen, self.done = -1, merge_id

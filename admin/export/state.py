@@ -13,7 +13,8 @@ import xlsxwriter
 from admin.session import AdminSession
 from shared.domain import exports
 from shared.domain.exports import Column
-from shared.domain.problems import Problem, Refused
+from shared.domain.problems import Problem, Rejected
+from shared.domain.values.text import escape_formula
 from shared.gateway import exports as remote
 from shared.gateway import members as remote_members
 from shared.gateway.exports import ExportRun, Layout
@@ -24,20 +25,27 @@ MAX_ROWS = 100_000
 def as_xlsx(headings: Sequence[str], table: Sequence[Sequence[Any]]) -> bytes:
     """A workbook in constant memory; text is text: no formula, no link."""
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+    workbook = xlsxwriter.Workbook(
+        out,
+        {
+            "constant_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+            "in_memory": True,
+        },
     )
-    sheet = book.add_worksheet()
-    bold = book.add_format({"bold": True})
+    sheet = workbook.add_worksheet()
+    bold = workbook.add_format({"bold": True})
     for column, heading in enumerate(headings):
-        sheet.write_string(0, column, exports.neutral(heading), bold)
+        sheet.write_string(0, column, escape_formula(heading), bold)
     for number, row in enumerate(table, 1):
         for column, value in enumerate(row):
             if isinstance(value, int | float) and not isinstance(value, bool):
                 sheet.write_number(number, column, value)
             else:
                 sheet.write_string(number, column, str(value))
-    book.close()
+    workbook.close()
     return out.getvalue()
 
 
@@ -64,8 +72,13 @@ class Export:
     async def load(self) -> None:
         gateway, store = self.session.services.gateway, self.session.store_id
         try:
-            self.layouts, self.runs = await remote.layouts(gateway, store), await remote.runs(gateway, store)
-            self.names = {str(m.user_id): m.name for m in await remote_members.members(gateway, store)}
+            self.layouts, self.runs = (
+                await remote.layouts(gateway, store),
+                await remote.runs(gateway, store),
+            )
+            self.names = {
+                str(m.user_id): m.name for m in await remote_members.members(gateway, store)
+            }
             self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
@@ -83,7 +96,12 @@ class Export:
         self.columns = [
             Column(key=k)
             for k in self.offered()
-            if k not in plain and (form == "customer" or not k.startswith("customer.") or k in ("customer.name", "customer.phone"))
+            if k not in plain
+            and (
+                form == "customer"
+                or not k.startswith("customer.")
+                or k in ("customer.name", "customer.phone")
+            )
         ]
         self.file, self.problem, self.problems = b"", "", {}
 
@@ -99,17 +117,20 @@ class Export:
         self.columns = kept if len(kept) < len(self.columns) else [*self.columns, Column(key=key)]
         self.file = b""
 
-    def move(self, place: int, step: int) -> None:
-        other = place + step
+    def move(self, index: int, step: int) -> None:
+        other = index + step
         if 0 <= other < len(self.columns):
             columns = list(self.columns)
-            columns[place], columns[other] = columns[other], columns[place]
+            columns[index], columns[other] = columns[other], columns[index]
             self.columns = columns
 
     def rename(self, key: str, heading: str) -> None:
-        self.columns = [c.model_copy(update={"heading": heading[:80]}) if c.key == key else c for c in self.columns]
+        self.columns = [
+            c.model_copy(update={"heading": heading[:80]}) if c.key == key else c
+            for c in self.columns
+        ]
 
-    def put(self, key: str, value: str) -> None:
+    def set_value(self, key: str, value: str) -> None:
         setattr(self, key, value)
         self.problems = {k: v for k, v in self.problems.items() if k != key}
 
@@ -118,7 +139,9 @@ class Export:
             self.problems = {**self.problems, "layout_name": "required"}
             return
         gateway, store = self.session.services.gateway, self.session.store_id
-        await remote.save_layout(gateway, store, self.form, self.layout_name.strip()[:80], self.columns)
+        await remote.save_layout(
+            gateway, store, self.form, self.layout_name.strip()[:80], self.columns
+        )
         self.layouts = await remote.layouts(gateway, store)
 
     async def make(self, heading_of: dict[str, str], yes: str, no: str, title: str) -> None:
@@ -132,16 +155,28 @@ class Export:
             self.problem = "required"
             return
         self.busy, self.problem, self.problems, self.count, self.file = True, "", {}, 0, b""
-        gateway, store, export_id = self.session.services.gateway, self.session.store_id, self.session.services.new_id()
+        gateway, store, export_id = (
+            self.session.services.gateway,
+            self.session.store_id,
+            self.session.services.new_id(),
+        )
         keys = [c.key for c in self.columns]
-        cell = exports.reader(self.session.config, self.form, self.names, self.session.language, {"yes": yes, "no": no})
+        cell = exports.reader(
+            self.session.config,
+            self.form,
+            self.names,
+            self.session.language,
+            {"yes": yes, "no": no},
+        )
         table: list[list[Any]] = []
         try:
-            async for rows in remote.pages(gateway, store, export_id, self.form, keys, self.reason.strip()):
+            async for rows in remote.pages(
+                gateway, store, export_id, self.form, keys, self.reason.strip()
+            ):
                 table += exports.cells(keys, rows, cell)
                 self.count = len(table)
                 if len(table) > MAX_ROWS:
-                    raise Refused("too_many_rows")
+                    raise Rejected("too_many_rows")
             headings = [c.heading or heading_of.get(c.key, c.key) for c in self.columns]
             write = exports.as_csv if self.kind == "csv" else as_xlsx
             data = await asyncio.to_thread(write, headings, table)
@@ -149,7 +184,7 @@ class Export:
             await remote.finish(gateway, store, export_id, name, hashlib.sha256(data).hexdigest())
             self.file, self.file_name = data, name
             self.runs = await remote.runs(gateway, store)
-        except Refused as refused:
+        except Rejected as refused:
             if refused.field == "reason":
                 self.problems = {"reason": refused.code}
             else:

@@ -13,18 +13,20 @@ from admin.session import AdminSession
 from shared.domain import presets
 from shared.domain.config import StoreConfig
 from shared.domain.differences import Difference, differences
-from shared.domain.drafting import rebased
-from shared.domain.problems import Problem, Refused
+from shared.domain.draft_merge import rebase
+from shared.domain.problems import Problem, Rejected
 from shared.gateway import config as remote
 from shared.gateway import members as remote_members
 from shared.gateway.config import ConfigVersion
 
-Source = str  # "this": what this store has published · "last": what its last version changed · "preset:KEY"
+# "this": what this store has published · "last": what its last version changed · "preset:KEY"
+Source = str
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One store of a publication to many. state: waiting · published · same · refused; code: why it was refused."""
+    """One store of a publication to many. state: waiting · published · same · refused; code: why it
+    was refused."""
 
     store_id: UUID
     name: str
@@ -47,7 +49,7 @@ class History:
     deliveries: list[Delivery] = field(default_factory=list)
     busy: bool = False
     problem: str = ""
-    said: str = ""
+    notice: str = ""
 
     @property
     def draft(self) -> Draft:
@@ -57,7 +59,11 @@ class History:
         gateway = self.session.services.gateway
         try:
             self.versions = await remote.versions(gateway, self.session.store_id)
-            self.others = [s for s in await remote_members.publishable_stores(gateway) if s[0] != self.session.store_id]
+            self.others = [
+                s
+                for s in await remote_members.publishable_stores(gateway)
+                if s[0] != self.session.store_id
+            ]
             self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
@@ -92,7 +98,7 @@ class History:
         finally:
             self.busy = False
 
-    # the draft begins somewhere else --------------------------------------------------------------------------------------------
+    # the draft begins somewhere else --------------------------------------------------------------
 
     def take_version(self, version: int) -> None:
         self._take(self._document(version))
@@ -109,30 +115,35 @@ class History:
         try:
             self._take(StoreConfig.model_validate(json.loads(data)).document())
         except (ValueError, RecursionError):
-            raise Refused("invalid_config") from None
+            raise Rejected("invalid_config") from None
 
     def _take(self, document: dict[str, Any]) -> None:
         self.draft.edit(document)
-        self.problem, self.said = "", "taken"
+        self.problem, self.notice = "", "taken"
 
     def file(self) -> bytes:
         """What is published, as a file another store can take."""
         return (json.dumps(dict(self.draft.base), ensure_ascii=False, indent=2) + "\n").encode()
 
-    # to many stores ----------------------------------------------------------------------------------------------------------------
+    # to many stores -------------------------------------------------------------------------------
 
     def choose_source(self, source: Source) -> None:
         self.source, self.deliveries = source, []
 
     def choose(self, store_id: UUID) -> None:
-        self.chosen = [s for s in self.chosen if s != store_id] if store_id in self.chosen else [*self.chosen, store_id]
+        self.chosen = (
+            [s for s in self.chosen if s != store_id]
+            if store_id in self.chosen
+            else [*self.chosen, store_id]
+        )
 
     def choose_all(self) -> None:
         everyone = [s for s, _name in self.others]
         self.chosen = [] if len(self.chosen) == len(everyone) else everyone
 
     async def deliver(self, note: str) -> None:
-        """Publish to every chosen store with that note, one after the other; each answers for itself."""
+        """Publish to every chosen store with that note, one after the other; each answers for
+        itself."""
         if self.busy or not self.chosen:
             return
         self.busy, names = True, dict(self.others)
@@ -151,9 +162,15 @@ class History:
             document = self._for(there.document.document())
             if document == there.document.document():
                 return replace(to, state="same", version=there.version)
-            version = await remote.publish(gateway, to.store_id, StoreConfig.model_validate(document), base_version=there.version, note=note)
+            version = await remote.publish(
+                gateway,
+                to.store_id,
+                StoreConfig.model_validate(document),
+                base_version=there.version,
+                note=note,
+            )
             return replace(to, state="published", version=version)
-        except Refused as refused:
+        except Rejected as refused:
             return replace(to, state="refused", code=refused.code, at=refused.field or "")
         except ValidationError:
             return replace(to, state="refused", code="invalid_config")
@@ -162,10 +179,10 @@ class History:
             return replace(to, state="refused", code=problem.code)
 
     def _for(self, theirs: dict[str, Any]) -> dict[str, Any]:
-        """What one of the stores shall have."""
+        """The document one of the stores would get."""
         if self.source.startswith("preset:"):
             return presets.load(self.source.removeprefix("preset:")).document()
         if self.source == "last":  # only what the last version changed, upon what that store has
             new = dict(self.draft.base)
-            return rebased(self._document(self.draft.base_version - 1) or new, new, theirs)[0]
+            return rebase(self._document(self.draft.base_version - 1) or new, new, theirs)[0]
         return dict(self.draft.base)

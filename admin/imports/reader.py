@@ -1,21 +1,41 @@
-"""Reads a CSV or XLSX file of unknown make into rows of cells, within limits, or says why not."""
+"""Reads a list of unknown make into rows of cells, within limits, or says why not.
 
-import csv
-import io
+Nothing that stood in the file goes missing without a word: a Sheet names the lines above its
+headings, totals and signatures it left out, hidden rows and rows in which a quote is never closed.
+"""
+
 import re
-import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from charset_normalizer import from_bytes
-from python_calamine import CalamineWorkbook
+from admin.imports.delimited import read_delimited
+from admin.imports.limits import MAX_BYTES, MAX_CELL, MAX_COLUMNS, MAX_ROWS
+from admin.imports.markup import is_markup, read_markup
+from admin.imports.workbook import OLE, Table, Workbook
+from shared.domain.import_headings import is_heading
+from shared.domain.problems import Rejected
 
-from shared.domain.problems import Refused
+_TOTAL = re.compile(
+    r"(本页|本月|本年|全部)?(合计|总计|小计|共计|累计|汇总|总数|合計|總計|小計|共計)([::(（].*|\d.*)?"
+    r"|(grand)?\s*(sub)?total[::]?.*",
+    re.IGNORECASE,
+)
+_SIGNATURE = re.compile(
+    r"(制表|製表|填表|编制|審核|审核|复核|审批|签字|签名|簽名|打印|列印|导出|匯出|经办|负责人|盖章|单位|日期|时间|"
+    r"说明|說明|备注|備註|注|注意|附注)(人|日期|时间|時間|单位|員|员)?\s*[::].*|以上|以下空白|以下无正文|共\s*\d+\s*(条|行|户|人|页).*"
+)
+LOOKED_AT = 20  # filled rows among which the headings are looked for
 
-MAX_BYTES, MAX_UNPACKED, MAX_RATIO, MAX_ROWS, MAX_COLUMNS, MAX_CELL = 20_000_000, 200_000_000, 100, 100_000, 200, 4_000
-MAX_CELLS = 4_000_000  # of the whole rectangle, empty ones too: 100,000 rows of 40 columns; what is held in memory follows it
-CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,4})(\d{1,12})["']""")
+
+@dataclass(frozen=True)
+class Left:
+    """A row of the file that is no record, and why: above (the headings), total, signature,
+    heading (once more)."""
+
+    number: int
+    kind: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -26,135 +46,203 @@ class Sheet:
     rows: list[dict[str, Any]]
     numbers: list[int]
     encoding: str = ""
+    heading_row: int = 1
+    left: list[Left] = field(default_factory=list)
+    hidden: frozenset[int] = frozenset()  # rows a filter or somebody had hidden
+    broken: dict[int, str] = field(default_factory=dict)  # row → code of what is wrong with it
 
     def numbered(self) -> list[tuple[int, dict[str, Any]]]:
-        """Each row with its number in the file: empty lines count, though they are no rows."""
+        """Each row with its number in the file; empty lines are counted too."""
         return list(zip(self.numbers, self.rows, strict=True))
 
 
+class ListFile:
+    """A list that was opened: its sheets, of which one is read at a time."""
+
+    def __init__(self, file: Path) -> None:
+        """Raises Refused: file_too_large, file_unreadable, too_many_rows, too_many_columns,
+        file_empty. Runs for seconds: call it in a thread."""
+        if file.stat().st_size > MAX_BYTES:
+            raise Rejected("file_too_large")
+        data = file.read_bytes()
+        self.encoding = ""
+        self._book: Workbook | None = None
+        self._tables: dict[str, Table] = {}
+        self._unclosed: set[int] = set()
+        if data[:2] == b"PK" or data.startswith(OLE):
+            self._book, self.encoding = Workbook(data), "xlsx" if data[:2] == b"PK" else "xls"
+            self.sheets = self._book.sheets
+        elif is_markup(data):
+            tables, self.encoding = read_markup(data)
+            named = [(name or f"#{n}", rows) for n, (name, rows) in enumerate(tables, 1)]
+            self._tables = {name: Table(name, rows) for name, rows in named}
+            self.sheets = [(name, True) for name in self._tables]
+        else:
+            found = read_delimited(data)
+            self.encoding, self._unclosed = found.encoding, found.unclosed
+            self._tables = {"": Table("", found.rows)}
+            self.sheets = [("", True)]
+
+    def best_sheet(self) -> str:
+        """The sheet that looks most like a list; a hidden one only when no other has rows."""
+        if len(self.sheets) == 1:
+            return self.sheets[0][0]
+
+        def score(sheet: tuple[int, tuple[str, bool]]) -> tuple[bool, bool, int, int]:
+            index, (name, visible) = sheet
+            try:
+                rows = [r for r in self.table(name).rows if _filled(r)]
+            except Rejected:
+                return (False, False, 0, -index)
+            return (visible, len(rows) > 1, _headings_in(rows) > 1, -index)
+
+        return max(enumerate(self.sheets[:30]), key=score)[1][0]
+
+    def table(self, name: str) -> Table:
+        """The cells of a sheet. Raises Rejected."""
+        if name not in self._tables and self._book is not None:
+            self._tables = {name: self._book.table(name)}  # only one in memory
+        return self._tables[name]
+
+    def first_rows(self, name: str) -> list[tuple[int, str]]:
+        """The first filled rows: number and content. One of them is the header."""
+        rows = enumerate(self.table(name).rows[: 10 * LOOKED_AT], 1)
+        return [(n, _words(row)[:80]) for n, row in rows if _filled(row)][:LOOKED_AT]
+
+    def read(self, name: str | None = None, heading_row: int | None = None) -> Sheet:
+        """A sheet, with the row that holds its headings; both are guessed when nobody said them.
+        Raises Rejected."""
+        table = self.table(self.best_sheet() if name is None else name)
+        filled = [(n, row) for n, row in enumerate(table.rows, 1) if _filled(row)]
+        if len(filled) < 2:
+            raise Rejected("file_empty")
+        at = _heading_row(filled) if heading_row is None else heading_row
+        top = next((row for n, row in filled if n == at), None)
+        below = [(n, row) for n, row in filled if n > at]
+        if top is None or not below:
+            raise Rejected("file_empty")
+        if len(below) > MAX_ROWS:
+            raise Rejected("too_many_rows")
+        if len(top) > MAX_COLUMNS or max(len(row) for _n, row in below) > MAX_COLUMNS:
+            raise Rejected("too_many_columns")
+        width = max(len(top), max(len(row) for _n, row in below))
+        headings = _headings([*top, *([""] * (width - len(top)))])
+        _spread(table, at)
+        left = [Left(n, "above", _words(row)) for n, row in filled if n < at]
+        kept: list[tuple[int, list[Any]]] = []
+        for n, row in below:
+            why = _no_record(row, top)
+            if why:
+                left.append(Left(n, why, _words(row)))
+            else:
+                kept.append((n, row))
+        if not kept:
+            raise Rejected("file_empty")
+        return Sheet(
+            _used(headings, top, kept),
+            [_as_dict(headings, row) for _n, row in kept],
+            [n for n, _row in kept],
+            self.encoding,
+            at,
+            left,
+            frozenset(n for n, _row in kept if n in table.hidden_rows),
+            {n: "unclosed_quote" for n, _row in kept if n in self._unclosed},
+        )
+
+
 def read(file: Path, name: str) -> Sheet:
-    """Raises Refused: file_too_large, file_unreadable, too_many_rows, too_many_columns, file_empty. Runs for seconds: call it in a thread."""
-    if file.stat().st_size > MAX_BYTES:
-        raise Refused("file_too_large")
-    data = file.read_bytes()
-    table, encoding = (_workbook(data), "xlsx") if data[:2] == b"PK" else _text(data, name)
-    filled = [(number, row) for number, row in enumerate(table, 1) if any(cell not in (None, "") for cell in row)]
-    if len(filled) < 2:
-        raise Refused("file_empty")
-    if len(filled) - 1 > MAX_ROWS:
-        raise Refused("too_many_rows")
-    if len(filled[0][1]) > MAX_COLUMNS:
-        raise Refused("too_many_columns")
-    headings = _headings(filled[0][1])
-    rows = [{h: _short(cell) for h, cell in zip(headings, row, strict=False) if cell not in (None, "")} for _number, row in filled[1:]]
-    return Sheet(headings, rows, [number for number, _row in filled[1:]], encoding)
+    """The sheet of a file that looks most like a list. Raises Rejected. Runs for seconds: call it
+    in a thread."""
+    del name  # what a file is, its first bytes say: .xls is often a web page
+    return ListFile(file).read()
 
 
-def _workbook(data: bytes) -> list[list[Any]]:
-    """The first sheet. Sizes are checked before anything is unpacked: 42 kB can hold gigabytes."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(i.file_size for i in archive.infolist())
-            if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * max(len(data), 1):
-                raise Refused("file_too_large")
-            if archive.testzip():  # unpacks piece by piece no further than declared: a size that lies ends here
-                raise Refused("file_unreadable")
-            _measure(archive)
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
-        if sheet.total_width > MAX_COLUMNS:
-            raise Refused("too_many_columns")
-        if sheet.total_height > MAX_ROWS + 1:
-            raise Refused("too_many_rows")
-        return sheet.to_python(skip_empty_area=False)  # else rows would be numbered from the first filled one
-    except Refused:
-        raise
-    except Exception as error:  # calamine raises its own kinds for each broken part
-        raise Refused("file_unreadable") from error
+def _filled(row: list[Any]) -> bool:
+    return any(cell is not None and str(cell).strip() != "" for cell in row)
 
 
-def _measure(archive: zipfile.ZipFile) -> None:
-    """How far the sheets reach, before the reader lays out the rectangle: two cells in far corners would take all memory."""
-    for item in archive.infolist():
-        if not re.search(r"worksheets/[^/]+\.xml$", item.filename, re.IGNORECASE):
-            continue
-        columns: set[bytes] = set()
-        rows: set[bytes] = set()
-        with archive.open(item) as sheet:
-            tail = b""
-            while piece := sheet.read(4_000_000):
-                for letters, digits in CELL.findall(tail + piece):
-                    columns.add(letters)
-                    rows.add(digits)
-                if len(rows) > MAX_ROWS + 2:
-                    raise Refused("too_many_rows")
-                tail = piece[-64:]
-        width = max((_column(c) for c in columns), default=0)
-        height = max((int(r) for r in rows), default=0)
-        if width > MAX_COLUMNS:
-            raise Refused("too_many_columns")
-        if height > MAX_ROWS + 1:
-            raise Refused("too_many_rows")
-        if width * height > MAX_CELLS:
-            raise Refused("file_too_large")
+def _words(row: list[Any]) -> str:
+    return " ".join(str(c).strip() for c in row if c not in (None, ""))[:200]
 
 
-def _column(letters: bytes) -> int:
-    """A → 1, AA → 27."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number
+def _headings_in(rows: list[list[Any]]) -> int:
+    return max((_known(row) for row in rows[:LOOKED_AT]), default=0)
 
 
-def _text(data: bytes, name: str) -> tuple[list[list[Any]], str]:
-    if b"\x00" in data[:4000] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        if b"\x00" in data[:4000:2] or len(data) % 2:
-            raise Refused("file_unreadable")
-        data = b"\xff\xfe" + data  # UTF-16 that forgot to say so
-    text, encoding = _decoded(data)
-    sample = text[:20_000]
-    counts = {mark: sample.split("\n", 1)[0].count(mark) for mark in (",", ";", "\t", "|")}
-    delimiter = max(counts, key=lambda mark: counts[mark])
-    csv.field_size_limit(1_000_000)
-    table: list[list[Any]] = []
-    cells = 0
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            if len(row) > MAX_COLUMNS:
-                raise Refused("too_many_columns")
-            cells += len(row)
-            if cells > MAX_CELLS:
-                raise Refused("file_too_large")
-            table.append(row)
-            if len(table) > MAX_ROWS + 1:
-                raise Refused("too_many_rows")
-    except csv.Error as error:
-        raise Refused("file_unreadable") from error
-    return table, encoding
+def _known(row: list[Any]) -> int:
+    return sum(isinstance(c, str) and is_heading(c) for c in row)
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace"), encoding
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return data.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    best = from_bytes(data[:200_000]).best()
-    encoding = best.encoding if best else "utf-8"
-    return data.decode(encoding, errors="replace"), encoding
+def _heading_row(filled: list[tuple[int, list[Any]]]) -> int:
+    """The row with the most headings we know, as long as it has at least two of them; else the
+    first that fills more than half of the widest row's columns; else the first."""
+    top = filled[:LOOKED_AT]
+    first = top[0]
+    best = max(top, key=lambda line: (_known(line[1]), -line[0]))
+    if _known(best[1]) >= 2 and _known(best[1]) > _known(first[1]):
+        return best[0]
+    if _known(first[1]):
+        return first[0]
+    widest = max(sum(c not in (None, "") for c in row) for _n, row in top)
+    for number, row in top[:-1]:
+        cells = [c for c in row if c not in (None, "")]
+        if 2 * len(cells) > widest and all(isinstance(c, str) for c in cells):
+            return number
+    return first[0]
 
 
 def _headings(row: list[Any]) -> list[str]:
     """Names for all columns, each once."""
     found: list[str] = []
     for number, cell in enumerate(row, 1):
-        name = str(cell).strip()[:120] if cell not in (None, "") else f"#{number}"
+        name = " ".join(str(cell).split())[:120] if cell not in (None, "") else f"#{number}"
         found.append(name if name not in found else f"{name} ({number})")
     return found
 
 
-def _short(cell: Any) -> Any:
-    return cell[:MAX_CELL] if isinstance(cell, str) else cell
+def _used(headings: list[str], top: list[Any], kept: list[tuple[int, list[Any]]]) -> list[str]:
+    """Without columns that have neither heading nor content."""
+    last = max((n for n, c in enumerate(top) if c not in (None, "")), default=-1)
+    for _number, row in kept:
+        for n in range(len(row) - 1, last, -1):
+            if row[n] not in (None, ""):
+                last = n
+                break
+    return headings[: last + 1]
+
+
+def _no_record(row: list[Any], top: list[Any]) -> str:
+    """Why a row below the header is not a record; empty if it is one."""
+    cells = [str(c).strip() for c in row if c not in (None, "")]
+    if len(cells) > 1 and cells == [str(c).strip() for c in top if c not in (None, "")]:
+        return "heading"
+    # a record's first cells are its number and a name, never one of these words with little else
+    if any(_TOTAL.fullmatch(c) for c in cells[:2]) and 2 * len(cells) <= len(top) + 2:
+        return "total"
+    if _SIGNATURE.fullmatch(cells[0]) and (
+        len(cells) <= 2 or all(_SIGNATURE.fullmatch(c) for c in cells)
+    ):
+        return "signature"
+    return ""
+
+
+def _spread(table: Table, heading_row: int) -> None:
+    """A cell merged over several rows stands for each of them; over several columns it stands
+    once."""
+    for (top, left), (bottom, _right) in table.merged:
+        if top < heading_row or bottom == top or top >= len(table.rows):
+            continue
+        value = table.rows[top][left] if left < len(table.rows[top]) else ""
+        for line in range(top + 1, min(bottom + 1, len(table.rows))):
+            row = table.rows[line]
+            if left < len(row) and row[left] in (None, "") and _filled(row):
+                row[left] = value
+    table.merged = []
+
+
+def _as_dict(headings: list[str], row: list[Any]) -> dict[str, Any]:
+    return {
+        h: cell[:MAX_CELL] if isinstance(cell, str) else cell
+        for h, cell in zip(headings, row, strict=False)
+        if cell is not None and cell != ""
+    }

@@ -1,15 +1,16 @@
 """Who is in the store; inviting, changing, handing over, letting go (S-35, S-49, F-80)."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import flet as ft
 
-from admin.session import AdminSession
+from admin.session import AdminSession, submit
 from shared.domain.members import Invitation, Person
-from shared.domain.problems import Problem, Refused
+from shared.domain.problems import Problem
 from shared.gateway import members as remote
-from shared.gateway.members import Handover, InvitationCode
+from shared.gateway.members import InvitationCode, TransferredWork
 
 
 @ft.observable
@@ -18,6 +19,7 @@ class Members:
     session: AdminSession
     rows: list[Person] = field(default_factory=list)
     invitations: list[Invitation] = field(default_factory=list)
+    grantable: list[str] = field(default_factory=list)
     loaded: bool = False
     problem: str = ""
     busy: bool = False
@@ -30,55 +32,68 @@ class Members:
     code_for: str = ""
     # the member one looks at
     chosen: UUID | None = None
-    his_name: str = ""
-    his_role: str = ""
-    his_team: str = ""
+    member_name: str = ""
+    member_role: str = ""
+    member_team: str = ""
     leaving: bool = False
-    heir: str = ""
+    new_owner: str = ""
     pool: str = ""
     done: str = ""
-    handover: Handover | None = None
+    transferred: TransferredWork | None = None
 
     async def load(self) -> None:
         try:
             self.rows = await remote.people(self.session.services.gateway, self.session.store_id)
-            self.invitations = await remote.invitations(self.session.services.gateway, self.session.store_id)
+            self.grantable = await remote.grantable_roles(
+                self.session.services.gateway, self.session.store_id
+            )
+            self.invitations = await remote.invitations(
+                self.session.services.gateway, self.session.store_id
+            )
             self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
             self.problem = problem.code
         self.loaded = True
 
-    def put(self, key: str, value: str) -> None:
+    def set_value(self, key: str, value: str) -> None:
         setattr(self, key, value)
         self.problems = {k: v for k, v in self.problems.items() if k != key}
-        if key in ("his_name", "his_role", "his_team"):
+        if key in ("member_name", "member_role", "member_team"):
             self.done = ""
 
     async def invite(self) -> None:
-        """The code is shown once; what was typed stays until it worked."""
+        """The code is shown once; the fields are cleared only after success."""
         missing = [k for k in ("name", "contact", "role") if not (getattr(self, k) or "").strip()]
         self.problems = {k: "required" for k in missing}
         if missing:
             return
-        try:
-            self.code = await remote.invite(
-                self.session.services.gateway, self.session.store_id, name=self.name, contact=self.contact, role=self.role or ""
-            )
-        except Refused as refused:
-            self.problems, self.problem = ({refused.field: refused.code}, "") if refused.field else ({}, refused.code)
-            return
-        except Problem as problem:
-            self.problem = problem.code
-            return
-        self.code_for, self.name, self.contact, self.role, self.problem = self.name, "", "", None, ""
-        await self.load()
+        name, contact, role = self.name, self.contact, self.role or ""
+        gateway, store = self.session.services.gateway, self.session.store_id
+
+        async def invite() -> None:
+            code = await remote.invite(gateway, store, name=name, contact=contact, role=role)
+            self.code, self.code_for = code, name
+
+        if await submit(self, invite):
+            self.name, self.contact, self.role = "", "", None
+
+    def invite_another(self) -> None:
+        """The code is gone with it: only its hash is stored."""
+        self.code, self.code_for = None, ""
 
     async def revoke(self, invitation: UUID) -> None:
-        await remote.revoke_invitation(self.session.services.gateway, self.session.store_id, invitation)
+        try:
+            await remote.revoke_invitation(
+                self.session.services.gateway, self.session.store_id, invitation
+            )
+        except Problem as problem:
+            self.session.guard(problem)
+            self.problem = problem.code
+            return
         await self.load()
 
-    # One member ------------------------------------------------------------------------------------------------------
+    # One member -----------------------------------------------------------------------------------
 
     @property
     def person(self) -> Person | None:
@@ -88,7 +103,16 @@ class Members:
         return self.session.me is not None and person.user_id == self.session.me.user_id
 
     def choose(self, user_id: UUID | None) -> None:
-        self.chosen, self.leaving, self.heir, self.pool, self.done, self.handover, self.problem, self.problems = (
+        (
+            self.chosen,
+            self.leaving,
+            self.new_owner,
+            self.pool,
+            self.done,
+            self.transferred,
+            self.problem,
+            self.problems,
+        ) = (
             user_id,
             False,
             "",
@@ -99,7 +123,11 @@ class Members:
             {},
         )
         if (person := self.person) is not None:
-            self.his_name, self.his_role, self.his_team = person.name, person.role, person.team
+            self.member_name, self.member_role, self.member_team = (
+                person.name,
+                person.role,
+                person.team,
+            )
 
     def leave(self) -> None:
         self.leaving, self.done, self.problem = True, "", ""
@@ -107,25 +135,10 @@ class Members:
     def stay(self) -> None:
         self.leaving, self.problem, self.problems = False, "", {}
 
-    async def _act(self, action, done: str) -> bool:
-        if self.busy:
+    async def _act(self, action: Callable[[], Awaitable[object]], done: str) -> bool:
+        """`done` is what is said when it was done."""
+        if not await submit(self, action):
             return False
-        self.busy, self.problem, self.problems = True, "", {}
-        try:
-            await action()
-        except Refused as refused:
-            if refused.field:
-                self.problems = {refused.field: refused.code}
-            else:
-                self.problem = refused.code
-            return False
-        except Problem as problem:
-            self.session.guard(problem)
-            self.problem = problem.code
-            return False
-        finally:
-            self.busy = False
-        await self.load()
         self.done = done
         return True
 
@@ -134,7 +147,15 @@ class Members:
         if person is not None:
             gateway, store = self.session.services.gateway, self.session.store_id
             await self._act(
-                lambda: remote.set_member(gateway, store, person.user_id, name=self.his_name, role=self.his_role, team=self.his_team), "saved"
+                lambda: remote.set_member(
+                    gateway,
+                    store,
+                    person.user_id,
+                    name=self.member_name,
+                    role=self.member_role,
+                    team=self.member_team,
+                ),
+                "saved",
             )
 
     async def disable(self) -> None:
@@ -142,22 +163,32 @@ class Members:
         if person is None:
             return
 
-        async def hand_over() -> None:
-            self.handover = await remote.disable(
-                self.session.services.gateway, self.session.store_id, person.user_id, heir_id=self.heir, pool=self.pool
+        async def disable_member() -> None:
+            self.transferred = await remote.disable(
+                self.session.services.gateway,
+                self.session.store_id,
+                person.user_id,
+                new_owner_id=self.new_owner,
+                pool=self.pool,
             )
 
-        if await self._act(hand_over, "disabled"):
+        if await self._act(disable_member, "disabled"):
             self.leaving = False
 
     async def enable(self) -> None:
         person = self.person
         if person is not None:
             gateway, store = self.session.services.gateway, self.session.store_id
-            await self._act(lambda: remote.enable(gateway, store, person.user_id, role=self.his_role), "enabled")
+            await self._act(
+                lambda: remote.enable(gateway, store, person.user_id, role=self.member_role),
+                "enabled",
+            )
 
     async def sign_out(self) -> None:
         person = self.person
         if person is not None:
             gateway, store = self.session.services.gateway, self.session.store_id
-            await self._act(lambda: remote.sign_out_everywhere(gateway, store, person.user_id), "signed_out_everywhere")
+            await self._act(
+                lambda: remote.sign_out_everywhere(gateway, store, person.user_id),
+                "signed_out_everywhere",
+            )

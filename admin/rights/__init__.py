@@ -1,1 +1,1 @@
-"""Roles: what they see, may do, and the proof of it."""
+"""Roles: what they see, may do, and the access check of it."""

@@ -1,4 +1,5 @@
-"""Roles in the draft: fields, rows, verbs; effective rights of members; the proof (F-70…F-72, F-79, first 4)."""
+"""Roles in the draft: fields, rows, verbs; effective rights of members; the access check
+(F-70…F-72, F-79, first 4)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,11 @@ from admin.draft import Draft
 from admin.session import AdminSession
 from shared.domain import presets
 from shared.domain.config import BASE_TYPES
-from shared.domain.drafting import GONE, with_part
+from shared.domain.draft_merge import GONE, set_path
 from shared.domain.members import Member
 from shared.domain.problems import Problem
 from shared.domain.records import Customer
-from shared.domain.rights import BASE_MASKS
+from shared.domain.rights import BASE_MASKS, at_least_readable
 from shared.gateway import config as remote
 from shared.gateway import customers as remote_customers
 from shared.gateway import members as remote_members
@@ -26,7 +27,8 @@ Cell = tuple[str, str]  # field, role
 @ft.observable
 @dataclass(eq=False)
 class Rights:
-    """view: which page; cells: the chosen ones of the matrix; member and customer: of whom it is asked why."""
+    """view: which page; cells: the chosen ones of the matrix; member and customer: of whom it is
+    asked why."""
 
     session: AdminSession
     view: str = "fields"
@@ -35,11 +37,11 @@ class Rights:
     role: str = ""
     members: list[Member] = field(default_factory=list)
     member: str = ""
-    words: str = ""
+    query: str = ""
     found: list[Customer] = field(default_factory=list)
     customer: Customer | None = None
     access: EffectiveAccess | None = None
-    proof: Any = None
+    access_check: Any = None
     busy: bool = False
     problem: str = ""
 
@@ -61,24 +63,29 @@ class Rights:
 
     @property
     def chosen(self) -> dict[str, Any]:
-        return next((r for r in self.roles if r["key"] == self.role), self.roles[0] if self.roles else {})
+        return next(
+            (r for r in self.roles if r["key"] == self.role), self.roles[0] if self.roles else {}
+        )
 
-    def look(self, view: str) -> None:
+    def choose_view(self, view: str) -> None:
         self.view, self.problem = view, ""
 
-    # fields × roles -----------------------------------------------------------------------------------------------------------------
+    # fields × roles -------------------------------------------------------------------------------
 
     def choose_form(self, form: str) -> None:
         self.form, self.cells = form, []
 
     def right(self, key: str, role: dict[str, Any]) -> str:
-        return role.get("rights", {}).get(self.form, {}).get(key, "hidden")
+        granted = role.get("rights", {}).get(self.form, {}).get(key)
+        return at_least_readable(self.form, key, granted) or "hidden"
 
     def can_mask(self, item: dict[str, Any]) -> bool:
         return bool(BASE_MASKS.get(self.form, {}).get(item["key"]) or item.get("mask"))
 
     def flip(self, cell: Cell) -> None:
-        self.cells = [c for c in self.cells if c != cell] if cell in self.cells else [*self.cells, cell]
+        self.cells = (
+            [c for c in self.cells if c != cell] if cell in self.cells else [*self.cells, cell]
+        )
 
     def flip_all(self, cells: list[Cell]) -> None:
         """A whole row or column: chosen, or given up when all of it is."""
@@ -100,27 +107,37 @@ class Rights:
         """One right for every chosen cell: one edit, one undo."""
         document = self.draft.document
         for key, role in self.cells:
-            document = with_part(document, ("roles", role, "rights", self.form, key), GONE if access == "hidden" else access)
+            document = set_path(
+                document,
+                ("roles", role, "rights", self.form, key),
+                GONE if access == "hidden" else access,
+            )
         self.draft.edit(document)
 
     def same_as(self, model: str) -> None:
         """The chosen cells as that field is for the same role."""
         document = self.draft.document
         for key, role in self.cells:
-            found = next(r for r in self.roles if r["key"] == role).get("rights", {}).get(self.form, {}).get(model, GONE)
-            document = with_part(document, ("roles", role, "rights", self.form, key), found)
+            found = (
+                next(r for r in self.roles if r["key"] == role)
+                .get("rights", {})
+                .get(self.form, {})
+                .get(model, GONE)
+            )
+            document = set_path(document, ("roles", role, "rights", self.form, key), found)
         self.draft.edit(document)
 
-    # roles --------------------------------------------------------------------------------------------------------------------------
+    # roles ----------------------------------------------------------------------------------------
 
     def choose(self, role: str) -> None:
         self.role = role
 
-    def put(self, attribute: str, value: Any) -> None:
-        self.draft.put(("roles", self.chosen["key"], attribute), value)
+    def set_value(self, attribute: str, value: Any) -> None:
+        self.draft.set_value(("roles", self.chosen["key"], attribute), value)
 
     def known(self, attribute: str) -> list[str]:
-        """Every verb or page any role of the shipped configurations has, and those of this document."""
+        """Every verb or page any role of the shipped configurations has, and those of this
+        document."""
         shipped = presets.load("three_levels").document()["roles"]
         every = [x for r in [*shipped, *self.roles] for x in r.get(attribute, ())]
         return list(dict.fromkeys(every))
@@ -140,18 +157,20 @@ class Rights:
     def _add(self, role: dict[str, Any]) -> None:
         taken = {r["key"] for r in [*self.roles, *self.draft.base.get("roles", ())]}
         key = role["key"] if role["key"] not in taken else self.draft.new_key("role")
-        self.draft.put(("roles",), [*self.roles, {**role, "key": key}])
+        self.draft.set_value(("roles",), [*self.roles, {**role, "key": key}])
         self.role = key
 
     def remove(self) -> None:
         gone, self.role = self.chosen["key"], ""
-        self.draft.put(("roles", gone), GONE)
+        self.draft.set_value(("roles", gone), GONE)
 
-    # why ----------------------------------------------------------------------------------------------------------------------------
+    # why ------------------------------------------------------------------------------------------
 
     async def load(self) -> None:
         try:
-            self.members = await remote_members.members(self.session.services.gateway, self.session.store_id)
+            self.members = await remote_members.members(
+                self.session.services.gateway, self.session.store_id
+            )
             self.problem = ""
         except Problem as problem:
             self.session.guard(problem)
@@ -162,30 +181,37 @@ class Rights:
         self.member, self.access = member, None
         found = next(m for m in self.members if str(m.user_id) == member)
         customer = self.customer.id if self.customer else None
-        self.access = await remote.effective_access(self.session.services.gateway, self.session.store_id, found.user_id, customer)
+        self.access = await remote.effective_access(
+            self.session.services.gateway, self.session.store_id, found.user_id, customer
+        )
 
-    def type_customer(self, words: str) -> None:
-        self.words = words
+    def type_customer(self, query: str) -> None:
+        self.query = query
 
     async def search(self) -> None:
-        """Customers the admin himself may see. Raises Problem."""
-        self.found = await remote_customers.search(self.session.services.gateway, self.session.store_id, self.words, limit=8)
+        """Customers the admin themselves may see. Raises Problem."""
+        self.found = await remote_customers.search(
+            self.session.services.gateway, self.session.store_id, self.query, limit=8
+        )
 
     async def about(self, customer: Customer | None) -> None:
         self.customer, self.found = customer, []
         if self.member:
             await self.ask(self.member)
 
-    async def prove(self) -> None:
-        """Ask every exit for what each role may not see, role by role, so that the table grows. Raises Problem."""
+    async def check_access(self) -> None:
+        """Ask every endpoint for what each role may not see, role by role, so that the table grows.
+        Raises Problem."""
         if self.busy:
             return
-        self.busy, self.proof = True, None
+        self.busy, self.access_check = True, None
         try:
             cells: list[Any] = []
             for role in self.session.config.roles if self.session.config else ():
-                part = await remote.prove(self.session.services.gateway, self.session.store_id, roles=[role.key])
+                part = await remote.check_access(
+                    self.session.services.gateway, self.session.store_id, roles=[role.key]
+                )
                 cells += part.cells
-                self.proof = part.model_copy(update={"cells": tuple(cells)})
+                self.access_check = part.model_copy(update={"cells": tuple(cells)})
         finally:
             self.busy = False

@@ -3,7 +3,7 @@
 // and over: 10 s to minutes at full CPU with the panel's deep pages, in which no click does anything. The phone's flat pages take it well.
 (() => {
   if (!/^\/admin(\/|$)/.test(location.pathname)) return;
-  const words = {zh: "连接断开,正在重新连接…", hant: "連線中斷,正在重新連線…", en: "The connection broke; coming back…"};
+  const words = {zh: "连接断开，正在重新连接…", hant: "連線中斷，正在重新連線…", en: "The connection broke; coming back…"};
   let leaving = false, returning = false;
   addEventListener("pagehide", () => { leaving = true; });
 

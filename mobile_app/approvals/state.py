@@ -28,7 +28,9 @@ class Approvals:
     async def load(self) -> None:
         """What waits; own decisions that are still on their way are left out."""
         try:
-            found = await remote.pending_approvals(self.session.services.gateway, self.session.store_id)
+            found = await remote.pending_approvals(
+                self.session.services.gateway, self.session.store_id
+            )
             self.problem = ""
         except Problem as problem:
             self.problem, self.loaded = problem.code, True
@@ -39,16 +41,21 @@ class Approvals:
         await self._decide(approval_id, "approve", "")
 
     def pick(self, approval_id: str) -> None:
-        self.picked = [x for x in self.picked if x != approval_id] if approval_id in self.picked else [*self.picked, approval_id]
+        self.picked = (
+            [x for x in self.picked if x != approval_id]
+            if approval_id in self.picked
+            else [*self.picked, approval_id]
+        )
 
     async def approve_picked(self) -> None:
-        """All that were picked, in one tap (F-44); each is its own operation, so one that was decided meanwhile stops no other."""
+        """All that were picked, in one tap (F-44); each is its own operation, so one that was
+        decided meanwhile stops no other."""
         chosen, self.picked = [r for r in self.rows if str(r.id) in self.picked], []
         for row in chosen:
             await self._decide(str(row.id), "approve", "")
         if len(chosen) > 1:
             _ = self.texts
-            self.session.say(_("%(n)d approved") % {"n": len(chosen)})
+            self.session.notices.say(_("%(n)d approved") % {"n": len(chosen)})
 
     def start_reject(self, approval_id: str) -> None:
         self.rejecting, self.remark, self.remark_problem = approval_id, "", ""
@@ -70,10 +77,21 @@ class Approvals:
         if row is None:
             return
         self._decided.add(approval_id)
-        payload = {"id": approval_id, "customer_id": str(row.customer_id), "decision": decision, **({"remark": remark} if remark else {})}
+        payload = {
+            "id": approval_id,
+            "customer_id": str(row.customer_id),
+            "decision": decision,
+            **({"remark": remark} if remark else {}),
+        }
         await self.session.act("decide_approval", payload, title=row.name or "")
-        self.rows, self.rejecting, self.remark = [r for r in self.rows if str(r.id) != approval_id], "", ""
+        self.rows, self.rejecting, self.remark = (
+            [r for r in self.rows if str(r.id) != approval_id],
+            "",
+            "",
+        )
         _ = self.texts
-        self.session.say(
-            _("Approved: %(name)s") % {"name": row.name or ""} if decision == "approve" else _("Sent back: %(name)s") % {"name": row.name or ""}
+        self.session.notices.say(
+            _("Approved: %(name)s") % {"name": row.name or ""}
+            if decision == "approve"
+            else _("Sent back: %(name)s") % {"name": row.name or ""}
         )

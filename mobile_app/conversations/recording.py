@@ -1,4 +1,5 @@
-"""A voice memo: the customer is asked, then it is recorded, and it stays on this device until it is sent."""
+"""A voice memo: the customer is asked, then it is recorded, and it stays on this device until it is
+sent."""
 
 import array
 import asyncio
@@ -13,17 +14,22 @@ import flet_audio_recorder as far
 from mobile_app.offline.attachments import NewAttachment
 from mobile_app.session import Session
 
-# What is asked of the recorder is what it gives whatever is asked: the web client answered 44,100 stereo to a wish for 16,000 mono.
+# What is asked of the recorder is what it gives whatever is asked: the web client answered 44,100
+# stereo to a wish for 16,000 mono.
 RATE, CHANNELS = 44_100, 2
-FOLD = 3  # samples made one: 14,700 a second are enough for speech, and a sixth of the bytes (29 kB a second)
+# samples made one: 14,700 a second are enough for speech, and a sixth of the bytes (29 kB a second)
+FOLD = 3
 LONGEST = 180  # seconds
-STREAM = far.AudioRecorderConfiguration(encoder=far.AudioEncoder.PCM16BITS, sample_rate=RATE, channels=CHANNELS)
+STREAM = far.AudioRecorderConfiguration(
+    encoder=far.AudioEncoder.PCM16BITS, sample_rate=RATE, channels=CHANNELS
+)
 
 
 @ft.observable
 @dataclass(eq=False)
 class Recording:
-    """phase: "" → asking (does he agree?) → recording → "". Without a yes nothing is recorded; when it was said goes with the memo."""
+    """phase: "" → asking (do they agree?) → recording → "". Without a yes nothing is recorded; when
+    it was said goes with the memo."""
 
     session: Session
     phase: str = ""
@@ -39,12 +45,13 @@ class Recording:
         self.phase, self.problem = "asking", ""
 
     def decline(self) -> None:
-        """He does not want to be recorded."""
+        """They do not want to be recorded."""
         self.phase = ""
 
     async def begin(self) -> None:
-        """He agreed. The recorder is made for this one use: one that is older than a dropped connection never answers."""
-        agreed, sound = self.session.now(), bytearray()
+        """They agreed. The recorder is made for this one use: one that is older than a dropped
+        connection never answers."""
+        agreed, sound = self.session.clock.now(), bytearray()
         recorder = far.AudioRecorder(configuration=STREAM, on_stream=self._heard)
         if not await recorder.has_permission():
             self.phase, self.problem = "", "no_microphone"
@@ -73,17 +80,27 @@ class Recording:
         await recorder.stop_recording()
         if self.seconds:
             data = await asyncio.to_thread(small_wave, bytes(sound))
-            self.memos = (*self.memos, NewAttachment("voice", "audio/wav", data, agreed, self.session.services.new_id()))
+            self.memos = (
+                *self.memos,
+                NewAttachment("voice", "audio/wav", data, agreed, self.session.services.new_id()),
+            )
 
     def drop(self) -> None:
         self.memos = ()
 
 
 def small_wave(sound: bytes) -> bytes:
-    """A WAV file of mono speech from 16-bit stereo samples: the left channel, FOLD samples averaged into one."""
+    """A WAV file of mono speech from 16-bit stereo samples: the left channel, FOLD samples averaged
+    into one."""
     samples = array.array("h", sound[: len(sound) // (CHANNELS * 2) * (CHANNELS * 2)])[::CHANNELS]
     whole = len(samples) // FOLD * FOLD
-    folded = array.array("h", (sum(step) // FOLD for step in zip(*(samples[n:whole:FOLD] for n in range(FOLD)), strict=True)))
+    folded = array.array(
+        "h",
+        (
+            sum(step) // FOLD
+            for step in zip(*(samples[n:whole:FOLD] for n in range(FOLD)), strict=True)
+        ),
+    )
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)

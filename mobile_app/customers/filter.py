@@ -1,4 +1,5 @@
-"""Finding in the whole store by what the store marked searchable: for roles that see more than their own book (F-14, fields.md 2.2)."""
+"""Finding in the whole store by what the store marked searchable: for roles that see more than
+their own data (F-14, fields.md 2.2)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,19 +10,25 @@ from mobile_app.session import Session
 from shared.domain.config import FieldRights
 from shared.ui.feedback import act
 from shared.ui.form import FormState, FormView
-from shared.ui.parts import chips, primary_button, section, text_button
 from shared.ui.text import use_text
 from shared.ui.theme import EDGE, GAP
 from shared.ui.view import component
+from shared.ui.widgets import chips, primary_button, section, text_button
 
-LEAST = ("number", "money", "formula", "date")  # asked as "at least" and "from"; the rest as what it is
+LEAST = (
+    "number",
+    "money",
+    "formula",
+    "date",
+)  # asked as "at least" and "from"; the rest as what it is
 COLUMNS = ("level", "source")
 
 
 @ft.observable
 @dataclass(eq=False)
 class Filter:
-    """What is looked for. `form` is the customer form cut to what one may look at, every field of it open to be filled in."""
+    """What is looked for. `form` is the customer form cut to what one may look at, every field of
+    it open to be filled in."""
 
     session: Session
     form: FormState | None = None
@@ -34,8 +41,14 @@ class Filter:
         if config is None or "customer" not in config.forms:
             return
         readable = config.rights("customer").readable
-        keys = [f.key for f in config.forms["customer"].fields if f.key in readable and (f.key in COLUMNS or f.searchable)]
-        self._kinds = {key: f.type_in("customer") for key in keys if (f := config.forms["customer"].field(key))}
+        keys = [
+            f.key
+            for f in config.forms["customer"].fields
+            if f.key in readable and (f.key in COLUMNS or f.searchable)
+        ]
+        self._kinds = {
+            key: f.type_in("customer") for key in keys if (f := config.forms["customer"].field(key))
+        }
         fields = tuple(
             f.model_copy(
                 update={
@@ -48,19 +61,36 @@ class Filter:
             else f
             for f in config.forms["customer"].fields
         )
-        asking = config.model_copy(update={
-            "forms": {**config.forms, "customer": config.forms["customer"].model_copy(update={"fields": fields})},
-            "access": {**config.access, "customer": FieldRights(readable=tuple(keys), writable=tuple(keys))},
-        })  # fmt: skip
+        asking = config.model_copy(
+            update={
+                "forms": {
+                    **config.forms,
+                    "customer": config.forms["customer"].model_copy(update={"fields": fields}),
+                },
+                "access": {
+                    **config.access,
+                    "customer": FieldRights(readable=tuple(keys), writable=tuple(keys)),
+                },
+            }
+        )
         people = [(str(p.id), p.name) for p in self.session.people]
-        self.form = FormState(asking, "customer", self.session.today, only=keys, complete=False, people=people)
-        self.sorts = ("created_at", *(("next_contact_on",) if "next_contact_on" in readable else ()), *(k for k in keys if self._kinds[k] in LEAST))
+        self.form = FormState(
+            asking, "customer", self.session.clock.today, only=keys, complete=False, people=people
+        )
+        self.sorts = (
+            "created_at",
+            *(("next_contact_on",) if "next_contact_on" in readable else ()),
+            *(k for k in keys if self._kinds[k] in LEAST),
+        )
 
     @property
     def asked(self) -> list[dict[str, Any]]:
         """As api.find_customers takes it."""
         chosen = self.form.changes() if self.form else {}
-        ops = {key: "in" if isinstance(value, list) else "min" if self._kinds[key] in LEAST else "eq" for key, value in chosen.items()}
+        ops = {
+            key: "in" if isinstance(value, list) else "min" if self._kinds[key] in LEAST else "eq"
+            for key, value in chosen.items()
+        }
         return [{"key": key, "op": ops[key], "value": value} for key, value in chosen.items()]
 
     @property
@@ -93,11 +123,23 @@ def FilterPanel(state: Filter, on_show) -> ft.Control:
         state.clear()
         await on_show()
 
-    order = chips("sort", [(key, name(key)) for key in state.sorts], state.sort, lambda key: act(state.sort_by, key))
+    order = chips(
+        "sort",
+        [(key, name(key)) for key in state.sorts],
+        state.sort,
+        lambda key: act(state.sort_by, key),
+    )
     buttons = ft.Row(
-        [text_button("filter-clear", _("Clear"), act(clear)), ft.Container(primary_button("filter-show", _("Show"), act(on_show)), expand=True)]
+        [
+            text_button("filter-clear", _("Clear"), act(clear)),
+            ft.Container(primary_button("filter-show", _("Show"), act(on_show)), expand=True),
+        ]
     )
     return ft.Container(
-        ft.Column([FormView(state.form), section(_("Sort by"), order), buttons], spacing=GAP * 2, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+        ft.Column(
+            [FormView(state.form), section(_("Sort by"), order), buttons],
+            spacing=GAP * 2,
+            horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        ),
         padding=ft.Padding.symmetric(horizontal=EDGE, vertical=8),
     )

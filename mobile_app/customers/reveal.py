@@ -1,11 +1,12 @@
-"""A masked value of the customer, shown to who may ask, with a reason that stands in the audit (S-108). Never stored on the device."""
+"""A masked value of the customer, shown to who may ask, with a reason that stands in the audit
+(S-108). Never stored on the device."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import flet as ft
 
-from mobile_app.customers.parts import line
+from mobile_app.customers.widgets import line
 from mobile_app.session import Session, use_session
 from shared.domain.config import FieldDefinition
 from shared.domain.problems import Problem
@@ -13,15 +14,15 @@ from shared.domain.records import Customer
 from shared.gateway import customers as remote
 from shared.ui.feedback import act, typed
 from shared.ui.form.view import value_text
-from shared.ui.parts import card, primary_button, section, text_field
 from shared.ui.text import problem_text, use_text
 from shared.ui.view import component
+from shared.ui.widgets import card, primary_button, section, text_field
 
 
 @ft.observable
 @dataclass(eq=False)
 class Reveal:
-    """Which value is asked for, and what was answered while this screen is open."""
+    """Which value is requested, and the answer while this screen is open."""
 
     session: Session
     customer_id: UUID
@@ -36,7 +37,9 @@ class Reveal:
         if config is None or me is None or not me.may("reveal_field"):
             return []
         masked = config.access["customer"].masked if "customer" in config.access else ()
-        return [f for f in config.forms["customer"].fields if f.key in masked and customer.value(f.key)]
+        return [
+            f for f in config.forms["customer"].fields if f.key in masked and customer.value(f.key)
+        ]
 
     def ask(self, key: str) -> None:
         self.asked, self.problem = "" if self.asked == key else key, ""
@@ -50,7 +53,12 @@ class Reveal:
             return
         try:
             value = await remote.reveal(
-                self.session.services.gateway, self.session.store_id, "customer", self.customer_id, self.asked, self.reason.strip()
+                self.session.services.gateway,
+                self.session.store_id,
+                "customer",
+                self.customer_id,
+                self.asked,
+                self.reason.strip(),
             )
         except Problem as problem:
             self.problem = problem.code
@@ -69,14 +77,30 @@ def Masked(customer: Customer) -> ft.Control:
         value = plain or value_text(_, definition, "customer", customer.value(key))
         ask = act(state.ask, key) if plain is None else None
         rows.append(
-            line(ft.Icons.LOCK_OUTLINE if ask else ft.Icons.LOCK_OPEN, value, _.label(definition.label), on_click=ask, identifier=f"masked-{key}")
+            line(
+                ft.Icons.LOCK_OUTLINE if ask else ft.Icons.LOCK_OPEN,
+                value,
+                _.label(definition.label),
+                on_click=ask,
+                identifier=f"masked-{key}",
+            )
         )
         if state.asked == key:
             problem = problem_text(_, state.problem) if state.problem else None
             rows.append(
                 card(
-                    text_field("reveal-reason", _("Why you need it"), state.reason, typed(state.set_reason), problem=problem),
-                    ft.Text(_("The audit keeps who looked, at what and why."), color=ft.Colors.ON_SURFACE_VARIANT, size=13),
+                    text_field(
+                        "reveal-reason",
+                        _("Reason for viewing"),
+                        state.reason,
+                        typed(state.set_reason),
+                        problem=problem,
+                    ),
+                    ft.Text(
+                        _("The audit log records who viewed what, and why."),
+                        color=ft.Colors.ON_SURFACE_VARIANT,
+                        size=13,
+                    ),
                     primary_button("reveal", _("Show"), act(state.show), icon=ft.Icons.VISIBILITY),
                 )
             )

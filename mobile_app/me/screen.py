@@ -2,74 +2,114 @@
 
 import flet as ft
 
-from mobile_app.me.state import Settings
-from mobile_app.session import use_session
-from mobile_app.shell import tab_view
-from mobile_app.watching import use_sync
+from mobile_app.observables import use_sync
+from mobile_app.offline.sync import SyncState
+from mobile_app.session import Session, use_session
+from mobile_app.settings import AppSettings
+from mobile_app.shell import scrolling, sync_text, tab_view
+from shared.domain.members import Membership
 from shared.ui.feedback import Skeleton, act
-from shared.ui.parts import card, chips, secondary_button, section, text_button
-from shared.ui.text import LANGUAGES, problem_text, use_text
-from shared.ui.theme import EDGE
-from shared.ui.view import screen
+from shared.ui.text import LANGUAGES, Texts, problem_text, use_text
+from shared.ui.view import component, screen
+from shared.ui.widgets import card, chips, secondary_button, section, text_button
+
+SECTIONS = 20  # dp between them
 
 
 @screen
 def MeScreen() -> ft.View:
     session, sync, _ = use_session(), use_sync(), use_text()
-    state, _set = ft.use_state(lambda: Settings(session))
     me = session.me
     if me is None:
         return tab_view("me", _("Me"), Skeleton(3))
-    status = (
-        _("%(n)d need attention") % {"n": sync.attention}
-        if sync.attention
-        else _("%(n)d not sent yet") % {"n": sync.waiting}
-        if sync.waiting
-        else _("Everything is sent")
-    )
-    if sync.trouble:
-        status += " · " + problem_text(_, sync.trouble)
-    blocks = [
+    blocks: list[ft.Control] = [
         card(
             ft.Text(me.name, theme_style=ft.TextThemeStyle.TITLE_LARGE),
-            ft.Text(f"{_.label(me.role_label)} · {me.store_name}", color=ft.Colors.ON_SURFACE_VARIANT),
-        ),
-        section(
-            _("Sync"),
-            ft.Semantics(identifier="sync-status", content=ft.Text(status)),
-            text_button("open-waiting", _("What is not sent yet"), lambda e: e.page.navigate("/me/waiting"), icon=ft.Icons.CLOUD_UPLOAD_OUTLINED),
-            *(
-                [text_button("open-held", _("Kept for you to decide"), lambda e: e.page.navigate("/me/held"), icon=ft.Icons.INBOX_OUTLINED)]
-                if "decide_approval" in me.verbs
-                else []
+            ft.Text(
+                f"{_.label(me.role_label)} · {me.store_name}", color=ft.Colors.ON_SURFACE_VARIANT
             ),
         ),
-        section(_("Language"), chips("language", list(LANGUAGES.items()), session.language, lambda key: act(state.choose_language, key))),
-        section(
-            _("Look"),
-            chips(
-                "theme",
-                [("system", _("As the phone")), ("light", _("Light")), ("dark", _("Dark"))],
-                session.theme,
-                lambda key: act(state.choose_theme, key),
-            ),
-        ),
-        section(
-            _("Text size"),
-            chips(
-                "scale",
-                [("1.0", _("Normal")), ("1.3", _("Large")), ("1.6", _("Very large"))],
-                str(session.text_scale),
-                lambda key: act(state.choose_scale, key),
-            ),
-        ),
+        sync_section(_, me, sync),
+        Appearance(session.settings),
+        *([store_choice(_, session, me)] if len(session.memberships) > 1 else []),
+        what_signing_out_does(_, sync),
+        secondary_button("sign-out", _("Sign out"), act(session.sign_out), icon=ft.Icons.LOGOUT),
     ]
-    if len(session.memberships) > 1:
-        stores = [(str(m.store_id), m.store_name) for m in session.memberships]
-        blocks.append(section(_("Store"), chips("store", stores, str(me.store_id), lambda key: act(session.choose_store, key))))
-    if unsent := sync.waiting + sync.attention:
-        sealed = _("%(n)d not sent: they stay sealed on this device until you sign in again.") % {"n": unsent}
-        blocks.append(ft.Semantics(identifier="sealed", content=ft.Text(sealed, color=ft.Colors.ON_SURFACE_VARIANT)))
-    blocks.append(secondary_button("sign-out", _("Sign out"), act(session.sign_out), icon=ft.Icons.LOGOUT))
-    body = ft.ListView([ft.Container(ft.Column(blocks, spacing=20, horizontal_alignment=ft.CrossAxisAlignment.STRETCH), padding=EDGE)], expand=True)
-    return tab_view("me", _("Me"), body)
+    return tab_view("me", _("Me"), scrolling(blocks, spacing=SECTIONS, on_demand=True))
+
+
+def sync_section(_: Texts, me: Membership, sync: SyncState) -> ft.Control:
+    """How far phone and server are together, and the ways to what is not sent."""
+    status = sync_text(_, sync)
+    if sync.trouble and (sync.rejected or sync.pending or sync.trouble != "offline"):
+        status += " · " + problem_text(_, sync.trouble)
+    ways = [("open-waiting", _("View unsent entries"), "pending", ft.Icons.CLOUD_UPLOAD_OUTLINED)]
+    if "decide_approval" in me.verbs:
+        ways.append(("open-held", _("For your decision"), "quarantine", ft.Icons.INBOX_OUTLINED))
+    ways.append(("open-device", _("This device"), "device", ft.Icons.PHONE_ANDROID))
+    return section(
+        _("Sync"),
+        ft.Semantics(identifier="sync-status", content=ft.Text(status)),
+        *(
+            text_button(
+                identifier, label, lambda e, page=page: e.page.navigate(f"/me/{page}"), icon=icon
+            )
+            for identifier, label, page, icon in ways
+        ),
+    )
+
+
+@component
+def Appearance(settings: AppSettings) -> ft.Control:
+    _ = use_text()
+    themes = [("system", _("Use device setting")), ("light", _("Light")), ("dark", _("Dark"))]
+    scales = [("1.0", _("Normal")), ("1.3", _("Large")), ("1.6", _("Very large"))]
+    return ft.Column(
+        [
+            section(
+                _("Language"),
+                chips(
+                    "language",
+                    list(LANGUAGES.items()),
+                    settings.language,
+                    lambda key: act(settings.choose_language, key),
+                ),
+            ),
+            section(
+                _("Appearance"),
+                chips("theme", themes, settings.theme, lambda key: act(settings.choose_theme, key)),
+            ),
+            section(
+                _("Text size"),
+                chips(
+                    "scale",
+                    scales,
+                    str(settings.text_scale),
+                    lambda key: act(settings.choose_scale, key),
+                ),
+            ),
+        ],
+        spacing=SECTIONS,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def store_choice(_: Texts, session: Session, me: Membership) -> ft.Control:
+    stores = [(str(m.store_id), m.store_name) for m in session.memberships]
+    return section(
+        _("Store"),
+        chips("store", stores, str(me.store_id), lambda key: act(session.choose_store, key)),
+    )
+
+
+def what_signing_out_does(_: Texts, sync: SyncState) -> ft.Control:
+    if unsent := sync.pending + sync.rejected:
+        text = _("%(n)d not sent. They stay locked on this device until you sign in again.") % {
+            "n": unsent
+        }
+    else:
+        text = _("Signing out deletes customer data from this device.")
+    return ft.Semantics(
+        identifier="sealed" if unsent else "leaving",
+        content=ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT),
+    )

@@ -1,4 +1,5 @@
-"""What time it is, also on a phone whose clock is wrong by years: the device's clock, moved by what the server last said."""
+"""What time it is, also on a phone whose clock is wrong by years: the device's clock, moved by what
+the server last said."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,7 +21,8 @@ class DeviceClock:
         self._floor = server_now
 
     def start_at(self, server_now: datetime | None) -> None:
-        """After a restart: a clock that stands before what the server said last time is wrong at least by that."""
+        """After a restart: a clock that is behind what the server said last time is wrong at
+        least by that."""
         self._floor = server_now
         if server_now is not None and self._device_now() < server_now:
             self._ahead = self._device_now() - server_now

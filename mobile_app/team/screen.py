@@ -1,39 +1,85 @@
-"""The team: leads without an owner, customers whose time is over, and what anyone has to do today."""
+"""The team: leads without an owner, customers whose time is over, and what anyone has to do
+today."""
 
 import flet as ft
 
-from mobile_app.session import use_book, use_session
+from mobile_app.customers.widgets import CustomerRow
+from mobile_app.funnel.screen import DealRow
+from mobile_app.session import Session, use_local_data, use_session
 from mobile_app.shell import tab_view
+from mobile_app.team.loan import LoanOf
 from mobile_app.team.state import Team
-from shared.gateway.handovers import Pooled, Waiting
+from shared.domain.config import StoreConfig
+from shared.domain.records import Customer
+from shared.gateway.tasks import Queue
+from shared.gateway.team import MemberConversation
+from shared.gateway.transfers import LastConversation, OverdueCustomer, Pooled
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
-from shared.ui.parts import MAX_ROWS, card, chips, docked, icon_button, identified, pill, primary_button, secondary_button, text_button
-from shared.ui.text import use_text
+from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE, GAP
 from shared.ui.view import component, screen
+from shared.ui.widgets import (
+    MAX_ROWS,
+    bottom_bar,
+    card,
+    chips,
+    icon_button,
+    identified,
+    pill,
+    primary_button,
+    secondary_button,
+    text_button,
+)
 
 
 @screen
 def TeamScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Team(session, _))
-    use_book(state.load)
+    use_local_data(state.load)
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(state.load))
-    parts = [("leads", _("New leads")), ("waiting", _("To pass on")), ("queues", _("Queues"))]
-    head = ft.Container(
-        chips("part", parts, state.part, lambda key: act(state.choose_part, key)), padding=ft.Padding.symmetric(horizontal=EDGE, vertical=GAP)
+    parts = [("leads", _("New leads")), ("pending", _("To reassign")), ("queues", _("Colleagues"))]
+    meeting = ft.ListTile(
+        leading=ft.Icon(ft.Icons.TABLE_CHART_OUTLINED),
+        title=ft.Text(_("Meeting sheet")),
+        trailing=ft.Icon(ft.Icons.CHEVRON_RIGHT),
+        on_click=lambda e: e.page.navigate("/team/meeting"),
     )
-    blocks: list[ft.Control] = [ProblemBanner(state.problem, act(state.load))] if state.problem else []
+    head = ft.Column(
+        [
+            identified("meeting", meeting),
+            ft.Container(
+                chips("part", parts, state.part, lambda key: act(state.choose_part, key)),
+                padding=ft.Padding.symmetric(horizontal=EDGE, vertical=GAP),
+            ),
+        ],
+        spacing=0,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+    blocks: list[ft.Control] = (
+        [ProblemBanner(state.problem, act(state.load))] if state.problem else []
+    )
     if not state.loaded:
         blocks.append(Skeleton(4))
     elif state.part == "leads":
         blocks.append(LeadList(state, key="leads"))
-    elif state.part == "waiting":
-        blocks.append(WaitingList(state, key="waiting"))
+    elif state.part == "pending":
+        blocks.append(OverdueList(state, key="pending"))
     else:
         blocks.append(Queues(state, key="queues"))
-    body = ft.Column([head, ft.ListView(blocks, expand=True)], expand=True, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
-    return tab_view("team", _("My team"), body, actions=[refresh], bottom=HandOut(state, state.chosen) if state.part == "leads" else None)
+    body = ft.Column(
+        [head, ft.ListView(blocks, expand=True)],
+        expand=True,
+        spacing=0,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+    return tab_view(
+        "team",
+        _("My team"),
+        body,
+        actions=[refresh],
+        bottom=AssignPanel(state, state.chosen) if state.part == "leads" else None,
+    )
 
 
 @component
@@ -42,17 +88,46 @@ def LeadList(state: Team) -> ft.Control:
     parts: list[ft.Control] = []
     if state.pools and len(state.pools.pools) > 1:
         options = [(p.key, f"{_.label(p.label)} {p.customers}") for p in state.pools.pools]
-        parts.append(ft.Container(chips("pool", options, state.pools.pool, lambda key: act(state.choose_pool, key)), padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP)))  # fmt: skip
+        parts.append(
+            ft.Container(
+                chips("pool", options, state.pools.pool, lambda key: act(state.choose_pool, key)),
+                padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP),
+            )
+        )
     if state.visits and state.visits.visits:
         v = state.visits
-        words = _("30 days: %(visits)d visits · %(without)d without a plan · %(nameless)d left no name · written down after %(minutes)d min") % {
-            "visits": v.visits, "without": v.without_plan, "nameless": v.nameless, "minutes": round((v.median_seconds or 0) / 60),
-        }  # fmt: skip
-        note = ft.Text(words, size=12, color=ft.Colors.ERROR if v.without_plan else ft.Colors.ON_SURFACE_VARIANT)
-        parts.append(ft.Container(identified("visits", note, label=words), padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP)))
+        words = _(
+            "Last 30 days: %(visits)d visits · %(without)d without a next step · "
+            "%(nameless)d without a name · recorded after %(minutes)d min"
+        ) % {
+            "visits": v.visits,
+            "without": v.without_plan,
+            "nameless": v.anonymous,
+            "minutes": round((v.median_seconds or 0) / 60),
+        }
+        note = ft.Text(
+            words,
+            size=12,
+            color=ft.Colors.ERROR if v.without_plan else ft.Colors.ON_SURFACE_VARIANT,
+        )
+        parts.append(
+            ft.Container(
+                identified("visits", note, label=words),
+                padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP),
+            )
+        )
     if not state.leads:
-        parts.append(EmptyState(ft.Icons.INBOX_OUTLINED, _("Nobody waits here"), _("Leads without an owner appear in their pool.")))
-    parts += [LeadRow(row, str(row.id) in state.chosen, act(state.tick, str(row.id)), key=str(row.id)) for row in state.leads[:MAX_ROWS]]
+        parts.append(
+            EmptyState(
+                ft.Icons.INBOX_OUTLINED,
+                _("No customers here"),
+                _("Leads without an owner appear in their pool."),
+            )
+        )
+    parts += [
+        LeadRow(row, str(row.id) in state.chosen, act(state.tick, str(row.id)), key=str(row.id))
+        for row in state.leads[:MAX_ROWS]
+    ]
     return ft.Column(parts, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
@@ -62,117 +137,321 @@ def LeadRow(row: Pooled, chosen: bool, on_click) -> ft.Control:
     session, _ = use_session(), use_text()
     level = session.config.level(row.level) if session.config else None
     pills = [pill(_.label(level.label), tone="good")] if level else []
-    pills.append(pill(_("Waiting since %(day)s") % {"day": _.day(session.day(row.waiting_since), session.today)}))
+    pills.append(
+        pill(
+            _("Waiting since %(day)s")
+            % {"day": _.day(session.clock.day(row.waiting_since), session.clock.today)}
+        )
+    )
     words: list[ft.Control] = [
-        ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
-        *([ft.Text(row.need, size=13, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)] if row.need else []),
+        ft.Text(
+            row.name or "—",
+            theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
+            max_lines=1,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        ),
+        *(
+            [
+                ft.Text(
+                    row.need,
+                    size=13,
+                    color=ft.Colors.ON_SURFACE_VARIANT,
+                    max_lines=1,
+                    overflow=ft.TextOverflow.ELLIPSIS,
+                )
+            ]
+            if row.need
+            else []
+        ),
         ft.Row(pills, wrap=True, spacing=6, run_spacing=6),
     ]
-    mark = ft.Icon(ft.Icons.CHECK_CIRCLE if chosen else ft.Icons.RADIO_BUTTON_UNCHECKED, color=ft.Colors.PRIMARY if chosen else ft.Colors.OUTLINE)
+    mark = ft.Icon(
+        ft.Icons.CHECK_CIRCLE if chosen else ft.Icons.RADIO_BUTTON_UNCHECKED,
+        color=ft.Colors.PRIMARY if chosen else ft.Colors.OUTLINE,
+    )
     box = ft.Container(
-        ft.Row([mark, ft.Column(words, spacing=4, expand=True)], spacing=12), padding=ft.Padding.symmetric(horizontal=EDGE, vertical=10), ink=True, on_click=on_click,
-        bgcolor=ft.Colors.SECONDARY_CONTAINER if chosen else None, border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
-    )  # fmt: skip
+        ft.Row([mark, ft.Column(words, spacing=4, expand=True)], spacing=12),
+        padding=ft.Padding.symmetric(horizontal=EDGE, vertical=10),
+        ink=True,
+        on_click=on_click,
+        bgcolor=ft.Colors.SECONDARY_CONTAINER if chosen else None,
+        border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
+    )
     return identified(f"lead-{row.id}", box, button=True, selected=chosen)
 
 
 @component
-def HandOut(state: Team, chosen: list[str]) -> ft.Control:
-    """Who gets them: one tap. Who looks after customers stands first, of these who has fewest."""
+def AssignPanel(state: Team, chosen: list[str]) -> ft.Control:
+    """The new owner, in one tap. Members with customers come first, the fewest on top."""
     _ = use_text()
     if not chosen:
         return ft.Container(height=0)
     row: list[ft.Control] = [
         identified(
-            f"heir-{h.user_id}",
-            ft.FilledTonalButton(f"{h.name} · {h.customers}", on_click=act(state.hand_out, str(h.user_id)), height=48),
+            f"target-{h.user_id}",
+            ft.FilledTonalButton(
+                f"{h.name} · {h.customers}", on_click=act(state.hand_out, str(h.user_id)), height=48
+            ),
         )
-        for h in sorted(state.heirs, key=lambda h: (h.customers == 0, h.customers))
+        for h in sorted(state.new_owners, key=lambda h: (h.customers == 0, h.customers))
     ]
-    head = ft.Text(_("%(n)d chosen. Who takes them?") % {"n": len(chosen)}, size=13, color=ft.Colors.ON_SURFACE_VARIANT)
-    return docked(head, ft.Row([*row], wrap=True, spacing=GAP, run_spacing=GAP))
+    head = ft.Text(
+        _("%(n)d selected. Assign to whom?") % {"n": len(chosen)},
+        size=13,
+        color=ft.Colors.ON_SURFACE_VARIANT,
+    )
+    return bottom_bar(head, ft.Row([*row], wrap=True, spacing=GAP, run_spacing=GAP))
 
 
 @component
-def WaitingList(state: Team) -> ft.Control:
+def OverdueList(state: Team) -> ft.Control:
     _ = use_text()
-    if not state.waiting:
-        return EmptyState(ft.Icons.TASK_ALT, _("Nobody to pass on"), _("Customers stand here when their level's days are over without a deal."))
+    if not state.overdue:
+        return EmptyState(
+            ft.Icons.TASK_ALT,
+            _("Nothing to reassign"),
+            _("Customers appear here when their level's time limit passes without a deal."),
+        )
     rows: list[ft.Control] = [
         ft.Container(
-            WaitingCard(state, row, state.open_row == str(row.id), key=str(row.id)), padding=ft.Padding.symmetric(horizontal=EDGE, vertical=6)
+            OverdueCard(state, row, state.open_row == str(row.id), key=str(row.id)),
+            padding=ft.Padding.symmetric(horizontal=EDGE, vertical=6),
         )
-        for row in state.waiting[:MAX_ROWS]
+        for row in state.overdue[:MAX_ROWS]
     ]
     return ft.Column(rows, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
 @component
-def WaitingCard(state: Team, row: Waiting, is_open: bool) -> ft.Control:
-    """The best of his colleagues, or me: one tap; anyone else: two."""
+def OverdueCard(state: Team, row: OverdueCustomer, is_open: bool) -> ft.Control:
+    """The best of their colleagues, or me: one tap; anyone else: two."""
     session, _ = use_session(), use_text()
-    config = session.config
+    head = ft.Text(
+        row.name or "—",
+        theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
+        max_lines=1,
+        overflow=ft.TextOverflow.ELLIPSIS,
+    )
+    owner = ft.Text(
+        _("Owner: %(name)s") % {"name": row.owner_name}, size=13, color=ft.Colors.ON_SURFACE_VARIANT
+    )
+    return card(
+        head,
+        owner,
+        ft.Row(overdue_pills(_, session.config, row), wrap=True, spacing=6, run_spacing=6),
+        *([last_conversation(_, session, row.last)] if row.last else []),
+        *new_owner_choices(_, session, state, row, is_open),
+        identifier=f"waiting-{row.id}",
+    )
+
+
+def overdue_pills(_: Texts, config: StoreConfig | None, row: OverdueCustomer) -> list[ft.Control]:
+    """How long without a deal, the level, and when it falls."""
     level = config.level(row.level) if config else None
     pills = [pill(_("%(days)d days without a deal") % {"days": row.days}, tone="urgent")]
     if level:
         pills.append(pill(_.label(level.label)))
     if row.demote_after_days:
-        pills.append(pill(_("Falls in %(days)d days") % {"days": max(row.demote_after_days + 1 - row.days, 0)}, tone="notice"))
-    said = []
-    if row.last:
-        outcome = config.outcome(row.last.outcome) if config else None
-        text = f"{_.day(session.day(row.last.occurred_at), session.today)} · {_.label(outcome.label) if outcome else row.last.outcome}"
-        said = [ft.Text(f"{text}:{row.last.words}" if row.last.words else text, size=13, color=ft.Colors.ON_SURFACE_VARIANT, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS)]  # fmt: skip
-    best = state.suggested(row)
+        left = max(row.demote_after_days + 1 - row.days, 0)
+        pills.append(pill(_("Demoted in %(days)d days") % {"days": left}, tone="notice"))
+    return pills
+
+
+def last_conversation(_: Texts, session: Session, last: LastConversation) -> ft.Control:
+    outcome = session.config.outcome(last.outcome) if session.config else None
+    text = (
+        f"{_.day(session.clock.day(last.occurred_at), session.clock.today)} · "
+        f"{_.label(outcome.label) if outcome else last.outcome}"
+    )
+    return ft.Text(
+        f"{text}{_.colon}{last.notes}" if last.notes else text,
+        size=13,
+        color=ft.Colors.ON_SURFACE_VARIANT,
+        max_lines=2,
+        overflow=ft.TextOverflow.ELLIPSIS,
+    )
+
+
+def new_owner_choices(
+    _: Texts, session: Session, state: Team, row: OverdueCustomer, is_open: bool
+) -> list[ft.Control]:
     choices: list[ft.Control] = []
-    if best:
-        label = _("%(name)s · won %(won)d of %(decided)d") % {"name": best.name, "won": best.won, "decided": best.decided}
-        choices.append(primary_button(f"senior-{row.id}", label, act(state.pass_on, str(row.id), str(best.user_id)), icon=ft.Icons.WORKSPACE_PREMIUM))
-    if session.me:
-        choices.append(secondary_button(f"mine-{row.id}", _("I take over"), act(state.pass_on, str(row.id), str(session.me.user_id))))
-    if is_open:
+    if best := state.suggested(row):
+        label = _("%(name)s · won %(won)d of %(decided)d") % {
+            "name": best.name,
+            "won": best.won,
+            "decided": best.decided,
+        }
         choices.append(
-            ft.Row(
-                [
-                    identified(f"to-{row.id}-{h.user_id}", ft.OutlinedButton(h.name, on_click=act(state.pass_on, str(row.id), str(h.user_id)), height=48))
-                    for h in state.others(row)
-                ],
-                wrap=True, spacing=GAP, run_spacing=GAP,
+            primary_button(
+                f"senior-{row.id}",
+                label,
+                act(state.pass_on, str(row.id), str(best.user_id)),
+                icon=ft.Icons.WORKSPACE_PREMIUM,
             )
-        )  # fmt: skip
+        )
+    if session.me:
+        mine = act(state.pass_on, str(row.id), str(session.me.user_id))
+        choices.append(secondary_button(f"mine-{row.id}", _("Assign to me"), mine))
+    if is_open:
+        others = [
+            identified(
+                f"to-{row.id}-{h.user_id}",
+                ft.OutlinedButton(
+                    h.name, on_click=act(state.pass_on, str(row.id), str(h.user_id)), height=48
+                ),
+            )
+            for h in state.others(row)
+        ]
+        choices.append(ft.Row(others, wrap=True, spacing=GAP, run_spacing=GAP))
     elif state.others(row):
-        choices.append(text_button(f"other-{row.id}", _("Someone else"), act(state.open, str(row.id))))
-    head = ft.Text(row.name or "—", theme_style=ft.TextThemeStyle.TITLE_MEDIUM, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
-    owner = ft.Text(_("With %(name)s") % {"name": row.owner_name}, size=13, color=ft.Colors.ON_SURFACE_VARIANT)
-    return card(head, owner, ft.Row(pills, wrap=True, spacing=6, run_spacing=6), *said, *choices, identifier=f"waiting-{row.id}")
+        choices.append(
+            text_button(f"other-{row.id}", _("Someone else"), act(state.open, str(row.id)))
+        )
+    return choices
 
 
 @component
 def Queues(state: Team) -> ft.Control:
-    """Over someone's shoulder: what he has today, done and to do."""
-    session, _ = use_session(), use_text()
-    people = [(str(h.user_id), h.name) for h in state.heirs]
-    parts: list[ft.Control] = [ft.Container(chips("member", people, state.member, lambda key: act(state.watch, key)), padding=EDGE)]
-    if state.queue is None:
-        parts.append(EmptyState(ft.Icons.VISIBILITY_OUTLINED, _("Whose queue?"), _("Choose someone to see his tasks of today.")))
-    else:
-        q = state.queue
-        words = _("%(done)d done · %(open)d open · %(pending)d with the manager · %(excused)d excused") % {"done": q.done, "open": q.open, "pending": q.pending, "excused": q.excused}  # fmt: skip
-        parts.append(ft.Container(identified("queue-counts", ft.Text(words), label=words), padding=ft.Padding.symmetric(horizontal=EDGE)))
-        renewal = next((r for r in state.renewals if str(r.user_id) == state.member), None)
-        if renewal:
-            words = _("Policies of 90 days: %(coming)d coming, %(twice)d contacted twice, %(risk)d at risk · %(renewed)d renewed, %(lost)d lost") % {
-                "coming": renewal.coming, "twice": renewal.coming_twice, "risk": renewal.coming_at_risk, "renewed": renewal.renewed, "lost": renewal.lost,
-            }  # fmt: skip
-            tone = ft.Colors.ERROR if renewal.coming_at_risk else ft.Colors.ON_SURFACE_VARIANT
-            parts.append(
-                ft.Container(identified("renewals", ft.Text(words, size=13, color=tone), label=words), padding=ft.Padding.symmetric(horizontal=EDGE))
+    """Over someone's shoulder: their tasks of today, customers, deals and conversations (S-06)."""
+    _ = use_text()
+    people = [(str(h.user_id), h.name) for h in state.new_owners]
+    parts: list[ft.Control] = [
+        ft.Container(
+            chips("member", people, state.member, lambda key: act(state.watch, key), scrolls=True),
+            padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP),
+        )
+    ]
+    if not state.member:
+        parts.append(
+            EmptyState(
+                ft.Icons.VISIBILITY_OUTLINED,
+                _("Choose a colleague"),
+                _("Choose a colleague to see their tasks, customers, deals and conversations."),
             )
-        for task in q.tasks[:MAX_ROWS]:
-            note = " · ".join(x for x in (_.day(task.due_on, session.today), _("%(n)d tries") % {"n": task.tries} if task.tries else None) if x)
-            row = ft.ListTile(
-                title=ft.Text(task.name or "—", max_lines=1, overflow=ft.TextOverflow.ELLIPSIS), subtitle=ft.Text(note), min_height=56,
-                on_click=lambda e, task=task: e.page.navigate(f"/customers/{task.customer_id}"),
-            )  # fmt: skip
-            parts.append(identified(f"watched-{task.id}", row))
+        )
+        return ft.Column(parts, spacing=4, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+    views = [
+        ("tasks", _("Tasks")),
+        ("customers", _("Customers")),
+        ("deals", _("Deals")),
+        ("conversations", _("Conversations")),
+    ]
+    parts.append(
+        ft.Container(
+            chips("member-view", views, state.view, lambda key: act(state.choose_view, key)),
+            padding=ft.Padding.only(left=EDGE, right=EDGE, bottom=GAP),
+        )
+    )
+    lender = next((h for h in state.new_owners if str(h.user_id) == state.member), None)
+    if state.view == "tasks" and lender is not None:
+        parts.append(LoanOf(state.lending, lender, state.new_owners, key=f"loan-{state.member}"))
+    if state.view == "tasks" and state.queue is not None:
+        parts.append(MemberTasks(state, state.queue, key="tasks"))
+    elif state.view == "customers":
+        parts.append(MemberCustomers(state, state.customers, key="customers"))
+    elif state.view == "deals" and state.work is not None:
+        rows: list[ft.Control] = [
+            ft.Container(
+                DealRow(d, d.customer, key=str(d.id)), padding=ft.Padding.symmetric(horizontal=EDGE)
+            )
+            for d in state.deals[:MAX_ROWS]
+        ]
+        parts += rows or [EmptyState(ft.Icons.FILTER_ALT_OFF_OUTLINED, _("No deals here"))]
+    elif state.view == "conversations" and state.work is not None:
+        notice = [MemberConversationRow(c, key=str(c.id)) for c in state.work.conversations]
+        parts += notice or [EmptyState(ft.Icons.HISTORY, _("No conversations yet."))]
+    return ft.Column(parts, spacing=4, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+@component
+def MemberCustomers(state: Team, customers: list[Customer]) -> ft.Control:
+    _ = use_text()
+    rows: list[ft.Control] = [
+        CustomerRow(c, False, lambda e, c=c: e.page.navigate(f"/customers/{c.id}"), key=str(c.id))
+        for c in customers[:MAX_ROWS]
+    ]
+    if not rows and not state.problem:
+        rows.append(EmptyState(ft.Icons.PEOPLE_OUTLINE, _("No customers here")))
+    if state.more and len(customers) < MAX_ROWS:
+        rows.append(text_button("more", _("Show more"), act(state.load_more)))
+    return ft.Column(rows, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+@component
+def MemberConversationRow(conversation: MemberConversation) -> ft.Control:
+    """Customer, time, outcome and notes."""
+    session, _ = use_session(), use_text()
+    outcome = session.config.outcome(conversation.outcome) if session.config else None
+    when = _.day(session.clock.day(conversation.occurred_at), session.clock.today)
+    note = f"{when} · {_.label(outcome.label) if outcome else conversation.outcome}"
+    words: list[ft.Control] = [
+        ft.Text(
+            conversation.customer_name or "—",
+            theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
+            max_lines=1,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        ),
+        ft.Text(note, size=13, color=ft.Colors.ON_SURFACE_VARIANT),
+    ]
+    if conversation.notes:
+        words.append(ft.Text(conversation.notes, max_lines=3, overflow=ft.TextOverflow.ELLIPSIS))
+    box = ft.Container(
+        ft.Column(words, spacing=4),
+        padding=ft.Padding.symmetric(horizontal=EDGE, vertical=10),
+        ink=True,
+        on_click=lambda e: e.page.navigate(f"/customers/{conversation.customer_id}"),
+        border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
+    )
+    return identified(f"talk-{conversation.id}", box, button=True)
+
+
+@component
+def MemberTasks(state: Team, q: Queue) -> ft.Control:
+    """What the member has today, done and to do."""
+    session, _ = use_session(), use_text()
+    words = _(
+        "%(done)d done · %(open)d open · %(pending)d waiting for approval · %(excused)d excused"
+    ) % {"done": q.done, "open": q.open, "pending": q.pending, "excused": q.excused}
+    parts: list[ft.Control] = [
+        ft.Container(
+            identified("queue-counts", ft.Text(words), label=words),
+            padding=ft.Padding.symmetric(horizontal=EDGE),
+        )
+    ]
+    renewal = next((r for r in state.renewals if str(r.user_id) == state.member), None)
+    if renewal:
+        words = _(
+            "Policies within 90 days: %(coming)d expiring, %(twice)d contacted "
+            "twice, %(risk)d at risk · %(renewed)d renewed, %(lost)d lost"
+        ) % {
+            "coming": renewal.coming,
+            "twice": renewal.coming_twice,
+            "risk": renewal.coming_at_risk,
+            "renewed": renewal.renewed,
+            "lost": renewal.lost,
+        }
+        tone = ft.Colors.ERROR if renewal.coming_at_risk else ft.Colors.ON_SURFACE_VARIANT
+        parts.append(
+            ft.Container(
+                identified("renewals", ft.Text(words, size=13, color=tone), label=words),
+                padding=ft.Padding.symmetric(horizontal=EDGE),
+            )
+        )
+    for task in q.tasks[:MAX_ROWS]:
+        note = " · ".join(
+            x
+            for x in (
+                _.day(task.due_on, session.clock.today),
+                _("%(n)d attempts") % {"n": task.attempts} if task.attempts else None,
+            )
+            if x
+        )
+        row = ft.ListTile(
+            title=ft.Text(task.name or "—", max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+            subtitle=ft.Text(note),
+            min_height=56,
+            on_click=lambda e, task=task: e.page.navigate(f"/customers/{task.customer_id}"),
+        )
+        parts.append(identified(f"watched-{task.id}", row))
     return ft.Column(parts, spacing=4, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)

@@ -1,19 +1,29 @@
-"""Giving leads out, passing customers on, looking over a shoulder (S-06, S-24…S-27, F-47, F-50, F-52)."""
+"""Giving leads out, passing customers on, looking over a shoulder (S-06, S-24…S-27, F-47, F-50,
+F-52)."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import flet as ft
 
+from mobile_app.offline.replica import PAGE
 from mobile_app.session import Session
+from mobile_app.team.loan_state import Lending
 from shared.domain.problems import Problem
-from shared.gateway import handovers as remote
+from shared.domain.records import Customer
 from shared.gateway import tasks as queues
-from shared.gateway.handovers import Heir, Pooled, PoolList, RenewalLine, VisitReport, Waiting
+from shared.gateway import team, transfers
+from shared.gateway.renewals import RenewalLine, renewals
 from shared.gateway.tasks import Queue
+from shared.gateway.team import MemberDeal, MemberWork
+from shared.gateway.transfers import (
+    OverdueCustomer,
+    Pooled,
+    PoolList,
+    TransferCandidate,
+)
+from shared.gateway.visits import VisitReport, visits
 from shared.ui.text import Texts
-
-PARTS = ("leads", "waiting", "queues")
 
 
 @ft.observable
@@ -23,42 +33,91 @@ class Team:
     texts: Texts
     part: str = "leads"
     pools: PoolList | None = None
-    waiting: list[Waiting] = field(default_factory=list)
-    heirs: list[Heir] = field(default_factory=list)
+    overdue: list[OverdueCustomer] = field(default_factory=list)
+    new_owners: list[TransferCandidate] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
     open_row: str = ""
     member: str = ""
+    view: str = "tasks"  # of the member: tasks, customers, deals, conversations
     queue: Queue | None = None
+    customers: list[Customer] = field(default_factory=list)
+    more: bool = False
+    work: MemberWork | None = None
     visits: VisitReport | None = None
     renewals: list[RenewalLine] = field(default_factory=list)
     loaded: bool = False
     problem: str = ""
+    lending: Lending = field(init=False)
     _gone: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.lending = Lending(self.session, self.load)
 
     @property
     def leads(self) -> list[Pooled]:
-        return [c for c in self.pools.customers if str(c.id) not in self._gone] if self.pools else []
+        return (
+            [c for c in self.pools.customers if str(c.id) not in self._gone] if self.pools else []
+        )
 
     async def load(self) -> None:
-        """What waits; what was handed out a moment ago and is still on its way is left out."""
+        """What waits, without what was just assigned and is still being sent."""
         gateway, store = self.session.services.gateway, self.session.store_id
         try:
             if self.part == "leads":
-                self.pools = await remote.pool_list(gateway, store, self.pools.pool if self.pools else None)
-                self.heirs = await remote.heirs(gateway, store)
-                self.visits = await remote.visits(gateway, store)
-            elif self.part == "waiting":
-                found = await remote.reassign_list(gateway, store)
-                self.waiting, self.heirs = [c for c in found.customers if str(c.id) not in self._gone], list(found.members)
+                self.pools = await transfers.pool_list(
+                    gateway, store, self.pools.pool if self.pools else None
+                )
+                self.new_owners = await transfers.new_owners(gateway, store)
+                self.visits = await visits(gateway, store)
+            elif self.part == "pending":
+                found = await transfers.reassign_list(gateway, store)
+                self.overdue, self.new_owners = (
+                    [c for c in found.customers if str(c.id) not in self._gone],
+                    list(found.members),
+                )
             else:
-                self.heirs = await remote.heirs(gateway, store)
-                self.renewals = await remote.renewals(gateway, store)
-                if self.member:
-                    self.queue = await queues.today(gateway, store, member_id=UUID(self.member))
+                self.new_owners = await transfers.new_owners(gateway, store)
+                self.renewals = await renewals(gateway, store)
+                await self._load_member()
             self.problem = ""
         except Problem as problem:
             self.problem = problem.code
         self.loaded = True
+
+    async def _load_member(self) -> None:
+        """What is looked at of the chosen colleague."""
+        gateway, store = self.session.services.gateway, self.session.store_id
+        if not self.member:
+            return
+        member = UUID(self.member)
+        if self.view == "tasks":
+            self.queue = await queues.today(gateway, store, member_id=member)
+        elif self.view == "customers":
+            self.customers = await team.member_customers(gateway, store, member, limit=PAGE)
+            self.more = len(self.customers) == PAGE
+        else:
+            self.work = await team.member_work(gateway, store, member_id=member)
+
+    @property
+    def deals(self) -> list[MemberDeal]:
+        """Open ones first, who has stood longest in a stage before the others."""
+        found = self.work.deals if self.work else ()
+        return sorted(found, key=lambda d: d.closed_at is not None)
+
+    async def choose_view(self, view: str) -> None:
+        self.view = view
+        await self.load()
+
+    async def load_more(self) -> None:
+        gateway, store = self.session.services.gateway, self.session.store_id
+        try:
+            page = await team.member_customers(
+                gateway, store, UUID(self.member), limit=PAGE, offset=len(self.customers)
+            )
+        except Problem as problem:
+            self.problem = problem.code
+            return
+        self.customers, self.more = [*self.customers, *page], len(page) == PAGE
 
     async def choose_part(self, part: str) -> None:
         self.part, self.loaded, self.chosen, self.open_row = part, False, [], ""
@@ -71,12 +130,16 @@ class Team:
         await self.load()
 
     async def watch(self, member: str) -> None:
-        """Someone's queue as it is now, to read (S-06)."""
-        self.member = member
+        """Someone's work as it is now, to read (S-06). What was another's is gone first."""
+        self.member, self.queue, self.customers, self.work = member, None, [], None
         await self.load()
 
     def tick(self, customer: str) -> None:
-        self.chosen = [c for c in self.chosen if c != customer] if customer in self.chosen else [*self.chosen, customer]
+        self.chosen = (
+            [c for c in self.chosen if c != customer]
+            if customer in self.chosen
+            else [*self.chosen, customer]
+        )
 
     def open(self, customer: str) -> None:
         self.open_row = "" if self.open_row == customer else customer
@@ -90,19 +153,37 @@ class Team:
         await self._give([customer], owner)
 
     async def _give(self, customers: list[str], owner: str) -> None:
-        heir = next((h for h in self.heirs if str(h.user_id) == owner), None)
-        await self.session.act("reassign", {"customer_ids": customers, "owner_id": owner}, title=heir.name if heir else "")
+        new_owner = next((h for h in self.new_owners if str(h.user_id) == owner), None)
+        await self.session.act(
+            "reassign",
+            {"customer_ids": customers, "owner_id": owner},
+            title=new_owner.name if new_owner else "",
+        )
         self._gone |= {*customers}
-        self.waiting, self.chosen, self.open_row = [c for c in self.waiting if str(c.id) not in self._gone], [], ""
+        self.overdue, self.chosen, self.open_row = (
+            [c for c in self.overdue if str(c.id) not in self._gone],
+            [],
+            "",
+        )
         _ = self.texts
-        self.session.say(_("%(n)d handed to %(name)s") % {"n": len(customers), "name": heir.name if heir else "—"})
+        self.session.notices.say(
+            _("%(n)d transferred to %(name)s")
+            % {"n": len(customers), "name": new_owner.name if new_owner else "—"}
+        )
 
-    def suggested(self, row: Waiting) -> Heir | None:
-        """The one of the owner's own role with the best share of deals won; two decided at least, so that luck is no rate."""
-        able = [h for h in self.heirs if h.role == row.owner_role and h.user_id != row.owner_id and h.decided >= 2]
+    def suggested(self, row: OverdueCustomer) -> TransferCandidate | None:
+        """The one of the owner's own role with the best share of deals won; two decided at least,
+        so that luck is no rate."""
+        able = [
+            h
+            for h in self.new_owners
+            if h.role == row.owner_role and h.user_id != row.owner_id and h.decided >= 2
+        ]
         return max(able, key=lambda h: (h.rate or 0, h.won, -h.customers), default=None)
 
-    def others(self, row: Waiting) -> list[Heir]:
+    def others(self, row: OverdueCustomer) -> list[TransferCandidate]:
         best, me = self.suggested(row), self.session.me
-        first = {row.owner_id} | ({best.user_id} if best else set()) | ({me.user_id} if me else set())
-        return [h for h in self.heirs if h.user_id not in first and h.role == row.owner_role]
+        first = (
+            {row.owner_id} | ({best.user_id} if best else set()) | ({me.user_id} if me else set())
+        )
+        return [h for h in self.new_owners if h.user_id not in first and h.role == row.owner_role]

@@ -1,1 +1,1 @@
-"""The queue: one card at a time, the next opens by itself."""
+"""The queue: one card at a time; the next opens automatically."""

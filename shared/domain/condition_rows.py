@@ -1,4 +1,5 @@
-"""Conditions as rows a person chooses from (field, operator, value), and back to the tree that the document holds (F-69)."""
+"""Conditions as rows a person chooses from (field, operator, value), and back to the tree that the
+document holds (F-69)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +7,11 @@ from typing import Any, Literal, TypeGuard
 
 from shared.domain.conditions import Tree
 from shared.domain.config import FieldType
+from shared.domain.json_values import is_array, is_object
 
-Operator = Literal["is", "is_not", "one_of", "filled", "empty", "at_least", "at_most", "more", "less", "has"]
+Operator = Literal[
+    "is", "is_not", "one_of", "filled", "empty", "at_least", "at_most", "more", "less", "has"
+]
 SAID = {"is": "==", "is_not": "!=", "at_least": ">=", "at_most": "<=", "more": ">", "less": "<"}
 MEANT = {sign: word for word, sign in SAID.items()}
 
@@ -50,7 +54,7 @@ def rows_of(tree: Tree) -> tuple[list[Row], bool] | None:
     """(rows, whether all must hold); None for a tree that no rows can say."""
     if tree is None:
         return [], True
-    joint = next((k for k in ("and", "or") if isinstance(tree, Mapping) and tree.keys() == {k}), None)
+    joint = next((k for k in ("and", "or") if is_object(tree) and [*tree] == [k]), None)
     parts = tree[joint] if joint else [tree]
     rows = [_row(x) for x in parts]
     return ([r for r in rows if r], joint != "or") if all(rows) else None
@@ -70,23 +74,25 @@ def _one(row: Row) -> Tree:
 
 
 def _row(tree: Tree) -> Row | None:
-    if not isinstance(tree, Mapping) or len(tree) != 1:
+    if not is_object(tree) or len(tree) != 1:
         return None
     sign, arguments = next(iter(tree.items()))
     if sign in ("!", "!!"):
-        inner = arguments[0] if isinstance(arguments, list | tuple) and len(arguments) == 1 else arguments
-        return Row(inner["var"], "filled" if sign == "!!" else "empty") if _is_field(inner) else None
-    if not isinstance(arguments, list | tuple) or len(arguments) != 2:
+        inner = arguments[0] if is_array(arguments) and len(arguments) == 1 else arguments
+        return (
+            Row(inner["var"], "filled" if sign == "!!" else "empty") if _is_field(inner) else None
+        )
+    if not is_array(arguments) or len(arguments) != 2:
         return None
     left, right = arguments
-    if sign == "in" and _is_field(right) and not isinstance(left, Mapping | list | tuple):
+    if sign == "in" and _is_field(right) and not is_object(left) and not is_array(left):
         return Row(right["var"], "has", left)
-    if sign == "in" and _is_field(left) and isinstance(right, list | tuple):
+    if sign == "in" and _is_field(left) and is_array(right):
         return Row(left["var"], "one_of", tuple(right))
-    if sign in MEANT and _is_field(left) and not isinstance(right, Mapping | list | tuple):
+    if sign in MEANT and _is_field(left) and not is_object(right) and not is_array(right):
         return Row(left["var"], MEANT[sign], right)  # type: ignore[arg-type]
     return None
 
 
 def _is_field(tree: Any) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(tree, Mapping) and tree.keys() == {"var"} and isinstance(tree["var"], str)
+    return is_object(tree) and [*tree] == ["var"] and isinstance(tree["var"], str)

@@ -1,12 +1,17 @@
-"""Conditions and formulas of a document, judged as crm.logic judges them in the database (S-55).
+"""Conditions and formulas of a document, judged as crm.evaluate_condition judges them in the
+database (S-55).
 
-A tree has the JSONLogic form, of which it knows: var, and, or, !, !!, ==, !=, <, <=, >, >=, in, +, -, *, /. It is stricter than
-JSONLogic: values of different types are never equal, numbers compare with numbers and texts with texts only.
+A tree has the JSONLogic form, of which it knows: var, and, or, !, !!, ==, !=, <, <=, >, >=, in, +,
+-, *, /. It is stricter than
+JSONLogic: values of different types are never equal, numbers compare with numbers and texts with
+texts only.
 """
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
+
+from shared.domain.json_values import is_array, is_object
 
 Tree = Any  # a plain value, a list of plain values, or {operator: arguments}
 
@@ -21,7 +26,13 @@ _LIMIT = Decimal(10) ** 15
 
 def is_true(value: Any) -> bool:
     """False for nothing, false, 0, "" and []; everything else is true."""
-    return not (value is None or value is False or value == "" or value == [] or (_is_number(value) and value == 0))
+    return not (
+        value is None
+        or value is False
+        or value == ""
+        or value == []
+        or (_is_number(value) and value == 0)
+    )
 
 
 def holds(tree: Tree, record: Mapping[str, Any]) -> bool:
@@ -31,7 +42,7 @@ def holds(tree: Tree, record: Mapping[str, Any]) -> bool:
 
 def answer(tree: Tree, record: Mapping[str, Any]) -> Any:
     """What a tree answers for a record's values; None where there is nothing to say."""
-    if not isinstance(tree, Mapping):
+    if not is_object(tree):
         return tree
     operator, arguments = next(iter(tree.items()))
     if operator == "var":
@@ -42,13 +53,13 @@ def answer(tree: Tree, record: Mapping[str, Any]) -> Any:
     if operator == "or":
         return any(holds(x, record) for x in arguments)
     if operator in ("!", "!!"):
-        inner = arguments[0] if isinstance(arguments, list | tuple) else arguments
+        inner = arguments[0] if is_array(arguments) else arguments
         return holds(inner, record) == (operator == "!!")
     left, right = (answer(x, record) for x in arguments)
     if operator in ("==", "!="):
         return _same(left, right) == (operator == "==")
     if operator == "in":
-        return isinstance(right, list | tuple) and not isinstance(left, list | tuple) and any(_same(left, x) for x in right)
+        return is_array(right) and not is_array(left) and any(_same(left, x) for x in right)
     if operator in COMPARISONS:
         return _compare(operator, left, right)
     return _calculate(operator, left, right) if operator in ARITHMETIC else None
@@ -63,16 +74,27 @@ def rounded(value: Any, decimals: int) -> int | float | None:
 
 def variables(tree: Tree) -> set[str]:
     """The fields a tree looks at."""
-    return {part["var"] for part in _parts(tree) if isinstance(part, Mapping) and isinstance(part.get("var"), str)}
+    return {
+        part["var"] for part in _parts(tree) if is_object(part) and isinstance(part.get("var"), str)
+    }
 
 
 def problem(tree: Tree, known: set[str], depth: int = 0) -> str | None:
-    """Why a tree cannot be published: too_deep, shape, list, unknown_field, unknown_operator; None when it can."""
+    """Why a tree cannot be published: too_deep, number, shape, list, unknown_field,
+    unknown_operator; None when it can."""
     if depth > MAX_DEPTH:
         return "too_deep"
-    if isinstance(tree, list | tuple):
-        return "list" if len(tree) > 200 or any(isinstance(x, Mapping | list | tuple) for x in tree) else None
-    if not isinstance(tree, Mapping):
+    if _is_number(tree) and not _fits(tree):
+        return "number"
+    if is_array(tree):
+        return (
+            "list"
+            if len(tree) > 200
+            or any(is_object(x) or is_array(x) for x in tree)
+            or any(_is_number(x) and not _fits(x) for x in tree)
+            else None
+        )
+    if not is_object(tree):
         return None
     if len(tree) != 1:
         return "shape"
@@ -81,17 +103,17 @@ def problem(tree: Tree, known: set[str], depth: int = 0) -> str | None:
         return None if isinstance(arguments, str) and arguments in known else "unknown_field"
     if operator not in OPERATORS:
         return "unknown_operator"
-    if operator in ("!", "!!") and not isinstance(arguments, list | tuple):
+    if operator in ("!", "!!") and not is_array(arguments):
         return problem(arguments, known, depth + 1)
     wanted = {"!": (1, 1), "!!": (1, 1), "and": (1, 20), "or": (1, 20)}.get(operator, (2, 2))
-    if not isinstance(arguments, list | tuple) or not wanted[0] <= len(arguments) <= wanted[1]:
+    if not is_array(arguments) or not wanted[0] <= len(arguments) <= wanted[1]:
         return "shape"
     return next((found for x in arguments if (found := problem(x, known, depth + 1))), None)
 
 
 def _parts(tree: Tree) -> Iterator[Any]:
     yield tree
-    inner = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list | tuple) else ()
+    inner = tree.values() if is_object(tree) else tree if is_array(tree) else ()
     for part in inner:
         yield from _parts(part)
 
@@ -100,11 +122,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
+def _fits(value: int | float | Decimal) -> bool:
+    """As crm.is_number."""
+    return value == 0 or Decimal("1e-15") <= abs(Decimal(str(value))) <= _LIMIT
+
+
 def _same(left: Any, right: Any) -> bool:
     if _is_number(left) and _is_number(right):
         return Decimal(str(left)) == Decimal(str(right))
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(_same(a, b) for a, b in zip(left, right, strict=True))
+    if is_array(left) and is_array(right):
+        return len(left) == len(right) and all(
+            _same(a, b) for a, b in zip(left, right, strict=True)
+        )
     return type(left) is type(right) and left == right
 
 
@@ -124,7 +153,9 @@ def _calculate(operator: str, left: Any, right: Any) -> int | float | None:
     a, b = Decimal(str(left)), Decimal(str(right))
     if operator == "/" and b == 0:
         return None
-    found = {"+": _EXACT.add, "-": _EXACT.subtract, "*": _EXACT.multiply, "/": _EXACT.divide}[operator](a, b)
+    found = {"+": _EXACT.add, "-": _EXACT.subtract, "*": _EXACT.multiply, "/": _EXACT.divide}[
+        operator
+    ](a, b)
     found = found.quantize(Decimal("0.000001"), context=_EXACT)
     return _plain(found) if abs(found) <= _LIMIT else None
 

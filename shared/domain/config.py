@@ -1,17 +1,59 @@
-"""StoreConfig: everything a store shapes for itself, as one document (schema 1). Source: S-50, S-55, S-56, F-65…F-79."""
+"""StoreConfig: everything a store shapes for itself, as one document (schema 1). Source: S-50,
+S-55, S-56, F-65…F-79."""
 
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from shared.domain.conditions import Tree, holds
 from shared.domain.labels import Key, Label
 
 FieldType = Literal[
-    "text", "long_text", "phone", "plate", "vin", "number", "money", "bool", "date", "time", "select", "multi", "level", "person", "file", "formula"
+    "text",
+    "long_text",
+    "phone",
+    "plate",
+    "vin",
+    "number",
+    "money",
+    "bool",
+    "date",
+    "time",
+    "select",
+    "multi",
+    "level",
+    "person",
+    "file",
+    "formula",
+]
+Whole = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
+Amount = Annotated[float, Field(ge=-1e15, le=1e15)]
+TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+# Known settings by type; the database also takes others, which nothing casts.
+Settings = Annotated[
+    dict[str, int | str | bool],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "cut_off": {"type": "string", "pattern": TIME_OF_DAY},
+                "snooze_limit": {"type": "integer", "minimum": 0, "maximum": 100},
+                "log_seconds": {"type": "integer", "minimum": 0, "maximum": 3600},
+                "clear_seconds": {"type": "integer", "minimum": 0, "maximum": 3600},
+                "duplicate_shows": {"type": "string", "maxLength": 40},
+            },
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "integer", "minimum": -1_000_000_000, "maximum": 1_000_000_000},
+                    {"type": "boolean"},
+                    {"type": "string", "maxLength": 200},
+                ]
+            },
+        }
+    ),
 ]
 Access = Literal["hidden", "masked", "read", "write"]
 StageType = Literal["open", "won", "lost"]
@@ -31,11 +73,36 @@ BASE_TYPES: dict[str, dict[str, FieldType]] = {
         "do_not_call": "bool",
     },
     "companion": {"name": "text", "relation": "select", "influence": "select", "phone": "phone"},
-    "vehicle": {"plate": "plate", "vin": "vin", "brand": "text", "series": "text", "model_year": "number"},
-    "policy": {"insurer": "text", "policy_number": "text", "kind": "select", "premium_fen": "money", "starts_on": "date", "expires_on": "date"},
+    "vehicle": {
+        "plate": "plate",
+        "vin": "vin",
+        "brand": "text",
+        "series": "text",
+        "model_year": "number",
+    },
+    "policy": {
+        "insurer": "text",
+        "policy_number": "text",
+        "kind": "select",
+        "premium_fen": "money",
+        "starts_on": "date",
+        "expires_on": "date",
+    },
     "deal": {"title": "text", "amount_fen": "money", "expected_close_on": "date"},
-    "conversation": {"words": "long_text"},
+    "conversation": {"notes": "long_text"},
 }  # crm.base_fields holds the same; a test compares them
+BASE_RANGES = {("vehicle", "model_year"): (1950, 2100)} | {
+    (form, key): (0, 10**13)
+    for form, types in BASE_TYPES.items()
+    for key, kind in types.items()
+    if kind == "money"
+}  # what the column of a base field holds; a document may ask for less
+BASE_LENGTHS = {
+    (form, key): 120 if key == "title" else 80 if kind == "text" else 2000
+    for form, types in BASE_TYPES.items()
+    for key, kind in types.items()
+    if kind in ("text", "long_text")
+}
 
 
 class _Part(BaseModel):
@@ -48,29 +115,35 @@ class Option(_Part):
 
 
 class Pool(Option):
-    """Customers without an owner (S-22). Who may claim takes at most `claims_per_day` (0: nobody helps himself), waits `ex_owner_days` for one
-    he had before, and talks to him within `contact_hours`, else the customer goes back (F-24)."""
+    """Customers without an owner (S-22). Who may claim takes at most `claims_per_day` (0: nobody
+    helps themselves), waits `ex_owner_days` for one they had before, and talks to them within
+    `contact_hours`, else the customer goes back (F-24)."""
 
     claims_per_day: int = Field(default=0, ge=0, le=1000)
     ex_owner_days: int = Field(default=30, ge=0, le=3650)
     contact_hours: int = Field(default=24, ge=1, le=720)
 
 
-class Purpose(Option):
-    """What a consent is for (S-67); taken back for calls, one that is `needed_for_calls` stops every call task."""
+class ConsentPurpose(Option):
+    """What a consent is for (S-67); taken back for calls, one that is `needed_for_calls` stops
+    every call task."""
 
     needed_for_calls: bool = False
 
 
-class Reception(_Part):
-    """What is asked of someone who walks in: fields of the customer form (S-14: at most six, three of them required)."""
+class VisitForm(_Part):
+    """What is asked of someone who walks in: fields of the customer form (S-14: at most six, three
+    of them required)."""
 
-    fields: tuple[Key, ...] = Field(default=("name", "phone", "need", "level", "source"), max_length=12)
+    fields: tuple[Key, ...] = Field(
+        default=("name", "phone", "need", "level", "source"), max_length=12
+    )
     required: tuple[Key, ...] = Field(default=("name", "source", "level"), max_length=12)
 
 
 class Ask(_Part):
-    """When a field that has no value yet is asked for, once: on the way of a conversation or a move (S-14)."""
+    """When a field that has no value yet is asked for, once: on the way of a conversation or a move
+    (S-14)."""
 
     levels: tuple[Key, ...] = ()
     stages: tuple[Key, ...] = ()
@@ -84,12 +157,14 @@ class FieldDefinition(_Part):
     type: FieldType | None = None
     required: bool = False
     pattern: str | None = Field(default=None, max_length=200)
-    min: float | None = None
-    max: float | None = None
+    min: Amount | None = None
+    max: Amount | None = None
     max_length: int | None = Field(default=None, ge=1, le=2000)
     options: tuple[Option, ...] | None = None
     mask: Literal["phone", "plate", "tail4", "all"] | None = None
-    searchable: bool = False  # kept in an index: found and sorted by, on the server (crm.searchable_values)
+    searchable: bool = (
+        False  # kept in an index: found and sorted by, on the server (crm.searchable_values)
+    )
     hint: Label | None = None
     section: Key | None = None
     unique: bool = False
@@ -109,13 +184,22 @@ class FieldDefinition(_Part):
         return self.show is None or holds(self.show, record)
 
     def is_required(self, record: Mapping[str, Any]) -> bool:
-        """Always, for the record's method, or under its condition; never while it is not shown. As crm.is_required."""
-        wanted = self.required or record.get("method") in self.required_methods or (self.require is not None and holds(self.require, record))
+        """Always, for the record's method, or under its condition; never while it is not shown. As
+        crm.is_required."""
+        wanted = (
+            self.required
+            or record.get("method") in self.required_methods
+            or (self.require is not None and holds(self.require, record))
+        )
         return wanted and self.is_shown(record)
 
     def open_options(self, record: Mapping[str, Any]) -> tuple[Option, ...]:
         """The options that may be chosen for this record."""
-        return tuple(o for o in self.options or () if o.key not in self.options_when or holds(self.options_when[o.key], record))
+        return tuple(
+            o
+            for o in self.options or ()
+            if o.key not in self.options_when or holds(self.options_when[o.key], record)
+        )
 
 
 class Section(_Part):
@@ -182,19 +266,22 @@ class Pipeline(_Part):
             raise ValueError("a pipeline needs an open stage to begin at")
         for stage in self.stages:
             if unknown := set(stage.moves or ()) - set(keys):
-                raise ValueError(f"stage {stage.key} may move to unknown stages: {', '.join(sorted(unknown))}")
+                raise ValueError(
+                    f"stage {stage.key} may move to unknown stages: {', '.join(sorted(unknown))}"
+                )
         return self
 
 
 class Level(_Part):
-    """A purchase-intent level (S-19): days of its horizon and cadence, the pool it belongs to. Days at it without a deal: past
-    `reassign_after_days` on the manager's list (S-25, S-27), past `demote_after_days` it falls to `demote_to` (S-26)."""
+    """A purchase-intent level (S-19): days of its horizon and cadence, the pool it belongs to. Days
+    at it without a deal: past `reassign_after_days` on the manager's list (S-25, S-27), past
+    `demote_after_days` it falls to `demote_to` (S-26)."""
 
     key: Key
     label: Label
     definition: Label = {}
-    rank: int
-    horizon_days: int | None = None
+    rank: Whole
+    horizon_days: Whole | None = None
     cadence_days: int | None = Field(default=None, ge=1, le=365)
     reassign_after_days: int | None = Field(default=None, ge=1, le=3650)
     demote_after_days: int | None = Field(default=None, ge=1, le=3650)
@@ -203,15 +290,16 @@ class Level(_Part):
 
 
 class Outcome(_Part):
-    """What can come of a conversation, and what follows from it (F-03). Retry in hours; after the last try the manager hears of it, or
-    a message text is offered. effect is what the customer becomes by it; level, stage and next_days are only proposed."""
+    """What can come of a conversation, and what follows from it (F-03). Retry in hours; after the
+    last try the manager hears of it, or a message text is offered. effect is what the customer
+    becomes by it; level, stage and next_days are only proposed."""
 
     key: Key
     label: Label
     methods: tuple[str, ...]
     roles: tuple[Key, ...] = ()  # whose outcome it is; () = everybody's
     reached: bool
-    needs_words: bool = False
+    notes_required: bool = False
     retry_hours: int | None = Field(default=None, ge=1, le=720)
     retry_max: int | None = Field(default=None, ge=1, le=20)
     after_last: Literal["manager", "message"] | None = None
@@ -230,7 +318,8 @@ class Reason(_Part):
 
 
 class Phrase(_Part):
-    """Words of one tap. With promise_days it promises something within so many days (reserve 15)."""
+    """Words of one tap. With promise_days it promises something within so many days (reserve
+    15)."""
 
     outcome: str | None = None
     text: Label
@@ -238,19 +327,21 @@ class Phrase(_Part):
 
 
 class Script(_Part):
-    """What to say, beside the call (F-41). Every condition that is given must fit; text may hold {places} as a template does."""
+    """What to say during the call (F-41). Every condition that is given must fit; text may hold
+    {places} as a template does."""
 
     key: Key
     label: Label
     text: Label
-    why: tuple[str, ...] = ()  # of the task: cadence, policy_window …
+    task_kinds: tuple[str, ...] = ()  # of the task: cadence, policy_window …
     levels: tuple[Key, ...] = ()
     outcomes: tuple[Key, ...] = ()  # once chosen
     within_days: int | None = Field(default=None, ge=0, le=365)  # before the policy ends
 
 
 class Template(_Part):
-    """A text to copy for WeChat or SMS (F-36). A line with a place that is unknown or hidden from the role is left out."""
+    """A text to copy for WeChat or SMS (F-36). A line with a place that is unknown or hidden from
+    the role is left out."""
 
     key: Key
     label: Label
@@ -259,45 +350,52 @@ class Template(_Part):
 
 
 class DayPart(_Part):
-    """A part of the day in which people are called: store-local "HH:MM". Its key is also the option of a customer's best time."""
+    """A part of the day in which people are called: store-local "HH:MM". Its key is also the option
+    of a customer's best time."""
 
     key: Key
-    start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    end: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    start: str = Field(pattern=TIME_OF_DAY)
+    end: str = Field(pattern=TIME_OF_DAY)
 
 
 class QueueOrder(_Part):
-    """Points that put a task where it stands (F-38), added up; the highest sum comes first. As crm.queue_points."""
+    """Points that put a task where it stands (F-38), added up; the highest sum comes first. As
+    crm.queue_points."""
 
     sent_back: int = Field(default=1000, ge=0, le=100_000)
     complaint: int = Field(default=800, ge=0, le=100_000)
     promise: int = Field(default=400, ge=0, le=100_000)
-    expiry: int = Field(default=200, ge=0, le=100_000)  # on the last day of a policy, falling evenly to 0 …
+    expiry: int = Field(
+        default=200, ge=0, le=100_000
+    )  # on the last day of a policy, falling evenly to 0 …
     expiry_days: int = Field(default=90, ge=1, le=365)  # … so many days before
     value: int = Field(default=20, ge=0, le=1000)  # for each 万元 of premium
-    value_most: int = Field(default=100, ge=0, le=100_000)
+    value_cap: int = Field(default=100, ge=0, le=100_000)
     overdue: int = Field(default=10, ge=0, le=1000)  # for each day
-    overdue_most: int = Field(default=100, ge=0, le=100_000)
+    overdue_cap: int = Field(default=100, ge=0, le=100_000)
 
 
-class Burst(_Part):
-    """So many outcomes of calls within so many seconds, and not one dial press: the manager is told (First 1)."""
+class BurstThreshold(_Part):
+    """So many outcomes of calls within so many seconds, and not one dial press: the manager is told
+    (First 1)."""
 
     times: int = Field(default=10, ge=2, le=1000)
     seconds: int = Field(default=300, ge=10, le=86_400)
 
 
-class LadderStep(_Part):
-    """A rung (S-97, F-51): after so many open minutes (first_response) or days (no_contact) remind the owner, tell a boss, or give to a pool."""
+class EscalationStep(_Part):
+    """A step of an escalation (S-97, F-51): after so many open minutes (first_response) or days
+    (no_contact) remind the owner, notify a manager, or move to a pool."""
 
     after: int = Field(ge=1, le=100_000)
-    action: Literal["remind", "boss", "pool"]
-    role: Key | None = None  # of the boss: the least busy active member of that role
+    action: Literal["remind", "manager", "pool"]
+    role: Key | None = None  # of the manager: the least busy active member of that role
     pool: Key | None = None
 
 
 class CareDate(_Part):
-    """The day a care call looks at (S-62, S-70): a date of a record, or `closed_at` of a won deal, again every so many months."""
+    """The day a care call looks at (S-62, S-70): a date of a record, or `closed_at` of a won deal,
+    again every so many months."""
 
     form: Literal["customer", "vehicle", "policy", "deal"]
     field: Key
@@ -306,19 +404,22 @@ class CareDate(_Part):
 
 
 class Rule(_Part):
-    """What makes tasks: `days` are days before a policy ends or a care date comes; `steps` rungs of a ladder, in order."""
+    """What makes tasks: `days` are days before a policy ends or a care date comes; `steps` those of
+    an escalation, in order."""
 
     key: Key
     label: Label
     kind: Literal["cadence", "policy_window", "care", "first_response", "no_contact"]
-    days: tuple[int, ...] = ()
+    days: tuple[Annotated[int, Field(ge=-3650, le=3650)], ...] = ()
     active: bool = True
     levels: tuple[Key, ...] = ()  # only customers of these levels; empty: all
     sources: tuple[Key, ...] = ()
     date: CareDate | None = None
-    steps: tuple[LadderStep, ...] = Field(default=(), max_length=5)
-    quiet_from: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # store-local; nobody is reminded and no minute counts
-    quiet_to: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    steps: tuple[EscalationStep, ...] = Field(default=(), max_length=5)
+    quiet_from: str | None = Field(
+        default=None, pattern=TIME_OF_DAY
+    )  # store-local; nobody is reminded and no minute counts
+    quiet_to: str | None = Field(default=None, pattern=TIME_OF_DAY)
 
     @model_validator(mode="after")
     def _says_enough(self) -> "Rule":
@@ -326,9 +427,14 @@ class Rule(_Part):
             raise ValueError(f"rule {self.key} needs a date to look at")
         if self.kind in ("first_response", "no_contact") and not self.steps:
             raise ValueError(f"rule {self.key} needs a step")
-        if any((s.action == "boss" and s.role is None) or (s.action == "pool" and s.pool is None) for s in self.steps):
-            raise ValueError(f"rule {self.key}: a boss needs a role, a pool its name")
-        if list(self.steps) != sorted(self.steps, key=lambda s: s.after) or len({s.after for s in self.steps}) < len(self.steps):
+        if any(
+            (s.action == "manager" and s.role is None) or (s.action == "pool" and s.pool is None)
+            for s in self.steps
+        ):
+            raise ValueError(f"rule {self.key}: a manager needs a role, a pool its name")
+        if list(self.steps) != sorted(self.steps, key=lambda s: s.after) or len(
+            {s.after for s in self.steps}
+        ) < len(self.steps):
             raise ValueError(f"rule {self.key}: steps go up")
         return self
 
@@ -340,7 +446,12 @@ class StoreSettings(_Part):
 
 DAY_PARTS = tuple(
     DayPart(key=key, start=start, end=end)
-    for key, start, end in (("morning", "09:00", "12:00"), ("noon", "12:00", "14:00"), ("afternoon", "14:00", "18:00"), ("evening", "18:00", "20:00"))
+    for key, start, end in (
+        ("morning", "09:00", "12:00"),
+        ("noon", "12:00", "14:00"),
+        ("afternoon", "14:00", "18:00"),
+        ("evening", "18:00", "20:00"),
+    )
 )
 
 
@@ -353,8 +464,9 @@ class FieldRights(_Part):
     required: tuple[str, ...] = ()
 
 
-class Successors(_Part):
-    """Where records go whose stage ("pipeline.stage"), level, pool or reason the document no longer names; publishing moves them."""
+class Replacements(_Part):
+    """Where records go whose stage ("pipeline.stage"), level, pool or reason the document no longer
+    names; publishing moves them."""
 
     stages: dict[str, str] = {}
     levels: dict[str, str] = {}
@@ -363,14 +475,15 @@ class Successors(_Part):
 
 
 class StoreConfig(_Part):
-    """The document. As `api.config` serves it, roles and forms are cut to the caller and `access` holds his own rights."""
+    """The document. As `api.config` serves it, roles and forms are cut to the caller and `access`
+    holds their own rights."""
 
     schema_: Literal[1] = Field(alias="schema", default=1)
     store: StoreSettings = StoreSettings()
-    settings: dict[str, int | str | bool] = {}
+    settings: Settings = {}
     pools: tuple[Pool, ...] = ()
-    consents: tuple[Purpose, ...] = ()
-    reception: Reception = Reception()
+    consents: tuple[ConsentPurpose, ...] = ()
+    visit: VisitForm = VisitForm()
     roles: tuple[Role | RoleName, ...] = Field(max_length=30)
     forms: dict[str, Form]
     pipelines: tuple[Pipeline, ...]
@@ -382,9 +495,9 @@ class StoreConfig(_Part):
     templates: tuple[Template, ...] = ()
     queue: QueueOrder = QueueOrder()
     day_parts: tuple[DayPart, ...] = DAY_PARTS
-    burst: Burst = Burst()
+    burst: BurstThreshold = BurstThreshold()
     rules: tuple[Rule, ...] = ()
-    successors: Successors = Successors()
+    replacements: Replacements = Replacements()
     access: dict[str, FieldRights] = {}
 
     def pipeline(self, key: str) -> Pipeline | None:
@@ -413,10 +526,17 @@ class StoreConfig(_Part):
         return self.access.get(form, FieldRights())
 
     def document(self) -> dict[str, Any]:
-        """The document as it is published and exported: without the caller's own rights and without what is said by default."""
-        said = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"access"})
-        return {"schema": self.schema_, "store": self.store.model_dump(mode="json"), **said}
+        """The document as it is published and exported: without the caller's own rights and without
+        what is said by default."""
+        parts = self.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True, exclude={"access"}
+        )
+        return {"schema": self.schema_, "store": self.store.model_dump(mode="json"), **parts}
 
     def digest(self) -> str:
         """A fingerprint: equal for documents that say the same."""
-        return sha256(json.dumps(self.document(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+        return sha256(
+            json.dumps(
+                self.document(), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+            ).encode()
+        ).hexdigest()

@@ -1,4 +1,5 @@
-"""What a dry run of the rules says: tasks per person per day, whose days would be too full, what would move (F-77)."""
+"""What a dry run of the rules says: tasks per person per day, whose days would be too full, what
+would move (F-77)."""
 
 from collections import defaultdict
 from datetime import date
@@ -16,12 +17,13 @@ class MadeTasks(_Row):
 
     day: date
     user_id: UUID
-    why: str
+    kind: str
     n: int
 
 
 class Move(_Row):
-    """Customers that leave an owner (field owner_id) or change level (field level), by the rules alone."""
+    """Customers that leave an owner (field owner_id) or change level (field level), by the rules
+    alone."""
 
     day: date
     field: str
@@ -61,16 +63,23 @@ class DryRun(_Row):
         days: dict[UUID, dict[date, int]] = defaultdict(lambda: defaultdict(int))
         for made in self.tasks:
             days[made.user_id][made.day] += made.n
-        found = []
+        found: list[Load] = []
         for user, of_day in days.items():
             peak_on = min(of_day, key=lambda d: (-of_day[d], d))
             found.append(
-                Load(user_id=user, total=sum(of_day.values()), peak=of_day[peak_on], peak_on=peak_on, over=sum(n > limit for n in of_day.values()))
+                Load(
+                    user_id=user,
+                    total=sum(of_day.values()),
+                    peak=of_day[peak_on],
+                    peak_on=peak_on,
+                    over=sum(n > limit for n in of_day.values()),
+                )
             )
         return sorted(found, key=lambda load: (-load.peak, -load.total, str(load.user_id)))
 
     def moved(self) -> dict[tuple[str, UUID | None, str | None, str | None], int]:
-        """How many customers would move in all: (field, from whom, from level, to pool or level)."""
+        """How many customers would move in all: (field, from whom, from level, to pool or
+        level)."""
         total: dict[tuple[str, UUID | None, str | None, str | None], int] = defaultdict(int)
         for move in self.moves:
             total[move.field, move.user_id, move.before, move.to] += move.n

@@ -3,24 +3,48 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime, tzinfo
+from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.config import StoreConfig
-from shared.domain.imports import neutral
 from shared.domain.labels import label_text
+from shared.domain.values.text import escape_formula
 
 PLAIN: dict[str, tuple[str, ...]] = {
-    "customer": ("owner_id", "pool", "renewal_owner_id", "last_contact_at", "created_at", "id"), "companion": ("customer_id", "created_at", "id"),
-    "vehicle": ("customer_id", "created_at", "id"), "policy": ("status", "customer_id", "created_at", "id"),
-    "deal": ("owner_id", "pipeline", "stage", "stage_at", "closed_at", "lost_reason", "customer_id", "created_at", "id"),
-    "conversation": ("author_id", "method", "outcome", "reached", "occurred_at", "customer_id", "created_at", "id"),
-}  # fmt: skip
+    "customer": ("owner_id", "pool", "renewal_owner_id", "last_contact_at", "created_at", "id"),
+    "companion": ("customer_id", "created_at", "id"),
+    "vehicle": ("customer_id", "created_at", "id"),
+    "policy": ("status", "customer_id", "created_at", "id"),
+    "deal": (
+        "owner_id",
+        "pipeline",
+        "stage",
+        "stage_at",
+        "closed_at",
+        "lost_reason",
+        "customer_id",
+        "created_at",
+        "id",
+    ),
+    "conversation": (
+        "author_id",
+        "method",
+        "outcome",
+        "reached",
+        "occurred_at",
+        "customer_id",
+        "created_at",
+        "id",
+    ),
+}
 
 
 class Column(BaseModel):
-    """A column of the file: the key of a field (customer.… of the record's customer) and its heading, empty for the store's own word."""
+    """A column of the file: the key of a field (customer.… of the record's customer) and its
+    heading, empty for the store's own word."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     key: str
@@ -28,23 +52,37 @@ class Column(BaseModel):
 
 
 def offered(config: StoreConfig, form: str) -> list[str]:
-    """The columns a reader may choose, by his own rights, in the order of the form."""
+    """The columns a reader may choose, by their own rights, in the order of the form."""
     rights, of_customer = config.rights(form), config.rights("customer")
     mine = {*rights.readable, *rights.masked}
-    fields = [f.key for f in config.forms[form].fields if f.key in mine] if form in config.forms else []
+    fields = (
+        [f.key for f in config.forms[form].fields if f.key in mine] if form in config.forms else []
+    )
     if form == "customer":
         return [*fields, *PLAIN[form]]
     theirs = {*of_customer.readable, *of_customer.masked}
-    return [*fields, *(f"customer.{f.key}" for f in config.forms["customer"].fields if f.key in theirs), *PLAIN[form]]
+    return [
+        *fields,
+        *(f"customer.{f.key}" for f in config.forms["customer"].fields if f.key in theirs),
+        *PLAIN[form],
+    ]
 
 
-def reader(config: StoreConfig, form: str, names: Mapping[str, str], language: str, words: Mapping[str, str]) -> Callable[[str, Any], Any]:
-    """A function from (column, value) to what stands in the cell: labels for keys, yuan for 分, names for people."""
+def reader(
+    config: StoreConfig,
+    form: str,
+    names: Mapping[str, str],
+    language: str,
+    words: Mapping[str, str],
+) -> Callable[[str, Any], Any]:
+    """A function from (column, value) to what stands in the cell: labels for keys, yuan for 分,
+    names for people."""
+    zone = ZoneInfo(config.store.time_zone)
     options: dict[str, dict[str, str]] = {}
     money: set[str] = set()
-    for place, of in {"": form, "customer.": "customer"}.items():
+    for prefix, of in {"": form, "customer.": "customer"}.items():
         for field in config.forms[of].fields if of in config.forms else ():
-            key = f"{place}{field.key}"
+            key = f"{prefix}{field.key}"
             options[key] = {o.key: label_text(o.label, language) for o in field.options or ()}
             if field.type_in(of) == "level":
                 options[key] = {x.key: label_text(x.label, language) for x in config.levels}
@@ -55,35 +93,53 @@ def reader(config: StoreConfig, form: str, names: Mapping[str, str], language: s
     options |= {k: dict(names) for k in ("owner_id", "renewal_owner_id", "author_id")}
     options["pool"] = {p.key: label_text(p.label, language) for p in config.pools}
     options["pipeline"] = {p.key: label_text(p.label, language) for p in config.pipelines}
-    options["stage"] = {s.key: label_text(s.label, language) for p in config.pipelines for s in p.stages}
+    options["stage"] = {
+        s.key: label_text(s.label, language) for p in config.pipelines for s in p.stages
+    }
     options["outcome"] = {o.key: label_text(o.label, language) for o in config.outcomes}
     options["lost_reason"] = {r.key: label_text(r.label, language) for r in config.reasons}
 
     def cell(key: str, value: Any) -> Any:
         if value is None:
             return ""
+        if key.endswith("_at") and isinstance(value, str):
+            return _moment(value, zone)
         if key in money and isinstance(value, int):
             return value / 100
         if isinstance(value, bool):
             return words["yes"] if value else words["no"]
         if isinstance(value, list):
-            return "、".join(str(cell(key, v)) for v in value)
+            return "、".join(str(cell(key, v)) for v in cast("list[Any]", value))
         found = options.get(key, {})
         return found.get(str(value), value) if found else value
 
     return cell
 
 
-def cells(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], cell: Callable[[str, Any], Any]) -> Iterable[list[Any]]:
+def _moment(text: str, zone: tzinfo) -> str:
+    """An instant as the store's clock showed it: 2026-11-28 23:30."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment.tzinfo else text
+
+
+def cells(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], cell: Callable[[str, Any], Any]
+) -> Iterable[list[Any]]:
     """Each row as cells; text that a spreadsheet would run as a formula gets an apostrophe."""
     for row in rows:
-        yield [neutral(v) if isinstance(v := cell(key, row.get(key)), str) else v for key in columns]
+        yield [
+            escape_formula(v) if isinstance(v := cell(key, row.get(key)), str) else v
+            for key in columns
+        ]
 
 
 def as_csv(headings: Sequence[str], table: Iterable[Sequence[Any]]) -> bytes:
     """UTF-8 with a mark, as Excel wants it."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([neutral(h) for h in headings])
+    writer.writerow([escape_formula(h) for h in headings])
     writer.writerows(table)
     return ("\ufeff" + out.getvalue()).encode("utf8")

@@ -1,16 +1,18 @@
-"""Formulas as a chain a person chooses (a field or a number, a sign, the next one …), and back to the tree; reckoned from left to right."""
+"""Formulas as a chain a person chooses (a field or a number, a sign, the next one …), and back to
+the tree; reckoned from left to right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain.conditions import ARITHMETIC, Tree
+from shared.domain.json_values import is_object
 
 Operand = str | int | float  # a field's key, or a number
 
 
 @dataclass(frozen=True)
 class Step:
-    """sign "" stands before the first operand."""
+    """the first operand has the sign ""."""
 
     sign: str
     operand: Operand | None = None
@@ -33,7 +35,7 @@ def steps_of(tree: Tree) -> list[Step] | None:
         return []
     if isinstance(tree, int | float) and not isinstance(tree, bool):
         return [Step("", tree)]
-    if not isinstance(tree, Mapping) or len(tree) != 1:
+    if not is_object(tree) or len(tree) != 1:
         return None
     sign, arguments = next(iter(tree.items()))
     if sign == "var" and isinstance(arguments, str):

@@ -1,194 +1,454 @@
-"""Lists from outside: guessing columns, mapping them, turning a row into records or into problems (S-02, S-69, F-40, F-81)."""
+"""Lists from outside: mapping their columns, turning a row into records or into problems (S-02,
+S-69, F-40, F-81).
+
+An import never changes what it does not understand: a cell becomes a value, or nothing, or a
+problem of its row; a value that was read with a doubt is told as a warning; a word of a choice that
+the store does not have waits until somebody says what it means.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
-import phonenumbers
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.config import StoreConfig
-from shared.domain.labels import plate_text
+from shared.domain.config import BASE_LENGTHS, BASE_RANGES, FieldDefinition, StoreConfig
+from shared.domain.import_headings import (
+    ASSIGNED,
+    FORMS,
+    REQUIRED_TARGETS,
+    TARGETS,
+    Kind,
+    guess_columns,
+    targets,
+)
+from shared.domain.values.blank import is_blank, is_blank_name
+from shared.domain.values.day import Order, order_of, parse_day
+from shared.domain.values.number import parse_money, parse_number, parse_year
+from shared.domain.values.parsed import Parsed, is_error_cell, is_scientific, plain
+from shared.domain.values.phone import parse_phone, region_of_most
+from shared.domain.values.plate import parse_plate
+from shared.domain.values.text import clean_text, full_name, unescape_formula
+from shared.domain.values.vin import parse_vin
 
-Kind = Literal["customers", "policies", "deals"]
-# What a list of each kind can fill, as "form.field"; the parts of a customer's name may come in two columns.
-TARGETS: dict[Kind, tuple[str, ...]] = {
-    "customers": ("key", "customer.name", "customer.family_name", "customer.phone", "customer.wechat", "customer.gender", "customer.source", "customer.level", "customer.need", "vehicle.plate", "vehicle.vin", "vehicle.brand", "vehicle.series", "vehicle.model_year"),
-    "policies": ("key", "customer.name", "customer.family_name", "customer.phone", "customer.gender", "vehicle.plate", "vehicle.vin", "vehicle.brand", "vehicle.series", "vehicle.model_year", "policy.insurer", "policy.policy_number", "policy.kind", "policy.premium_fen", "policy.starts_on", "policy.expires_on"),
-    "deals": ("key", "customer.name", "customer.phone", "deal.key", "deal.title", "deal.stage", "deal.owner", "deal.amount_fen", "deal.stage_on", "deal.expected_close_on"),
-}  # fmt: skip
-NEEDED: dict[Kind, tuple[str, ...]] = {
-    "customers": ("customer.name",),
-    "policies": ("customer.name", "policy.expires_on"),
-    "deals": ("customer.name", "deal.stage"),
-}
-# Headings people use, in order of trust; the words of other lists than the ones this was written with are found by the same few stems.
-HEADINGS: dict[str, tuple[str, ...]] = {
-    "key": (r"^(编号|客户编号|客户id|id|customer.?id|client.?id|账号|会员号|档案号)$",),
-    "customer.name": (
-        r"姓名",
-        r"客户名",
-        r"车主",
-        r"投保人",
-        r"被保险人",
-        r"联系人",
-        r"^名称$",
-        r"^(full.?)?name$",
-        r"first.?name",
-        r"^account$",
-        r"company",
-        r"client$",
-        r"customer.?name",
-        r"insured",
+__all__ = ["REQUIRED_TARGETS", "TARGETS", "Kind", "targets"]
+
+DATES = ("policy.starts_on", "policy.expires_on", "deal.stage_on", "deal.expected_close_on")
+EARLIEST, LATEST = date(1970, 1, 1), date(2100, 12, 31)  # of policies and deals
+GENDERS = {
+    **dict.fromkeys(("m", "男", "男性", "男士", "male", "先生", "mr", "mr."), "male"),
+    **dict.fromkeys(
+        ("f", "女", "女性", "female", "女士", "小姐", "太太", "mrs", "mrs.", "ms", "ms."), "female"
     ),
-    "customer.family_name": (r"^姓$", r"last.?name", r"surname", r"family.?name"),
-    "customer.phone": (r"手机", r"电话", r"联系方式", r"phone", r"mobile", r"tel\b", r"telephone", r"cell"),
-    "customer.wechat": (r"微信", r"wechat"),
-    "customer.gender": (r"性别", r"gender", r"^sex$"),
-    "customer.source": (r"来源", r"渠道", r"source", r"channel"),
-    "customer.level": (r"级别", r"等级", r"level"),
-    "customer.need": (r"需求", r"备注", r"note", r"remark", r"comment"),
-    "vehicle.plate": (r"车牌", r"号牌", r"plate", r"registration.?n", r"licen[cs]e.?plate"),
-    "vehicle.vin": (r"车架", r"vin\b", r"chassis", r"识别代"),
-    "vehicle.brand": (r"品牌", r"brand", r"^make$"),
-    "vehicle.series": (r"车系", r"车型", r"series", r"model$"),
-    "vehicle.model_year": (r"年款", r"出厂年", r"matriculation", r"model.?year", r"year.?of.?manufacture", r"registration.?year"),
-    "policy.insurer": (r"保险公司", r"承保", r"insurer"),
-    "policy.policy_number": (r"保单号", r"policy.?n(o|um)"),
-    "policy.kind": (r"险种", r"policy.?type", r"product.?type"),
-    "policy.premium_fen": (r"保费", r"premium"),
-    "policy.starts_on": (r"起保", r"生效", r"effective", r"last.?renewal", r"start.?date"),
-    "policy.expires_on": (r"到期", r"终保", r"止期", r"expir", r"next.?renewal", r"end.?date", r"renewal.?date"),
-    "deal.key": (r"商机编号", r"订单号", r"opportunity.?id", r"deal.?id", r"order.?(no|id)"),
-    "deal.title": (r"产品", r"商品", r"product", r"title", r"意向车"),
-    "deal.stage": (r"阶段", r"状态", r"stage", r"status"),
-    "deal.owner": (r"销售", r"顾问", r"负责人", r"agent", r"owner", r"sales.?rep", r"advisor"),
-    "deal.amount_fen": (r"金额", r"成交价", r"value", r"amount", r"price"),
-    "deal.stage_on": (r"成交日", r"关闭", r"close.?date", r"engage"),
-    "deal.expected_close_on": (r"预计", r"expected"),
 }
+YES = {"是", "有", "yes", "y", "true", "1", "√", "✓", "对", "已", "t"}
+NO = {"否", "不", "不是", "no", "n", "false", "0", "×", "✗", "错", "f"}
 
 
 class ImportMapping(BaseModel):
-    """Which column fills what, what its values mean, and how this list writes phones, days and money. Saved per store and kind."""
+    """Which column fills what, what its values mean, and how this list writes phones, days and
+    money. Saved per store and kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     columns: dict[str, str] = {}  # target → heading
-    values: dict[str, dict[str, str]] = {}  # target → {text in the list: key of ours}
+    # target → {text in the list: key of ours, or "" for a text that is left out}
+    values: dict[str, dict[str, str]] = {}
+    others: dict[str, str] = {}  # target → the same for all texts that values does not name
     defaults: dict[str, str] = {}  # target → what an empty cell stands for
     phone_region: str = "CN"
-    day_first: bool = False
+    date_order: Order = ""
     amount_in_fen: bool = False
     pipeline: str = ""
+    # where the numbers of the key column come from; "" for a list of nobody's in particular
+    source_system: str = ""
 
 
 class RowProblem(BaseModel):
-    """A row that cannot be taken: `row` counts as the person's spreadsheet does, the heading being row 1."""
+    """A row that cannot be taken, or a doubt about one that can: `row` counts as the person's
+    spreadsheet does, the first line being row 1. `rest`: what was left out of the value."""
 
     model_config = ConfigDict(frozen=True)
     row: int
     field: str
     code: str
     value: str = ""
+    rest: str = ""
 
 
-def guess(kind: Kind, headings: Sequence[str]) -> ImportMapping:
+class PreparedRows(NamedTuple):
+    """Rows as `commit_import` takes them, why the others cannot be taken, and what was read with a
+    doubt."""
+
+    good: list[dict[str, Any]]
+    problems: list[RowProblem]
+    warnings: list[RowProblem]
+
+
+class PreparedRow(NamedTuple):
+    """One row; none when it has problems."""
+
+    row: dict[str, Any] | None
+    problems: list[RowProblem]
+    warnings: list[RowProblem]
+
+
+def guess(kind: Kind, headings: Sequence[str], config: StoreConfig | None = None) -> ImportMapping:
     """A first mapping by the headings; each column is used once."""
-    columns: dict[str, str] = {}
-    plain = {heading: heading.strip().lower().replace("_", " ").replace("-", " ") for heading in headings}
-    for target in TARGETS[kind]:
-        for pattern in HEADINGS[target]:
-            free = (heading for heading in headings if heading not in columns.values() and re.search(pattern, plain[heading]))
-            if heading := next(free, None):
-                columns[target] = heading
-                break
-    return ImportMapping(columns=columns)
+    return ImportMapping(columns=guess_columns(kind, headings, config))
 
 
-REGIONS = ("CN", "TW", "HK", "AU", "US", "GB")  # those the panel offers
+def fit_mapping(mapping: ImportMapping, rows: Sequence[Mapping[str, Any]]) -> ImportMapping:
+    """The mapping with the order of days taken from the list, as far as its days tell, and without
+    a key column that only counts the rows."""
+    columns = dict(mapping.columns)
+    if "key" in columns and _only_counts([cell_text(r.get(columns["key"])) for r in rows[:1000]]):
+        del columns["key"]
+    days = (
+        cell_text(row.get(columns[target])) for target in columns if target in DATES for row in rows
+    )
+    return mapping.model_copy(update={"columns": columns, "date_order": order_of(days)})
 
 
-def guess_region(texts: Iterable[str]) -> str:
-    """The country whose rules most of these phone numbers obey; China when none stands out."""
-    sample = [t for t in texts if t][:200]
-    scores = {region: sum(1 for t in sample if _is_valid(t, region)) for region in REGIONS}
-    return max(REGIONS, key=lambda region: scores[region])  # the first of equals
-
-
-def _is_valid(text: str, region: str) -> bool:
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
+def _only_counts(texts: Sequence[str]) -> bool:
+    """1, 2, 3 …: such a number identifies a row of this list, not a person."""
+    numbers = [int(t) for t in texts if t.isdigit() and len(t) <= 7]
+    if not numbers or len(numbers) < len([t for t in texts if t]):
         return False
-    return phonenumbers.is_valid_number(number) and phonenumbers.region_code_for_number(number) == region
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in (0, 1)
 
 
-def guess_day_first(texts: Iterable[str]) -> bool:
-    """True when days like 24/11/2026 stand there and none like 11/24/2026."""
-    pairs = [m.groups() for t in texts if (m := re.match(r"(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}", t.strip()))]
-    return any(int(a) > 12 for a, _b in pairs) and not any(int(b) > 12 for _a, b in pairs)
-
-
-def tuned(mapping: ImportMapping, rows: Sequence[Mapping[str, Any]]) -> ImportMapping:
-    """The mapping with country and order of days taken from the first thousand rows."""
-    texts = {target: [cell_text(row.get(heading)) for row in rows[:1000]] for target, heading in mapping.columns.items()}
-    days = [t for target in ("policy.starts_on", "policy.expires_on", "deal.stage_on", "deal.expected_close_on") for t in texts.get(target, ())]
-    return mapping.model_copy(update={"phone_region": guess_region(texts.get("customer.phone", ())), "day_first": guess_day_first(days)})
+def region_to_ask(mapping: ImportMapping, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The country most numbers of the list seem to be of, when it is not the chosen one; empty
+    when there is nothing to ask."""
+    heading = mapping.columns.get("customer.phone")
+    if not heading:
+        return ""
+    region = region_of_most([cell_text(row.get(heading)) for row in rows[:1000]])
+    return "" if region == mapping.phone_region else region
 
 
 def missing_targets(kind: Kind, mapping: ImportMapping) -> tuple[str, ...]:
-    return tuple(t for t in NEEDED[kind] if t not in mapping.columns)
+    return tuple(t for t in REQUIRED_TARGETS[kind] if t not in mapping.columns)
 
 
-def distinct_values(rows: Iterable[Mapping[str, Any]], heading: str, limit: int = 60) -> list[str]:
-    """The different texts of a column, for a value map."""
-    found: dict[str, None] = {}
+def unmatched(headings: Sequence[str], mapping: ImportMapping) -> list[str]:
+    """The columns that fill nothing."""
+    return [h for h in headings if h not in mapping.columns.values()]
+
+
+def distinct_values(rows: Iterable[Mapping[str, Any]], heading: str) -> dict[str, int]:
+    """The distinct texts of a column, and in how many rows each occurs."""
+    found: dict[str, int] = {}
     for row in rows:
         text = cell_text(row.get(heading))
-        if text:
-            found.setdefault(text)
-        if len(found) >= limit:
-            break
-    return list(found)
+        if text and not is_error_cell(text):
+            found[text] = found.get(text, 0) + 1
+    return found
 
 
-def known_words(config: StoreConfig, form: str, key: str) -> set[str]:
-    """The texts of a choice that need no value map: keys and labels, and the usual words for gender."""
-    if key == "level":
-        return {w for x in config.levels for w in (x.key, *x.label.values())}
-    definition = config.forms[form].field(key) if form in config.forms else None
-    words = {w for o in (definition.options if definition else None) or () for w in (o.key, *o.label.values())}
-    return words | (set(GENDERS) if key == "gender" else set())
+def unknown_words(
+    config: StoreConfig,
+    mapping: ImportMapping,
+    rows: Sequence[Mapping[str, Any]],
+    owners: Mapping[str, str],
+    target: str,
+) -> dict[str, int]:
+    """The texts of a mapped choice that mean nothing to the store, and in how many rows each
+    stands; empty for a column that is no choice."""
+    heading = mapping.columns.get(target)
+    words = choices(config, mapping, owners, target)
+    if heading is None or words is None:
+        return {}
+    definition = _definition(config, target)
+    several = definition is not None and definition.type == "multi"
+    unknown: dict[str, int] = {}
+    for text, count in distinct_values(rows, heading).items():
+        for part in _parts(text) if several else [text]:
+            if not is_blank(part) and _word(part) not in words:
+                unknown[part] = unknown.get(part, 0) + count
+    return unknown
+
+
+def choices(
+    config: StoreConfig, mapping: ImportMapping, owners: Mapping[str, str], target: str
+) -> dict[str, str] | None:
+    """The words of a choice and what they mean: keys and labels in every language, the usual words
+    for gender, the names of members. None for a column that is no choice."""
+    form, _dot, key = target.partition(".")
+    if key in ("owner", "renewal_owner"):
+        return {_word(name): member for name, member in owners.items()}
+    if target == "customer.pool":
+        return _labelled(config.pools)
+    if target == "deal.stage":
+        return _labelled((config.pipeline(mapping.pipeline) or config.pipelines[0]).stages)
+    definition = _definition(config, target)
+    if definition is None:
+        return None
+    kind = definition.type_in(form)
+    if kind == "level":
+        return _labelled(config.levels)
+    if kind == "bool":
+        return {**dict.fromkeys(YES, "yes"), **dict.fromkeys(NO, "no")}
+    if kind not in ("select", "multi"):
+        return None
+    words = _labelled(definition.options or ())
+    if key == "gender":
+        keys = set(words.values())
+        words = {**{w: k for w, k in GENDERS.items() if k in keys}, **words}
+    return words
+
+
+def _labelled(options: Iterable[Any]) -> dict[str, str]:
+    words: dict[str, str] = {}
+    for option in options:
+        words |= {_word(text): option.key for text in (*option.label.values(), option.key) if text}
+    return words
+
+
+def _word(text: str) -> str:
+    return re.sub(r"\s+", "", plain(text)).lower()
+
+
+def _parts(text: str) -> list[str]:
+    return [p.strip() for p in re.split(r"[、,，;；/|\n]+", text) if p.strip()]
+
+
+def _definition(config: StoreConfig, target: str) -> FieldDefinition | None:
+    """The field a target fills; none for the parts of a name, people and stages."""
+    form, _dot, key = target.partition(".")
+    return config.forms[form].field(key) if form in config.forms else None
+
+
+def _kind(target: str, definition: FieldDefinition | None) -> str:
+    form, _dot, key = target.partition(".")
+    if definition is not None:
+        return definition.type_in(form)
+    if key in (*ASSIGNED, "stage"):
+        return "select"
+    return "date" if key == "stage_on" else "text"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What every row of a list is read with, worked out once."""
+
+    kind: Kind
+    mapping: ImportMapping
+    config: StoreConfig
+    owners: Mapping[str, str]  # a name of the list → a member's id
+    wanted: tuple[str, ...] = ()
+    words: Mapping[str, Mapping[str, str] | None] = field(
+        default_factory=dict[str, Mapping[str, str] | None]
+    )
+    definitions: Mapping[str, FieldDefinition | None] = field(
+        default_factory=dict[str, FieldDefinition | None]
+    )
+    zone: Any = UTC
+
+    @classmethod
+    def of(
+        cls, kind: Kind, mapping: ImportMapping, config: StoreConfig, owners: Mapping[str, str]
+    ) -> "Reader":
+        filled = {*mapping.columns, *(t for t, text in mapping.defaults.items() if text)}
+        wanted = tuple(t for t in targets(kind, config) if t in filled)
+        words = {t: choices(config, mapping, owners, t) for t in wanted}
+        definitions = {t: _definition(config, t) for t in wanted}
+        zone = ZoneInfo(config.store.time_zone)
+        return cls(kind, mapping, config, owners, wanted, words, definitions, zone)
+
+    # one cell -------------------------------------------------------------------------------------
+
+    def value(self, target: str, raw: Any) -> Parsed[Any]:
+        """A cell as its field wants it."""
+        text = cell_text(raw)
+        named = self.mapping.values.get(target, {}).get(text)
+        words = self.words.get(target)
+        if words is None and named is not None:
+            return Parsed(named or None)
+        if is_error_cell(text):
+            return Parsed(code="error_cell")
+        form, _dot, key = target.partition(".")
+        kind = _kind(target, self.definitions.get(target))
+        if words is not None:
+            return self._choice(target, kind, text, words)
+        return self._typed(kind, form, key, text, raw)
+
+    def _choice(self, target: str, kind: str, text: str, words: Mapping[str, str]) -> Parsed[Any]:
+        named, others = self.mapping.values.get(target, {}), self.mapping.others.get(target)
+
+        def meant(word: str) -> Parsed[str]:
+            if (said := named.get(word)) is not None:
+                return Parsed(words.get(_word(said), said) or None)
+            if known := words.get(_word(word)):
+                return Parsed(known)
+            if is_blank(word):
+                return Parsed()
+            return Parsed(code="option") if others is None else Parsed(others or None)
+
+        if kind == "multi" and text not in named:
+            found = [meant(part) for part in _parts(text)]
+            if any(part.code for part in found):
+                return Parsed(code="option")
+            chosen = list(dict.fromkeys(part.value for part in found if part.value))
+            return Parsed(chosen or None)
+        found = meant(text)
+        if kind == "bool" and found.value is not None:
+            return Parsed(found.value == "yes")
+        return Parsed([found.value]) if kind == "multi" and found.value else found
+
+    def _typed(self, kind: str, form: str, key: str, text: str, raw: Any) -> Parsed[Any]:
+        if kind == "phone":
+            return parse_phone(text, self.mapping.phone_region)
+        if kind == "plate":
+            return parse_plate(text)
+        if kind == "vin":
+            return parse_vin(text)
+        if kind == "date":
+            return self._day(form, text, raw)
+        if kind == "time":
+            return _time(text, raw)
+        if key == "model_year":
+            return parse_year(text)
+        if kind == "money":
+            return parse_money(_decimal_text(raw, text), in_fen=self.mapping.amount_in_fen)
+        if kind == "number":
+            number = parse_number(_decimal_text(raw, text))
+            return Parsed(_plain_number(number.value), number.code, number.warning)
+        return _text(key, text, raw)
+
+    def _day(self, form: str, text: str, raw: Any) -> Parsed[str]:
+        limits = {} if form == "customer" else {"earliest": EARLIEST, "latest": LATEST}
+        day = parse_day(
+            raw if isinstance(raw, date) else text,
+            order=self.mapping.date_order,
+            zone=self.zone,
+            **limits,
+        )
+        return Parsed(day.value.isoformat() if day.value else None, day.code, day.warning)
+
+
+def _time(text: str, raw: Any) -> Parsed[str]:
+    if isinstance(raw, time):
+        return Parsed(f"{raw:%H:%M}")
+    if is_blank(text):
+        return Parsed()
+    found = re.fullmatch(r"([01]?\d|2[0-3])[:时点](\d{2})?分?(:\d{2})?", plain(text))
+    return Parsed(f"{int(found[1]):02}:{found[2] or '00'}") if found else Parsed(code="format")
+
+
+def _text(key: str, text: str, raw: Any) -> Parsed[str]:
+    """Words as they stand; a long number that lost its digits is none."""
+    if is_blank_name(text) if key in ("name", "family_name") else is_blank(text):
+        return Parsed()
+    if is_scientific(plain(text)) and (isinstance(raw, float) or re.search(r"[eE]\+?\d{2}", text)):
+        return Parsed(code="scientific")
+    return Parsed(clean_text(text))
+
+
+def _decimal_text(raw: Any, text: str) -> str:
+    """A number of a spreadsheet with all its digits, never 1e-05."""
+    return f"{Decimal(repr(raw)):f}" if isinstance(raw, float) and abs(raw) < 1e300 else text
+
+
+def _plain_number(number: Decimal | None) -> int | float | None:
+    if number is None:
+        return None
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+# one row ------------------------------------------------------------------------------------------
 
 
 def prepare_all(
-    kind: Kind, mapping: ImportMapping, config: StoreConfig, rows: Iterable[tuple[int, Mapping[str, Any]]], owners: Mapping[str, str]
-) -> tuple[list[dict[str, Any]], list[RowProblem]]:
-    """Every row as `import_commit` takes it, and the problems of the others; a row that says again what an earlier one said is one of them."""
-    good: list[dict[str, Any]] = []
-    bad: list[RowProblem] = []
-    first: dict[str, int] = {}
+    kind: Kind,
+    mapping: ImportMapping,
+    config: StoreConfig,
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    owners: Mapping[str, str],
+    broken: Mapping[int, str] | None = None,
+) -> PreparedRows:
+    """Every row, read. A row that says again what an earlier one said is a problem, and so is one
+    that could not be read from the file (`broken`: row → code)."""
+    reader = Reader.of(kind, mapping, config, owners)
+    done = PreparedRows([], [], [])
+    seen = _Seen(kind)
     for number, row in rows:
-        prepared, found = prepare(kind, mapping, config, number, row, owners)
-        bad += found
-        if prepared is None:
+        if broken and number in broken:
+            told = " ".join(cell_text(v) for v in row.values())[:80]
+            done.problems.append(
+                RowProblem(row=number, field="row", code=broken[number], value=told)
+            )
             continue
-        identity = _identity(kind, prepared)
-        if identity in first:
-            bad.append(RowProblem(row=number, field="key", code="duplicate_in_file", value=str(first[identity])))
+        found = _prepare(reader, number, row)
+        done.problems.extend(found.problems)
+        if found.row is None:
+            continue
+        if problem := seen.problem(found.row):
+            done.problems.append(problem)
+            continue
+        done.good.append(found.row)
+        done.warnings.extend((*found.warnings, *seen.warnings(found.row)))
+    return done
+
+
+class _Seen:
+    """What the rows before said, to find what is said twice and what cannot be both."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind: Kind = kind
+        self._rows: dict[str, int] = {}
+        self._people: dict[str, tuple[int, str, str]] = {}
+        self._plates: dict[str, tuple[int, str, str]] = {}
+
+    def problem(self, prepared: Mapping[str, Any]) -> RowProblem | None:
+        number, identity = prepared["row"], _identity(self.kind, prepared)
+        if identity in self._rows:
+            code, first = "duplicate_in_file", self._rows[identity]
+        elif first := self._another(self._people, prepared["key"], prepared):
+            code = "key_of_another"
         else:
-            first[identity] = number
-            good.append(prepared)
-    return good, bad
+            self._rows[identity] = number
+            return None
+        return RowProblem(row=number, field="key", code=code, value=str(first))
+
+    def warnings(self, prepared: Mapping[str, Any]) -> list[RowProblem]:
+        plate = prepared.get("vehicle", {}).get("plate")
+        first = self._another(self._plates, plate, prepared) if plate else 0
+        if not first:
+            return []
+        told = {"code": "plate_of_another", "value": plate, "rest": str(first)}
+        return [RowProblem(row=prepared["row"], field="vehicle.plate", **told)]
+
+    @staticmethod
+    def _another(
+        known: dict[str, tuple[int, str, str]], key: str, prepared: Mapping[str, Any]
+    ) -> int:
+        """The row that used the same key for a person of another name and another number."""
+        customer = prepared["customer"]
+        name, phone = customer["name"], customer.get("phone", "")
+        number, first_name, first_phone = known.setdefault(key, (prepared["row"], name, phone))
+        apart = first_name != name and phone != first_phone
+        return number if apart and phone and first_phone else 0
 
 
 def _identity(kind: Kind, prepared: Mapping[str, Any]) -> str:
     if kind == "deals":
         return prepared["deal_key"]
+    car = prepared.get("vehicle", {})
     if kind == "customers":
-        return prepared["key"]
-    car, policy = prepared.get("vehicle", {}), prepared["policy"]
+        return "/".join(
+            (
+                prepared["key"],
+                prepared["customer"]["name"],
+                car.get("plate") or car.get("vin") or "",
+            )
+        )
+    policy = prepared["policy"]
     return policy.get("policy_number") or "/".join(
         str(x)
         for x in (
@@ -202,170 +462,174 @@ def _identity(kind: Kind, prepared: Mapping[str, Any]) -> str:
 
 
 def prepare(
-    kind: Kind, mapping: ImportMapping, config: StoreConfig, number: int, row: Mapping[str, Any], owners: Mapping[str, str]
-) -> tuple[dict[str, Any] | None, list[RowProblem]]:
-    """One row as `import_commit` takes it, or its problems. `owners` maps a name of the list to a member's id."""
-    parts: dict[str, dict[str, Any]] = {"customer": {}, "vehicle": {}, "policy": {}, "deal": {}}
-    found: list[RowProblem] = []
-    written = {target: cell_text(row.get(heading)) for target, heading in mapping.columns.items() if target in TARGETS[kind]}
-    texts = {**written, **{target: text for target, text in mapping.defaults.items() if text and not written.get(target) and target in TARGETS[kind]}}
-    for target, text in texts.items():
-        form, _, field = target.partition(".")
-        if not text or form == "key" or field in ("family_name", "key", "owner", "stage"):
-            continue
-        value, code = _value(config, mapping, target, form, field, text, row.get(mapping.columns.get(target, "")) if written.get(target) else None)
+    kind: Kind,
+    mapping: ImportMapping,
+    config: StoreConfig,
+    number: int,
+    row: Mapping[str, Any],
+    owners: Mapping[str, str],
+) -> PreparedRow:
+    """One row as `commit_import` takes it, or its problems. `owners` maps a name of the list to a
+    member's id."""
+    return _prepare(Reader.of(kind, mapping, config, owners), number, row)
+
+
+def _prepare(reader: Reader, number: int, row: Mapping[str, Any]) -> PreparedRow:
+    found = _Row(reader, number, row)
+    for target in reader.wanted:
+        found.read(target)
+    found.name()
+    if reader.kind == "policies":
+        found.policy()
+    if reader.kind == "deals":
+        found.deal()
+    if found.problems:
+        return PreparedRow(None, found.problems, [])
+    return PreparedRow(found.prepared(), [], found.warnings)
+
+
+class _Row:
+    """One row on its way to records."""
+
+    def __init__(self, reader: Reader, number: int, row: Mapping[str, Any]) -> None:
+        self.reader, self.number, self.row = reader, number, row
+        self.problems: list[RowProblem] = []
+        self.warnings: list[RowProblem] = []
+        self.values: dict[str, Any] = {}
+        self.written: set[str] = set()  # targets whose cell said something
+
+    def read(self, target: str) -> None:
+        mapping = self.reader.mapping
+        raw = self.row.get(mapping.columns.get(target, ""))
+        found = self.reader.value(target, raw)
+        if found.value is None and not found.code and (text := mapping.defaults.get(target)):
+            raw, found = text, self.reader.value(target, text)
+        elif found.value is not None:
+            self.written.add(target)
+        code = found.code or ("" if found.value is None else self._misfit(target, found.value))
         if code:
-            found.append(RowProblem(row=number, field=target, code=code, value=text[:80]))
-        elif value is not None:
-            parts[form][field] = value
-    name = full_name(texts.get("customer.name", ""), texts.get("customer.family_name", ""))
-    if not name:
-        found.append(RowProblem(row=number, field="customer.name", code="required"))
-    parts["customer"]["name"] = name[:80]
-    if kind == "policies" and "expires_on" not in parts["policy"] and not any(p.field == "policy.expires_on" for p in found):
-        found.append(RowProblem(row=number, field="policy.expires_on", code="required"))
-    if kind == "deals":
-        found += _deal(mapping, config, number, texts, owners, parts["deal"])
-    if found:
-        return None, found
-    unnamed = texts.get("deal.key") if not written.get("customer.name") and not parts["customer"].get("phone") else None  # strangers stay apart
-    key = (
-        texts.get("key")
-        or unnamed
-        or parts["policy"].get("policy_number")
-        or parts["vehicle"].get("plate")
-        or parts["vehicle"].get("vin")
-        or f"{name}/{parts['customer'].get('phone', '')}"
-    )
-    prepared: dict[str, Any] = {"row": number, "key": str(key)[:200], "customer": parts["customer"]}
-    prepared |= {form: parts[form] for form in ("vehicle", "policy") if parts[form]}
-    if kind == "deals":
-        prepared["deal"] = parts["deal"]
-        prepared["deal_key"] = (texts.get("deal.key") or f"{key}/{parts['deal'].get('title', '')}/{parts['deal'].get('stage_on', '')}")[:200]
-    return prepared, []
+            self.say(target, code, cell_text(raw))
+            return
+        if found.value is not None:
+            self.values[target] = found.value
+        if found.warning:
+            self.warnings.append(
+                RowProblem(
+                    row=self.number,
+                    field=target,
+                    code=found.warning,
+                    value=cell_text(raw)[:80],
+                    rest=found.rest,
+                )
+            )
 
+    def _misfit(self, target: str, value: Any) -> str:
+        """What the field does not take: nothing is cut or rounded into it."""
+        form, _dot, key = target.partition(".")
+        definition = self.reader.definitions.get(target)
+        if definition is None:
+            return "length" if isinstance(value, str) and len(value) > 200 else ""
+        kind = definition.type_in(form)
+        if kind in ("number", "money"):
+            least, most = BASE_RANGES.get((form, key), (0 if kind == "money" else None, None))
+            least = max((x for x in (least, definition.min) if x is not None), default=value)
+            most = min((x for x in (most, definition.max) if x is not None), default=value)
+            return "" if least <= value <= most else "range"
+        if kind in ("text", "long_text"):
+            usual = 2000 if kind == "long_text" else 80
+            longest = definition.max_length or usual
+            longest = min(longest, BASE_LENGTHS.get((form, key), longest))
+            return "length" if len(value) > longest else ""
+        return ""
 
-def _deal(
-    mapping: ImportMapping, config: StoreConfig, number: int, texts: Mapping[str, str], owners: Mapping[str, str], deal: dict[str, Any]
-) -> list[RowProblem]:
-    pipeline = config.pipeline(mapping.pipeline) or config.pipelines[0]
-    written = texts.get("deal.stage", "")
-    stage = mapping.values.get("deal.stage", {}).get(written) or next(
-        (s.key for s in pipeline.stages if written and written in (s.key, *s.label.values())), None
-    )
-    deal |= {"pipeline": pipeline.key, "stage": stage}
-    found = [] if stage else [RowProblem(row=number, field="deal.stage", code="option" if written else "required", value=written[:80])]
-    if owner := texts.get("deal.owner"):
-        member = owners.get(mapping.values.get("deal.owner", {}).get(owner, owner))
-        if member:
-            deal["owner_id"] = member
-        elif "deal.owner" in mapping.values:
-            found.append(RowProblem(row=number, field="deal.owner", code="option", value=owner[:80]))
-    return found
+    def say(self, target: str, code: str, value: str = "") -> None:
+        self.problems.append(RowProblem(row=self.number, field=target, code=code, value=value[:80]))
 
+    def name(self) -> None:
+        first, family = (
+            self.values.pop(target, "") for target in ("customer.name", "customer.family_name")
+        )
+        name = full_name(first, family)
+        if not name and not any(p.field == "customer.name" for p in self.problems):
+            self.say("customer.name", "required")
+        if len(name) > BASE_LENGTHS["customer", "name"]:
+            self.say("customer.name", "length", name)
+        self.values["customer.name"] = name
 
-def _value(config: StoreConfig, mapping: ImportMapping, target: str, form: str, field: str, text: str, raw: Any) -> tuple[Any, str | None]:
-    """A cell as the field wants it, or the code of what is wrong."""
-    if (mapped := mapping.values.get(target, {}).get(text)) is not None:
-        return mapped or None, None
-    definition = config.forms[form].field(field) if form in config.forms else None
-    kind = definition.type_in(form) if definition else "date" if field == "stage_on" else "text"
-    if kind == "phone":
-        phone = phone_in(text, mapping.phone_region)
-        return phone, None if phone else "format"
-    if kind == "plate":
-        return plate_text(text), None
-    if kind == "vin":
-        return re.sub(r"[^A-Za-z0-9]", "", text).upper() or None, None
-    if kind == "date":
-        day = day_in(raw if isinstance(raw, date) else text, day_first=mapping.day_first)
-        return (day.isoformat(), None) if day else (None, "date")
-    if kind in ("money", "number"):
-        amount = number_in(text)
-        if amount is None:
-            return None, "type"
-        return round(amount * (1 if kind == "number" or mapping.amount_in_fen else 100)), None
-    if kind == "level":
-        return next(
-            (x.key for x in config.levels if text in (x.key, *x.label.values())), None
-        ), None  # a level we do not know is left out, as an option is
-    if kind == "select":
-        options = {o.key: o for o in (definition.options if definition else None) or ()}
-        known = next((o.key for o in options.values() if text in (o.key, *o.label.values())), None)
-        if known is None and field == "gender":
-            known = GENDERS.get(text.lower())
-        return known, None  # an option we do not know is left out; a value map can name it
-    return text[:2000], None
+    def policy(self) -> None:
+        starts, expires = (
+            self.values.get(target) for target in ("policy.starts_on", "policy.expires_on")
+        )
+        if not expires and not any(p.field == "policy.expires_on" for p in self.problems):
+            self.say("policy.expires_on", "required")
+        if starts and expires and starts > expires:
+            self.say("policy.expires_on", "ends_before_start", f"{starts} – {expires}")
 
+    def deal(self) -> None:
+        config, mapping = self.reader.config, self.reader.mapping
+        pipeline = config.pipeline(mapping.pipeline) or config.pipelines[0]
+        self.values["deal.pipeline"] = pipeline.key
+        if "deal.stage" not in self.values and not any(
+            p.field == "deal.stage" for p in self.problems
+        ):
+            self.say("deal.stage", "required")
+        if owner := self.values.pop("deal.owner", None):
+            self.values["deal.owner_id"] = owner
 
-GENDERS = {"m": "male", "f": "female", "男": "male", "女": "female", "male": "male", "female": "female", "先生": "male", "女士": "female"}
+    def prepared(self) -> dict[str, Any]:
+        forms: dict[str, dict[str, Any]] = {form: {} for form in FORMS[self.reader.kind]}
+        assignment: dict[str, Any] = {}
+        for target, value in self.values.items():
+            form, _dot, key = target.partition(".")
+            if form == "customer" and key in ASSIGNED:
+                assignment[key if key == "pool" else f"{key}_id"] = value
+            elif target not in ("key", "deal.key"):
+                forms[form][key] = value
+        key = self._key()
+        prepared: dict[str, Any] = {"row": self.number, "key": key, "customer": forms["customer"]}
+        prepared |= {form: forms[form] for form in forms if form != "customer" and forms[form]}
+        if assignment:
+            prepared["assignment"] = assignment
+        if self.reader.kind == "deals":
+            deal = forms["deal"]
+            said = self.values.get("deal.key")
+            named = f"{key}/{deal.get('title', '')}/{deal.get('stage_on', '')}"
+            prepared["deal_key"] = str(said or named)[:200]
+        return prepared
 
-
-def full_name(given: str, family: str) -> str:
-    """Two columns of a name as one: 三丰 + 张 → 张三丰, Jose + Fritz → Jose Fritz."""
-    if not (given and family):
-        return (given or family).strip()
-    return f"{family}{given}" if re.fullmatch(r"[\u4e00-\u9fff·]+", family + given) else f"{given} {family}"
+    def _key(self) -> str:
+        """What the row is called by: the list's own number, else what tells its person from
+        others. Strangers without a name, and people of one name, stay apart."""
+        values = self.values
+        if key := values.get("key"):
+            return str(key)[:200]
+        phone, name = values.get("customer.phone"), values["customer.name"]
+        unnamed = "customer.name" not in self.written and not phone
+        car = values.get("vehicle.plate") or values.get("vehicle.vin")
+        known = (
+            (values.get("deal.key") if unnamed else None)
+            or values.get("policy.policy_number")
+            or (f"{car}/{name}" if car else None)
+        )
+        if known:
+            return str(known)[:200]
+        if phone or self.reader.kind != "customers":
+            return f"{name}/{phone or ''}"[:200]
+        rest = sorted((t, str(v)) for t, v in values.items() if t != "customer.name")
+        return f"{name}/{sha256(repr(rest).encode()).hexdigest()[:12]}" if rest else f"{name}/"
 
 
 def cell_text(value: Any) -> str:
-    """A cell as text: whole numbers without .0, days as 2026-11-24."""
+    """A cell as text: whole numbers without .0, days as 2026-11-24; the apostrophe that an export
+    puts before what looks like a formula is taken off again."""
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(sep=" ")
+        if value.tzinfo is None and value.time() == time.min:
+            return value.date().isoformat()
+        return value.isoformat(sep=" ")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return str(value).strip()
-
-
-def phone_in(text: str, region: str) -> str | None:
-    """A number in any of a dozen spellings; a local one without its area code is kept as its digits."""
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        number = None
-    says_country = text.strip().startswith(("+", "＋", "00"))
-    if number is not None and (phonenumbers.is_valid_number(number) or (says_country and phonenumbers.is_possible_number(number))):
-        national = str(number.national_number)
-        return national if number.country_code == 86 else f"+{number.country_code}{national}"
-    digits = re.sub(r"\D", "", text)
-    return digits if 5 <= len(digits) <= 15 else None
-
-
-def day_in(value: date | str, *, day_first: bool) -> date | None:
-    """2026-11-24, 2026/11/24, 2026年11月24日, 20261124, 24.11.2026, 11/24/2026, with or without a time."""
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    text = re.sub(r"[T ]\d{1,2}:.*$", "", value.strip())
-    if match := re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", text) or re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text):
-        year, month, day = (int(x) for x in match.groups())
-    elif match := re.fullmatch(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})", text):
-        first, second, year = (int(x) for x in match.groups())
-        month, day = (second, first) if day_first or first > 12 else (first, second)
-    else:
-        return None
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def number_in(text: str) -> float | None:
-    """12,500.50, ¥12500, 1.25万."""
-    cleaned = re.sub(r"[\s,,¥¥$元]", "", text)
-    factor = 10_000 if cleaned.endswith("万") else 1
-    try:
-        return float(cleaned.removesuffix("万")) * factor
-    except ValueError:
-        return None
-
-
-def neutral(text: str) -> str:
-    """A cell no spreadsheet will run: formulas begin with = + - @, also full width, tab or return (ASVS 1.2.10)."""
-    first = text.lstrip(" \n\u00a0\u3000")[:1]
-    return f"'{text}" if first and first in "=+-@\t\r＝＋－＠" else text
+    return unescape_formula(str(value).strip())

@@ -1,9 +1,7 @@
-"""Labels a store wrote itself, in its languages; and text shapes every screen shares."""
+"""Labels a store wrote itself, in its languages; and sums of money as every screen shows them."""
 
-import re
 from typing import Annotated
 
-import phonenumbers  # the package phonenumberslite: 1 MB instead of 22
 from pydantic import StringConstraints
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
@@ -25,31 +23,17 @@ MONEY_UNITS = {  # (from so many 元, 元 in the unit, how it is written)
 
 
 def money_text(fen: int | None, language: str = "zh_CN") -> str:
-    """分 as people of a language write it: ¥12,500 below a hundred thousand 元, 19.98万 above, 2.35亿 for a hundred million and more; ¥199,800 and
-    ¥1.25M in English."""
+    """分 as people of a language write it.
+
+    ¥12,500 below a hundred thousand 元, 19.98万 above, 2.35亿 for a hundred million and more;
+    ¥199,800 and ¥1.25M in English.
+    """
     if fen is None:
         return "—"
     yuan = fen / 100
-    for least, unit, written in MONEY_UNITS[language]:
-        if yuan >= least:
+    units = MONEY_UNITS[language]
+    for least, unit, written in units:
+        # by the sum as it will be shown: 9999.9999万 is 1亿, never 10,000万
+        if yuan >= units[-1][0] and round(yuan, -2) >= least:
             return written.format(f"{yuan / unit:,.2f}".rstrip("0").rstrip("."))
     return f"¥{yuan:,.0f}" if yuan == int(yuan) else f"¥{yuan:,.2f}"
-
-
-def phone_digits(text: str) -> str | None:
-    """A phone number as stored (11 digits for China, +… abroad), or None when it is none. Full-width digits and spaces parse."""
-    cleaned = text.strip()
-    if not cleaned:
-        return None
-    try:
-        number = phonenumbers.parse(cleaned, "CN")
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return str(number.national_number) if number.country_code == 86 else f"+{number.country_code}{number.national_number}"
-
-
-def plate_text(text: str) -> str:
-    """A plate as stored: capitals, no spaces, dots or dashes."""
-    return re.sub(r"[\s·.\-]", "", text).upper()

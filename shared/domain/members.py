@@ -29,17 +29,21 @@ class Membership(_Row):
     time_zone: str
     today: date
     config_version: int
+    group_id: UUID | None = None
+    is_group_admin: bool = False
 
     def may(self, verb: str) -> bool:
         return verb in self.verbs
 
 
 class Colleague(_Row):
-    """A member of the same store, as everyone there may know him; one who left keeps his name on what is old."""
+    """A member of the same store, as everyone there may know them; one who left keeps their name on
+    what is old. `sells`: may make customers and move deals, so a customer can be handed to them."""
 
     id: UUID
     name: str
     active: bool = True
+    sells: bool = False
 
 
 class Member(_Row):
@@ -53,7 +57,8 @@ class Member(_Row):
 
 
 class Person(_Row):
-    """A member as his admin sees him: what he holds, when he was last here (None: never, or the server cannot tell)."""
+    """A member as their admin sees them: what they hold, when they were last here (None: never, or
+    the server cannot tell)."""
 
     user_id: UUID
     role: str
@@ -69,10 +74,32 @@ class Person(_Row):
     renewals: int = 0
     deals: int = 0
     tasks: int = 0
+    can_manage: bool = True
 
     @property
     def holds(self) -> int:
         return self.customers + self.renewals + self.deals + self.tasks
+
+
+class GroupPerson(_Row):
+    """Somebody who works for a whole dealer group; an administrator says who else does."""
+
+    user_id: UUID
+    name: str
+    role: str
+    is_admin: bool = False
+
+
+class GroupRole(_Row):
+    """A role of scope "group", under the label one of the group's stores gave it."""
+
+    key: str
+    label: Label
+
+
+class GroupList(_Row):
+    people: tuple[GroupPerson, ...] = ()
+    roles: tuple[GroupRole, ...] = ()
 
 
 class Invitation(_Row):

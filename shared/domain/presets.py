@@ -1,7 +1,7 @@
 """Configurations to begin with: a whole document, or what differs from another one.
 
-A difference is a JSON merge patch (RFC 7396) whose lists of things with keys merge thing by thing: {"key": k, "removed": true}
-takes one out, {"only": […]} replaces the whole list.
+A difference is a JSON merge patch (RFC 7396) whose lists of things with keys merge thing by thing:
+{"key": k, "removed": true} takes one out, {"only": […]} replaces the whole list.
 """
 
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.domain.config import StoreConfig
+from shared.domain.json_values import is_array, is_object
 from shared.domain.labels import Label
 
 FOLDER = Path(__file__).parents[1] / "presets"
@@ -23,7 +24,11 @@ def load(key: str) -> StoreConfig:
 def label(key: str) -> Label:
     """What a person reads before choosing it."""
     found = _file(key).get("preset")
-    return found["label"] if found else {"zh_CN": "三级意向", "zh_TW": "三級意向", "en": "Three levels"}
+    return (
+        found["label"]
+        if found
+        else {"zh_CN": "三级意向", "zh_TW": "三級意向", "en": "Three levels"}
+    )
 
 
 def _document(key: str) -> dict[str, Any]:
@@ -41,13 +46,21 @@ def _file(key: str) -> dict[str, Any]:
 
 def merged(target: Any, patch: Any) -> Any:
     """The target with a difference applied."""
-    if isinstance(patch, dict) and patch.keys() == {"only"}:
+    if is_object(patch) and [*patch] == ["only"]:
         return patch["only"]
-    if isinstance(patch, dict):
-        found = dict(target) if isinstance(target, dict) else {}
+    if is_object(patch):
+        found = dict(target) if is_object(target) else {}
         changed = found | {key: merged(found.get(key), value) for key, value in patch.items()}
-        return {key: value for key, value in changed.items() if key not in patch or patch[key] is not None}
-    if isinstance(patch, list) and isinstance(target, list) and all(isinstance(x, dict) and "key" in x for x in [*patch, *target]):
+        return {
+            key: value
+            for key, value in changed.items()
+            if key not in patch or patch[key] is not None
+        }
+    if (
+        is_array(patch)
+        and is_array(target)
+        and all(is_object(x) and "key" in x for x in [*patch, *target])
+    ):
         things = {x["key"]: x for x in target}
         for x in patch:
             things[x["key"]] = merged(things.get(x["key"]), x)

@@ -1,4 +1,5 @@
-"""The records of a store as the server shows them to one caller: a field he may not see is None. Money in 分, days store-local."""
+"""The records of a store as the server shows them to one caller: a field they may not see is None.
+Money in 分, days store-local."""
 
 from datetime import date
 from typing import Any
@@ -50,8 +51,11 @@ class Customer(CustomRecord):
 
     @property
     def call_block(self) -> str | None:
-        """Why he must not be called: "do_not_call" or "consent"; None when he may be (S-67, S-76)."""
-        return "do_not_call" if self.do_not_call else "consent" if self.consent_withdrawn_at else None
+        """Why they must not be called: "do_not_call" or "consent"; None when they may be (S-67,
+        S-76)."""
+        return (
+            "do_not_call" if self.do_not_call else "consent" if self.consent_withdrawn_at else None
+        )
 
     complaint_at: Instant | None = None
     facts: dict[str, Any] = {}  # field → {"on": day, "by": name}: who was told, and when
@@ -113,7 +117,7 @@ class Conversation(CustomRecord):
     method: str = "call"
     outcome: str
     reached: bool = False
-    words: str | None = None
+    notes: str | None = None
     level_before: str | None = None
     level_after: str | None = None
     next_contact_on: date | None = None
@@ -131,7 +135,7 @@ class Promise(Record):
 
     customer_id: UUID
     conversation_id: UUID | None = None
-    words: str | None = None  # under the right of the talk's words
+    notes: str | None = None  # under the right of the conversation's words
     due_on: date
     status: str = "open"
 
@@ -139,7 +143,7 @@ class Promise(Record):
 class Task(Record):
     customer_id: UUID
     assignee_id: UUID | None = None
-    why: str
+    kind: str
     rule: str | None = None
     subject_form: str = "customer"
     subject_id: UUID
@@ -148,7 +152,7 @@ class Task(Record):
     expires_on: date | None = None
     rank: int = 5
     status: str = "open"
-    tries: int = 0
+    attempts: int = 0
     snoozes: int = 0
     remark: str | None = None
     closed_at: Instant | None = None
@@ -162,14 +166,15 @@ class Approval(Record):
     requester_id: UUID | None = None
     reason: str | None = None
     asked: dict[str, Any] = {}
-    words: str | None = None
+    notes: str | None = None
     status: str = "pending"
     remark: str | None = None
     created_at: Instant | None = None
 
 
 class Attachment(Record):
-    """A voice memo, photo or file of a record, complete on the server; its bytes are fetched when someone opens it."""
+    """A voice memo, photo or file of a record, complete on the server; its bytes are fetched when
+    someone opens it."""
 
     customer_id: UUID
     form: str
@@ -178,26 +183,29 @@ class Attachment(Record):
     mime: str
     bytes: int
     author_id: UUID | None = None
-    consented_at: Instant | None = None  # of a voice memo: when the customer agreed; the author asked him
+    consented_at: Instant | None = (
+        None  # of a voice memo: when the customer agreed; the author asked them
+    )
     created_at: Instant | None = None
 
 
-class Handover(Record):
-    """A customer passed on, with what the heir should know (First 3)."""
+class Transfer(Record):
+    """A customer passed on, with what the new owner should know (First 3)."""
 
     customer_id: UUID
-    why: str
+    kind: str
     from_name: str | None = None
     to_id: UUID | None = None
     by_name: str | None = None
-    words: str | None = None
+    notes: str | None = None
     contact_due_at: Instant | None = None
     accepted_at: Instant | None = None
     created_at: Instant | None = None
 
 
-class Link(Record):
-    """One of the family: `other_id` is the `relation` of `customer_id`; the name only for who sees him (S-64)."""
+class Relationship(Record):
+    """One of the family: `other_id` is the `relation` of `customer_id`; the name only for who sees
+    them (S-64)."""
 
     customer_id: UUID
     other_id: UUID
@@ -209,19 +217,19 @@ class Consent(Record):
     customer_id: UUID
     purpose: str
     channel: str
-    given: bool
+    granted: bool
     source: str | None = None
-    said_at: Instant
+    stated_at: Instant
 
 
-class Reception(Record):
+class Visit(Record):
     """Someone came in (S-18)."""
 
     customer_id: UUID
     received_by_name: str | None = None
-    nameless: bool = False
+    anonymous: bool = False
     party: int = 1
-    words: str | None = None
+    notes: str | None = None
     arrived_at: Instant
 
 
@@ -236,16 +244,8 @@ RECORDS: dict[str, type[Record]] = {
     "approvals": Approval,
     "attachments": Attachment,
     "promises": Promise,
-    "handovers": Handover,
-    "links": Link,
+    "transfers": Transfer,
+    "relationships": Relationship,
     "consents": Consent,
-    "receptions": Reception,
-}
-FORM_TABLES = {
-    "customer": "customers",
-    "companion": "companions",
-    "vehicle": "vehicles",
-    "policy": "policies",
-    "deal": "deals",
-    "conversation": "conversations",
+    "visits": Visit,
 }

@@ -1,17 +1,19 @@
-"""Texts with {places}: quotes and messages to copy, scripts to read (F-36, F-41). Money as people write it, days in words."""
+"""Texts with {places}: quotes and messages to copy, scripts to read (F-36, F-41). Money as people
+write it, days in words."""
 
 import re
 from collections.abc import Mapping
 from datetime import date
 
 from shared.domain.config import Script, StoreConfig, Template
+from shared.domain.json_values import is_array
 from shared.domain.labels import Label, label_text, money_text
 from shared.domain.records import Customer, Policy, Task, Vehicle
 
-PLACE = re.compile(r"\{([a-z][a-z0-9_.]*)\}")
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_.]*)\}")
 
 
-def places(
+def placeholders(
     config: StoreConfig,
     customer: Customer,
     *,
@@ -21,8 +23,9 @@ def places(
     store: str = "",
     language: str = "zh_CN",
 ) -> dict[str, str]:
-    """What may stand in a text: customer.name, customer.budget_fen, vehicle.plate, policy.premium_fen, me, store … Only what the
-    caller's role may see in full: hidden values never reached this device, masked ones are left out."""
+    """What may stand in a text: customer.name, customer.budget_fen, vehicle.plate,
+    policy.premium_fen, me, store … Only what the caller's role may see in full: hidden values never
+    reached this device, masked ones are left out."""
     found = {"me": me, "store": store}
     for form, record in (("customer", customer), ("vehicle", vehicle), ("policy", policy)):
         if record is None:
@@ -39,8 +42,10 @@ def places(
             if kind == "money" and isinstance(value, int | float):
                 found[f"{form}.{field.key}"] = money_text(int(value), language)
             elif isinstance(value, date):
-                found[f"{form}.{field.key}"] = f"{value.month}月{value.day}日" if language != "en" else f"{value:%d %b}"
-            elif isinstance(value, list):
+                found[f"{form}.{field.key}"] = (
+                    f"{value.month}月{value.day}日" if language != "en" else f"{value:%d %b}"
+                )
+            elif is_array(value):
                 found[f"{form}.{field.key}"] = "、".join(labels.get(x, str(x)) for x in value)
             elif kind in ("select", "level"):
                 found[f"{form}.{field.key}"] = labels.get(value, str(value))
@@ -50,11 +55,12 @@ def places(
 
 
 def filled(text: Label, known: Mapping[str, str], language: str = "zh_CN") -> str:
-    """The text with its places filled in; a line with one that is not known is left out, so that nobody sends a text with holes."""
-    lines = []
+    """The text with its places filled in; a line with one that is not known is left out, so that
+    nobody sends a text with holes."""
+    lines: list[str] = []
     for line in label_text(text, language).splitlines():
-        if all(place in known for place in PLACE.findall(line)):
-            lines.append(PLACE.sub(lambda m: known[m[1]], line))
+        if all(index in known for index in PLACEHOLDER.findall(line)):
+            lines.append(PLACEHOLDER.sub(lambda m: known[m[1]], line))
     return "\n".join(lines).strip()
 
 
@@ -62,14 +68,28 @@ def templates_of(config: StoreConfig, kind: str) -> tuple[Template, ...]:
     return tuple(t for t in config.templates if t.kind == kind)
 
 
-def scripts_for(config: StoreConfig, *, task: Task | None, level: str | None, outcome: str | None, today: date) -> tuple[Script, ...]:
+def scripts_for(
+    config: StoreConfig, *, task: Task | None, level: str | None, outcome: str | None, today: date
+) -> tuple[Script, ...]:
     """The scripts that fit now; those that say most about when they fit come first."""
-    left = (task.expires_on - today).days if task is not None and task.expires_on is not None else None
+    left = (
+        (task.expires_on - today).days if task is not None and task.expires_on is not None else None
+    )
     fitting = [
-        s for s in config.scripts
-        if (not s.why or (task is not None and task.why in s.why)) and (not s.levels or level in s.levels) and (not s.outcomes or outcome in s.outcomes)
+        s
+        for s in config.scripts
+        if (not s.task_kinds or (task is not None and task.kind in s.task_kinds))
+        and (not s.levels or level in s.levels)
+        and (not s.outcomes or outcome in s.outcomes)
         and (s.within_days is None or (left is not None and left <= s.within_days))
-    ]  # fmt: skip
+    ]
     return tuple(
-        sorted(fitting, key=lambda s: (-bool(s.outcomes), s.within_days if s.within_days is not None else 999, -bool(s.why) - bool(s.levels)))
+        sorted(
+            fitting,
+            key=lambda s: (
+                -bool(s.outcomes),
+                s.within_days if s.within_days is not None else 999,
+                -bool(s.task_kinds) - bool(s.levels),
+            ),
+        )
     )

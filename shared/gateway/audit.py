@@ -12,7 +12,8 @@ PAGE = 50
 
 
 class AuditRow(BaseModel):
-    """One line; actor_id None is the system. Records: form, field, old, new; acts and configuration: kind and detail."""
+    """One line; actor_id None is the system. Records: form, field, old, new; acts and
+    configuration: kind and detail."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: int
@@ -35,7 +36,15 @@ class AuditPage(BaseModel):
     next: int | None = None
 
 
-async def page(gateway: Gateway, store_id: UUID, *, before: int | None = None, wanted: dict[str, str]) -> AuditPage:
-    """wanted: what (records, configuration, acts), user_id, from, to, form, field. Raises Refused("forbidden")."""
-    asked = {"store_id": str(store_id), "filter": {k: v for k, v in wanted.items() if v}, "before": before, "page_size": PAGE}
-    return parsed(TypeAdapter(AuditPage), await gateway.call("audit", asked))
+async def page(
+    gateway: Gateway, store_id: UUID, *, before: int | None = None, wanted: dict[str, str]
+) -> AuditPage:
+    """wanted: what (records, configuration, acts), user_id, from, to, form, field. Raises
+    Refused("forbidden")."""
+    asked = {
+        "store_id": str(store_id),
+        "filter": {k: v for k, v in wanted.items() if v},
+        "before": before,
+        "page_size": PAGE,
+    }
+    return parsed(TypeAdapter(AuditPage), await gateway.call("audit_log", asked))

@@ -10,10 +10,11 @@ from shared.gateway.client import Gateway, parsed
 
 
 class Pair(BaseModel):
-    """Two customers as the caller sees them; why: phone, plate, vin, name (with a number one digit apart)."""
+    """Two customers as the caller sees them; why: phone, plate, vin, name (with a number one digit
+    apart)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    why: tuple[str, ...]
+    reasons: tuple[str, ...]
     one: dict[str, Any]
     two: dict[str, Any]
 
@@ -29,12 +30,23 @@ class Merge(BaseModel):
 
 async def pairs(gateway: Gateway, store_id: UUID) -> list[Pair]:
     """At most fifty. Raises Refused("forbidden")."""
-    return parsed(TypeAdapter(list[Pair]), await gateway.call("duplicate_pairs", {"store_id": str(store_id)}))
+    return parsed(
+        TypeAdapter(list[Pair]), await gateway.call("duplicate_pairs", {"store_id": str(store_id)})
+    )
 
 
-async def merge(gateway: Gateway, store_id: UUID, merge_id: UUID, *, winner: str, loser: str, take: list[str]) -> None:
-    """`take`: fields of the loser; what the winner lacks comes along anyway. Sent twice it is one merge. Raises Refused: not_found, forbidden."""
-    asked = {"store_id": str(store_id), "merge_id": str(merge_id), "winner_id": winner, "loser_id": loser, "take": take}
+async def merge(
+    gateway: Gateway, store_id: UUID, merge_id: UUID, *, winner: str, loser: str, take: list[str]
+) -> None:
+    """`take`: fields of the loser; what the winner lacks comes along anyway. Sent twice it is one
+    merge. Raises Refused: not_found, forbidden."""
+    asked = {
+        "store_id": str(store_id),
+        "merge_id": str(merge_id),
+        "winner_id": winner,
+        "loser_id": loser,
+        "take": take,
+    }
     await gateway.call("merge_customers", asked)
 
 
@@ -44,4 +56,6 @@ async def unmerge(gateway: Gateway, store_id: UUID, merge_id: UUID) -> None:
 
 
 async def merges(gateway: Gateway, store_id: UUID) -> list[Merge]:
-    return await gateway.rows("merges", Merge, store_id=str(store_id), order="-created_at", limit=30)
+    return await gateway.rows(
+        "merges", Merge, store_id=str(store_id), order="-created_at", limit=30
+    )

@@ -35,7 +35,9 @@ class ExportRun(BaseModel):
     created_at: Instant
 
 
-async def pages(gateway: Gateway, store_id: UUID, export_id: UUID, form: str, columns: list[str], reason: str) -> AsyncIterator[list[dict[str, Any]]]:
+async def pages(
+    gateway: Gateway, store_id: UUID, export_id: UUID, form: str, columns: list[str], reason: str
+) -> AsyncIterator[list[dict[str, Any]]]:
     """Every row the caller sees. Raises Refused: forbidden, required, option, id_taken; Offline."""
     after: Any = None
     while True:
@@ -55,18 +57,37 @@ async def pages(gateway: Gateway, store_id: UUID, export_id: UUID, form: str, co
             return
 
 
-async def finish(gateway: Gateway, store_id: UUID, export_id: UUID, file_name: str, sha256: str) -> None:
-    await gateway.call("finish_export", {"store_id": str(store_id), "export_id": str(export_id), "file_name": file_name, "sha256": sha256})
+async def finish(
+    gateway: Gateway, store_id: UUID, export_id: UUID, file_name: str, sha256: str
+) -> None:
+    await gateway.call(
+        "finish_export",
+        {
+            "store_id": str(store_id),
+            "export_id": str(export_id),
+            "file_name": file_name,
+            "sha256": sha256,
+        },
+    )
 
 
 async def layouts(gateway: Gateway, store_id: UUID) -> list[Layout]:
     return await gateway.rows("export_layouts", Layout, store_id=str(store_id), order="name")
 
 
-async def save_layout(gateway: Gateway, store_id: UUID, form: str, name: str, columns: list[Column]) -> None:
-    asked = {"store_id": str(store_id), "form": form, "name": name, "columns": [c.model_dump() for c in columns]}
+async def save_layout(
+    gateway: Gateway, store_id: UUID, form: str, name: str, columns: list[Column]
+) -> None:
+    asked = {
+        "store_id": str(store_id),
+        "form": form,
+        "name": name,
+        "columns": [c.model_dump() for c in columns],
+    }
     await gateway.call("save_export_layout", asked)
 
 
 async def runs(gateway: Gateway, store_id: UUID) -> list[ExportRun]:
-    return await gateway.rows("exports", ExportRun, store_id=str(store_id), order="-created_at", limit=50)
+    return await gateway.rows(
+        "exports", ExportRun, store_id=str(store_id), order="-created_at", limit=50
+    )

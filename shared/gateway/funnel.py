@@ -13,6 +13,15 @@ class Report(BaseModel):
     pipelines: tuple[Funnel, ...]
 
 
-async def report(gateway: Gateway, store_id: UUID, *, pipeline: str | None = None, member_id: UUID | None = None) -> list[Funnel]:
-    data = await gateway.call("funnel_report", {"store_id": str(store_id), "pipeline": pipeline, "member_id": str(member_id) if member_id else None})
+async def report(
+    gateway: Gateway, store_id: UUID, *, pipeline: str | None = None, member_id: UUID | None = None
+) -> list[Funnel]:
+    data = await gateway.call(
+        "funnel_report",
+        {
+            "store_id": str(store_id),
+            "pipeline": pipeline,
+            "member_id": str(member_id) if member_id else None,
+        },
+    )
     return list(parsed(TypeAdapter(Report), data).pipelines)

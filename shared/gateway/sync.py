@@ -1,4 +1,4 @@
-"""Pushing operations and pulling the caller's book."""
+"""Pushing operations and pulling the caller's data."""
 
 from datetime import date
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from shared.domain.members import Colleague
 from shared.gateway.client import Gateway, parsed
 
 
-class OpError(BaseModel):
+class FieldError(BaseModel):
     model_config = ConfigDict(frozen=True)
     field: str
     code: str
@@ -22,10 +22,10 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
     op_id: UUID
-    status: Literal["applied", "duplicate", "rejected", "conflict", "held"]
+    status: Literal["applied", "duplicate", "rejected", "conflict", "quarantined"]
     code: str | None = None
     field: str | None = None
-    errors: tuple[OpError, ...] = ()
+    errors: tuple[FieldError, ...] = ()
     version: int | None = None
     change_no: int | None = None
     first: dict[str, Any] | None = None
@@ -39,9 +39,10 @@ class Answer(BaseModel):
 
 
 class Page(BaseModel):
-    """One page of the book; the last one of a round says up to which change number the book is complete. `total`: about how many rows a
-    full round (`reset`) has; `kept`: rows that moved while it ran and come next time; `lost`: the caller was disabled in this store;
-    `people`: who is in the store, when that is new."""
+    """One page of the local data; the last one of a round says up to which change number the local
+    data is complete. `total`: about how many rows a full round (`reset`) has; `kept`: rows that
+    moved while it ran and come next time; `lost`: the caller was disabled in this store; `people`:
+    who is in the store, when that is new."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     user_id: UUID
@@ -57,18 +58,41 @@ class Page(BaseModel):
     complete_to: int | None = None
     total: int | None = None
     kept: dict[str, list[UUID]] = {}
-    lost: bool = False
+    access_revoked: bool = False
     people: tuple[Colleague, ...] | None = None
     now: Instant | None = None
 
 
-async def push(gateway: Gateway, device_id: UUID, ops: list[dict[str, Any]]) -> list[Answer]:
-    """At most 200 operations, answered one by one in order. Raises Offline, SignedOut, Refused."""
-    data = await gateway.call("sync_push", {"device_id": str(device_id), "ops": ops})
+async def push(
+    gateway: Gateway, device_id: UUID, operations: list[dict[str, Any]], *, user_id: UUID
+) -> list[Answer]:
+    """At most 200 operations of `user_id`, answered one by one in order.
+
+    Raises Offline, SignedOut, Rejected, OtherUser.
+    """
+    asked = {"device_id": str(device_id), "operations": operations}
+    data = await gateway.call("sync_push", asked, user_id=user_id)
     return parsed(TypeAdapter(list[Answer]), data)
 
 
-async def pull(gateway: Gateway, store_id: UUID, cursor: dict[str, Any] | None, *, page_size: int = 500, config_version: int | None = None) -> Page:
-    """The next page after `cursor` (None begins). Raises Offline, SignedOut, Refused."""
-    arguments = {"store_id": str(store_id), "cursor": cursor, "page_size": page_size, "config_version": config_version}
-    return parsed(TypeAdapter(Page), await gateway.call("sync_pull", arguments))
+async def pull(
+    gateway: Gateway,
+    store_id: UUID,
+    cursor: dict[str, Any] | None,
+    *,
+    user_id: UUID,
+    page_size: int = 500,
+    config_version: int | None = None,
+) -> Page:
+    """The next page of `user_id`'s data after `cursor` (None begins).
+
+    Raises Offline, SignedOut, Rejected, OtherUser.
+    """
+    arguments = {
+        "store_id": str(store_id),
+        "cursor": cursor,
+        "page_size": page_size,
+        "config_version": config_version,
+    }
+    data = await gateway.call("sync_pull", arguments, user_id=user_id)
+    return parsed(TypeAdapter(Page), data)

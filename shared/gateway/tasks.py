@@ -29,17 +29,17 @@ class Queue(BaseModel):
     excused: int
 
 
-class Talk(BaseModel):
+class ConversationSummary(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     occurred_at: Instant
     outcome: str
     method: str
-    words: str | None = None
+    notes: str | None = None
     dialled_at: Instant | None = None
 
 
 class PendingApproval(BaseModel):
-    """One card of the inbox: reason, tries, times, last words."""
+    """One card of the inbox: reason, attempts, times, last notes."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: UUID
@@ -53,32 +53,38 @@ class PendingApproval(BaseModel):
     stage: str | None = None
     pipeline: str | None = None
     customer_id: UUID
+    requester_id: UUID | None = None
     requester_name: str | None = None
     reason: str | None = None
-    words: str | None = None
+    notes: str | None = None
     created_at: Instant
     name: str | None = None
     level: str | None = None
-    why: str | None = None
     due_on: date | None = None
     expires_on: date | None = None
-    tries: int
+    attempts: int
     snoozes: int
     is_own: bool
-    conversations: tuple[Talk, ...] = ()
+    conversations: tuple[ConversationSummary, ...] = ()
 
 
 async def today(gateway: Gateway, store_id: UUID, *, member_id: UUID | None = None) -> Queue:
-    data = await gateway.call("today", {"store_id": str(store_id), "member_id": str(member_id) if member_id else None})
+    data = await gateway.call(
+        "today", {"store_id": str(store_id), "member_id": str(member_id) if member_id else None}
+    )
     return parsed(TypeAdapter(Queue), data)
 
 
 async def pending_approvals(gateway: Gateway, store_id: UUID) -> list[PendingApproval]:
-    return parsed(TypeAdapter(list[PendingApproval]), await gateway.call("pending_approvals", {"store_id": str(store_id)}))
+    return parsed(
+        TypeAdapter(list[PendingApproval]),
+        await gateway.call("pending_approvals", {"store_id": str(store_id)}),
+    )
 
 
-class Flag(BaseModel):
-    """Something a decider should look at: kind burst, unreachable or complaint; `times` how often."""
+class Alert(BaseModel):
+    """Something a decider should look at: kind burst, unreachable or complaint; `times` how
+    often."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: UUID
@@ -92,7 +98,8 @@ class Flag(BaseModel):
     seen_at: Instant | None = None
 
 
-async def open_flags(gateway: Gateway, store_id: UUID) -> list[Flag]:
-    """What nobody has looked at yet, newest first. Empty for who may not decide. Raises Offline, SignedOut, Refused."""
-    found = await gateway.rows("flags", Flag, store_id=str(store_id), order="-last_at")
+async def open_alerts(gateway: Gateway, store_id: UUID) -> list[Alert]:
+    """What nobody has looked at yet, newest first. Empty for who may not decide. Raises Offline,
+    SignedOut, Rejected."""
+    found = await gateway.rows("alerts", Alert, store_id=str(store_id), order="-last_at")
     return [f for f in found if f.seen_at is None]

@@ -9,5 +9,6 @@ def to_picker(day: date) -> datetime:
 
 
 def from_picker(value: datetime) -> date:
-    """The day a person picked. A picker answers in UTC: 23 November in Shanghai arrives as 22 November 16:00."""
+    """The day a person picked. A picker answers in UTC: 23 November in Shanghai arrives as 22
+    November 16:00."""
     return (value.astimezone(UTC) + timedelta(hours=12)).date()

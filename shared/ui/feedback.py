@@ -1,4 +1,5 @@
-"""What a screen says back: actions that never break the session, problems in words, empty and loading states, undo."""
+"""What a screen says back: actions that never break the session, problems in words, empty and
+loading states, undo."""
 
 import inspect
 import logging
@@ -10,7 +11,7 @@ import flet as ft
 from shared.domain.problems import Problem
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.theme import EDGE, GAP
-from shared.ui.view import component, revive
+from shared.ui.view import component, remount
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def act(action: Callable[..., Any], *args: Any) -> Callable[..., Any]:
 
     async def run(event: Any = None) -> None:
         if (page := getattr(event, "page", None)) is not None:
-            revive(page)
+            remount(page)
         try:
             result = action(*args)
             if inspect.isawaitable(result):
@@ -41,8 +42,9 @@ def act(action: Callable[..., Any], *args: Any) -> Callable[..., Any]:
 
 
 def typed(action: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """A handler for a text's on_change: hands over the words. Sync for what is kept, so that no letter overtakes another; what looks something
-    up is awaited. The words are the event's, not the control's: a redraw that began with the letter before has put the older words back on the
+    """A handler for a text's on_change: hands over the words. Sync for what is kept, so that no
+    letter overtakes another; what looks something up is awaited. The words are the event's, not the
+    control's: a redraw that began with the letter before has put the older words back on the
     control by now, and this letter would be lost."""
     if inspect.iscoroutinefunction(action):
 
@@ -58,7 +60,9 @@ def typed(action: Callable[[str], Any]) -> Callable[[Any], Any]:
 
 
 @component
-def ProblemBanner(code: str, on_retry: Callable[..., Any] | None = None, words: str = "") -> ft.Control:
+def ProblemBanner(
+    code: str, on_retry: Callable[..., Any] | None = None, words: str = ""
+) -> ft.Control:
     """A problem in words (its sentence, or these words of the place), with a way on."""
     _ = use_text()
     offline = code == "offline"
@@ -77,9 +81,21 @@ def ProblemBanner(code: str, on_retry: Callable[..., Any] | None = None, words: 
                     identifier="problem",
                     live_region=True,
                     expand=True,
-                    content=ft.Text(words or problem_text(_, code), color=ft.Colors.ON_SURFACE if offline else ft.Colors.ON_ERROR_CONTAINER),
+                    content=ft.Text(
+                        words or problem_text(_, code),
+                        color=ft.Colors.ON_SURFACE if offline else ft.Colors.ON_ERROR_CONTAINER,
+                    ),
                 ),
-                *([ft.Semantics(identifier="try-again", content=ft.TextButton(_("Try again"), on_click=on_retry))] if on_retry else []),
+                *(
+                    [
+                        ft.Semantics(
+                            identifier="try-again",
+                            content=ft.TextButton(_("Try again"), on_click=on_retry),
+                        )
+                    ]
+                    if on_retry
+                    else []
+                ),
             ],
         ),
     )
@@ -95,8 +111,20 @@ def EmptyState(icon: ft.IconData, title: str, text: str = "") -> ft.Control:
             spacing=12,
             controls=[
                 ft.Icon(icon, size=48, color=ft.Colors.OUTLINE),
-                ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_MEDIUM, text_align=ft.TextAlign.CENTER),
-                *([ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT, text_align=ft.TextAlign.CENTER)] if text else []),
+                ft.Text(
+                    title,
+                    theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
+                    text_align=ft.TextAlign.CENTER,
+                ),
+                *(
+                    [
+                        ft.Text(
+                            text, color=ft.Colors.ON_SURFACE_VARIANT, text_align=ft.TextAlign.CENTER
+                        )
+                    ]
+                    if text
+                    else []
+                ),
             ],
         ),
     )
@@ -107,15 +135,29 @@ def Skeleton(rows: int = 4) -> ft.Control:
     """Grey shapes where rows will be: nothing spins and nothing jumps."""
 
     def bar(width: int, height: int = 14) -> ft.Control:
-        return ft.Container(width=width, height=height, border_radius=6, bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST)
+        return ft.Container(
+            width=width, height=height, border_radius=6, bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST
+        )
 
     return ft.Semantics(
         identifier="loading",
         content=ft.Column(
             spacing=0,
-            controls=[ft.Container(padding=EDGE, content=ft.Column(spacing=10, controls=[bar(140, 18), bar(240), bar(180)])) for _ in range(rows)],
+            controls=[
+                ft.Container(
+                    padding=EDGE,
+                    content=ft.Column(spacing=10, controls=[bar(140, 18), bar(240), bar(180)]),
+                )
+                for _ in range(rows)
+            ],
         ),
     )
+
+
+def not_loaded(problem: str, on_retry: Callable[..., Any], rows: int = 4) -> ft.Control:
+    """What stands where a screen's content will be: grey shapes, or why it cannot be read and a way
+    to try again. A disk that failed once used to leave grey shapes for good."""
+    return ProblemBanner(problem, on_retry) if problem else Skeleton(rows)
 
 
 def field_problem(_: Texts, problems: dict[str, str], field: str) -> str | None:

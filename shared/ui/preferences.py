@@ -1,18 +1,27 @@
 """Small settings of this device or browser, and the session kept among them."""
 
 import logging
+from typing import Protocol
 
 import flet as ft
 
 logger = logging.getLogger(__name__)
 
 
+class KeyValueStore(Protocol):
+    """Small settings, wherever this device keeps them."""
+
+    async def get(self, key: str) -> str | None: ...
+    async def set(self, key: str, value: str | None) -> None: ...
+
+
 class PagePreferences:
-    """Flet's own key-value store under a prefix. In a browser that is localStorage: readable by any script of this origin, hence the
-    strict content policy of the server. The service is made for each use: one kept over a reconnect does not answer any more."""
+    """Flet's own key-value store under a prefix. In a browser that is localStorage: readable by any
+    script of this origin, hence the strict content policy of the server. The service is made for
+    each use: one kept over a reconnect does not answer any more."""
 
     def __init__(self, page: ft.Page, app: str) -> None:
-        self._page, self._prefix = page, f"forecourt.{app}."
+        self._prefix = f"forecourt.{app}."
 
     async def get(self, key: str) -> str | None:
         try:
@@ -36,7 +45,7 @@ class PagePreferences:
 class PreferencesSessionStore:
     """A session among the preferences."""
 
-    def __init__(self, preferences: PagePreferences, key: str) -> None:
+    def __init__(self, preferences: KeyValueStore, key: str) -> None:
         self._preferences, self._key = preferences, key
 
     async def read(self) -> str | None:

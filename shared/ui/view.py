@@ -1,4 +1,5 @@
-"""The only place that calls ft.View and ft.component: both need a cure (a dropped connection, an error while rendering)."""
+"""The only place that calls ft.View and ft.component: both need a cure (a dropped connection, an
+error while rendering)."""
 
 import functools
 import logging
@@ -14,7 +15,8 @@ logger = logging.getLogger(__name__)
 @ft.observable
 @dataclass(eq=False)
 class Connection:
-    """How often the client has come back; every view carries it in its key, else a phone that was locked shows a frozen screen."""
+    """How often the client has come back; every view carries it in its key, else a phone that was
+    locked shows a frozen screen."""
 
     epoch: int = 0
 
@@ -23,8 +25,9 @@ ConnectionContext = ft.create_context(Connection())
 
 
 def View(*, key: str | None = None, in_place: bool = True, **properties: Any) -> ft.View:
-    """A view that is drawn anew after a reconnect. Tabs share one `key`, so that changing between them does not animate. `in_place` is false where
-    the browser loads itself anew instead (the panel, assets/web/return.js): its client is a new one and has nothing old to draw."""
+    """A view that is drawn again after a reconnect. Tabs share one `key`, so that changing between
+    them does not animate. `in_place` is false where the browser loads itself again instead (the
+    panel, assets/web/return.js): its client is a new one and has nothing old to draw."""
     epoch = ft.use_context(ConnectionContext).epoch if in_place else 0
     properties.setdefault("padding", 0)
     properties.setdefault("spacing", 0)
@@ -32,25 +35,30 @@ def View(*, key: str | None = None, in_place: bool = True, **properties: Any) ->
     return ft.View(key=f"{key or properties.get('route', '')}@{epoch}", **properties)
 
 
-def watch_connection(page: ft.Page, connection: Connection) -> None:
-    """Count the client's returns. Called once per page."""
+def watch_connection(
+    page: ft.Page, connection: Connection, back: Callable[[], None] = lambda: None
+) -> None:
+    """Count the client's returns, and call `back` at each. Called once per page."""
 
     def returned(_: object) -> None:
-        revive(page)
+        back()
+        remount(page)
         connection.epoch += 1
 
     page.on_connect = returned
 
 
-def revive(page: ft.Page) -> None:
-    """Start the page's update loop again if an error in a control ended it; nothing happens while it lives. A control that does not
-    validate (a navigation bar with one tab) ends it silently, and from then on no tap changes the screen."""
+def remount(page: ft.Page) -> None:
+    """Start the page's update loop again if an error in a control ended it; nothing happens while
+    it lives. A control that does not validate (a navigation bar with one tab) ends it silently, and
+    from then on no tap changes the screen."""
     page.session.start_updates_scheduler()
 
 
 class ParentsFirst(set):
-    """The components that wait to be drawn, outermost first: drawing one draws what is inside it, and Flet then passes over those. In a
-    set's own order a card is drawn once for itself and once more with each of its parents (measured: 122 drawings for one save)."""
+    """The components that wait to be drawn, outermost first: drawing one draws what is inside it,
+    and Flet then passes over those. In a set's own order a card is drawn once for itself and once
+    more with each of its parents (measured: 122 drawings for one save)."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter(sorted(set.__iter__(self), key=_depth))
@@ -64,13 +72,15 @@ def _depth(control: Any) -> int:
 
 
 def draw_parents_first(page: ft.Page) -> None:
-    """Flet keeps what waits in a private set of the session (1.0.5); tests/ui/test_drawing.py says so when that changes."""
+    """Flet keeps what waits in a private set of the session (1.0.5); tests/ui/test_drawing.py says
+    so when that changes."""
     name = "_Session__pending_updates"
     setattr(page.session, name, ParentsFirst(getattr(page.session, name)))
 
 
 def error_card() -> ft.Control:
-    """What stands where a part could not be drawn. Without words of ours: the text may be what failed."""
+    """What stands where a part could not be drawn. Without words of ours: the text may be what
+    failed."""
     return ft.Container(
         padding=24,
         content=ft.Column(
@@ -84,7 +94,8 @@ def error_card() -> ft.Control:
 
 
 def component(render: Callable[..., Any]) -> Callable[..., Any]:
-    """A component that shows a card instead of ending the page's update loop when drawing it fails."""
+    """A component that shows a card instead of ending the page's update loop when drawing it
+    fails."""
 
     @functools.wraps(render)
     def safe(*args: Any, **kwargs: Any) -> Any:
@@ -98,7 +109,7 @@ def component(render: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def screen(render: Callable[..., Any]) -> Callable[..., Any]:
-    """A component that stands for a whole view; the card it shows in need comes with a way back."""
+    """A component that is a whole view; its error card has a way back."""
 
     @functools.wraps(render)
     def safe(*args: Any, **kwargs: Any) -> Any:
@@ -108,7 +119,9 @@ def screen(render: Callable[..., Any]) -> Callable[..., Any]:
             logger.exception("could not draw %s", render.__name__)
             return ft.View(
                 route="/error",
-                appbar=ft.AppBar(leading=ft.IconButton(ft.Icons.HOME, on_click=lambda e: e.page.navigate("/"))),
+                appbar=ft.AppBar(
+                    leading=ft.IconButton(ft.Icons.HOME, on_click=lambda e: e.page.navigate("/"))
+                ),
                 controls=[error_card()],
             )
 

@@ -1,4 +1,5 @@
-"""A hundred thousand good rows in a minute and half a gigabyte, through the panel's own state, over HTTP, into a fresh store (T13)."""
+"""A hundred thousand good rows in a minute and half a gigabyte, through the panel's own state, over
+HTTP, into a fresh store (T13)."""
 
 import resource
 import time
@@ -17,12 +18,15 @@ async def test_a_hundred_thousand_rows(panel, stack, tmp_path):  # noqa: F811
     with file.open("w", encoding="gb18030") as out:
         out.write("客户编号,车主姓名,手机号,车牌号,品牌,保险公司,保费,保险到期日\n")
         for n in range(ROWS):
-            out.write(f"N{n},客户{n},139{n:08d},沪A{n:05d},大众,人保财险,{3000 + n % 2000}.50,2027-{n % 12 + 1:02d}-{n % 28 + 1:02d}\n")
+            out.write(
+                f"N{n},客户{n},139{n:08d},沪A{n:05d},大众,人保财险,{3000 + n % 2000}.50,"
+                f"2027-{n % 12 + 1:02d}-{n % 28 + 1:02d}\n"
+            )
     start = time.monotonic()
     await state.open(file, file.name)
     assert (state.problem, len(state.sheet.rows)) == ("", ROWS)
     read = time.monotonic()
-    state.put("pool", "retained")
+    state.set_value("pool", "retained")
     await state.preview()
     assert (state.problem, state.good_rows, state.problems) == ("", ROWS, [])
     checked = time.monotonic()
@@ -30,7 +34,8 @@ async def test_a_hundred_thousand_rows(panel, stack, tmp_path):  # noqa: F811
     done = time.monotonic()
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
-        f"\nread {read - start:.1f} s, checked {checked - read:.1f} s, imported {done - checked:.1f} s ({ROWS / (done - checked):.0f} rows/s), {megabytes} MB"
+        f"\nread {read - start:.1f} s, checked {checked - read:.1f} s, imported "
+        f"{done - checked:.1f} s ({ROWS / (done - checked):.0f} rows/s), {megabytes} MB"
     )
     assert (state.problem, state.counts["created"]) == ("", ROWS)
     assert ask(stack, "select count(*) from crm.policies where store_id = %s", store) == [(ROWS,)]

@@ -8,7 +8,7 @@ import pytest
 import xlsxwriter
 
 from admin.imports.reader import MAX_ROWS, read
-from shared.domain.problems import Refused
+from shared.domain.problems import Rejected
 
 TEXT = "姓名,电话,到期日\n张三,13800138000,2026-12-01\n李四,13900139000,2026-12-02\n"
 
@@ -21,15 +21,17 @@ def put(tmp_path, data, name="list.csv"):
 
 def workbook(rows, **options) -> bytes:
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True, **options})
-    sheet = book.add_worksheet()
+    workbook = xlsxwriter.Workbook(out, {"in_memory": True, **options})
+    sheet = workbook.add_worksheet()
     for (row, column), value in rows.items():
         sheet.write(row, column, value)
-    book.close()
+    workbook.close()
     return out.getvalue()
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "gbk", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "gb18030", "gbk", "utf-16", "utf-16-le"]
+)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_encodings_and_delimiters_are_found(tmp_path, encoding, delimiter):
     sheet = read(put(tmp_path, TEXT.replace(",", delimiter).encode(encoding)), "list.csv")
@@ -38,8 +40,14 @@ def test_encodings_and_delimiters_are_found(tmp_path, encoding, delimiter):
 
 
 def test_rows_keep_the_numbers_the_spreadsheet_shows(tmp_path):
-    assert read(put(tmp_path, b"\na,b\n\n1,2\n,\n3,4\n"), "x.csv").numbered() == [(4, {"a": "1", "b": "2"}), (6, {"a": "3", "b": "4"})]
-    sheet = read(put(tmp_path, workbook({(2, 0): "a", (2, 1): "b", (4, 0): "1", (7, 1): "2"}), "x.xlsx"), "x.xlsx")
+    assert read(put(tmp_path, b"\na,b\n\n1,2\n,\n3,4\n"), "x.csv").numbered() == [
+        (4, {"a": "1", "b": "2"}),
+        (6, {"a": "3", "b": "4"}),
+    ]
+    sheet = read(
+        put(tmp_path, workbook({(2, 0): "a", (2, 1): "b", (4, 0): "1", (7, 1): "2"}), "x.xlsx"),
+        "x.xlsx",
+    )
     assert sheet.numbers == [5, 8]
 
 
@@ -47,7 +55,17 @@ def test_cells_of_a_workbook_stay_what_they_are(tmp_path):
     sheet = read(
         put(
             tmp_path,
-            workbook({(0, 0): "name", (0, 1): "money", (0, 2): "name", (1, 0): "=1+1", (1, 1): 902.5, (1, 2): "@x"}, strings_to_formulas=False),
+            workbook(
+                {
+                    (0, 0): "name",
+                    (0, 1): "money",
+                    (0, 2): "name",
+                    (1, 0): "=1+1",
+                    (1, 1): 902.5,
+                    (1, 2): "@x",
+                },
+                strings_to_formulas=False,
+            ),
             "x.xlsx",
         ),
         "x.xlsx",
@@ -58,7 +76,7 @@ def test_cells_of_a_workbook_stay_what_they_are(tmp_path):
 
 def refused(tmp_path, data, name="x.xlsx") -> str:
     start = time.monotonic()
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         read(put(tmp_path, data, name), name)
     assert time.monotonic() - start < 10
     return caught.value.code
@@ -79,11 +97,21 @@ def test_a_zip_whose_sizes_lie_is_refused(tmp_path):
         archive.writestr("xl/workbook.xml", b"0" * 5_000_000)
     honest = (5_000_000).to_bytes(4, "little")
     assert out.getvalue().count(honest) == 2
-    assert refused(tmp_path, out.getvalue().replace(honest, (1_000).to_bytes(4, "little"))) == "file_unreadable"
+    assert (
+        refused(tmp_path, out.getvalue().replace(honest, (1_000).to_bytes(4, "little")))
+        == "file_unreadable"
+    )
 
 
 @pytest.mark.parametrize(
-    "data", [b"PK\x03\x04 and no more", b"PK" + bytes(1000), bytes(1000), b"\xd0\xcf\x11\xe0" + bytes(2000), b"%PDF-1.7\x00\x00"]
+    "data",
+    [
+        b"PK\x03\x04 and no more",
+        b"PK" + bytes(1000),
+        bytes(1000),
+        b"\xd0\xcf\x11\xe0" + bytes(2000),
+        b"%PDF-1.7\x00\x00",
+    ],
 )
 def test_what_is_no_list_is_refused(tmp_path, data):
     assert refused(tmp_path, data) in ("file_unreadable", "file_empty")
@@ -97,20 +125,32 @@ def test_entity_expansion_finds_no_parser(tmp_path):
         + "]><sst><si><t>&j;</t></si></sst>"
     )
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(good)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(good)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for item in old.infolist():
-            new.writestr(item.filename, lol if item.filename.endswith("sharedStrings.xml") else old.read(item))
+            new.writestr(
+                item.filename,
+                lol if item.filename.endswith("sharedStrings.xml") else old.read(item),
+            )
     start = time.monotonic()
+    cells, code = 0, None
     try:
         sheet = read(put(tmp_path, out.getvalue(), "x.xlsx"), "x.xlsx")
-        assert sum(len(str(cell)) for row in sheet.rows for cell in row.values()) < 10_000
-    except Refused as refusal:
-        assert refusal.code in ("file_unreadable", "file_empty")
+        cells = sum(len(str(cell)) for row in sheet.rows for cell in row.values())
+    except Rejected as refusal:
+        code = refusal.code
+    assert code in (None, "file_unreadable", "file_empty")
+    assert cells < 10_000
     assert time.monotonic() - start < 5
 
 
 def test_limits_of_rows_and_columns(tmp_path):
-    assert refused(tmp_path, workbook({(0, 0): "a", (0, 16_383): "z", (1, 0): 1})) == "too_many_columns"
+    assert (
+        refused(tmp_path, workbook({(0, 0): "a", (0, 16_383): "z", (1, 0): 1}))
+        == "too_many_columns"
+    )
     assert refused(tmp_path, workbook({(0, 0): "a", (1_048_575, 0): 1})) == "too_many_rows"
     assert refused(tmp_path, ("a," * 16_000 + "\n1\n").encode(), "x.csv") == "too_many_columns"
     assert refused(tmp_path, b"a\n" + b"1\n" * (MAX_ROWS + 1), "x.csv") == "too_many_rows"

@@ -2,35 +2,51 @@
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.health_checks import EVERY_CHECK
 from tests.support.people import World, new_id
 
 
 def deal_of(world, customer, name="lin", **fields):
     deal = new_id()
-    world.done(name, "save_deal", {"id": deal, "customer_id": customer, "pipeline": "new_car", "set": {"title": "汉", **fields}})
+    world.done(
+        name,
+        "save_deal",
+        {
+            "id": deal,
+            "customer_id": customer,
+            "pipeline": "new_car",
+            "set": {"title": "汉", **fields},
+        },
+    )
     return deal
 
 
 def counters(world):
     return world.db.execute(
-        "select pipeline, stage, owner_id, deals, amount_fen from crm.funnel_counts where store_id = %s and deals <> 0 order by 1, 2, 3",
+        "select pipeline, stage, owner_id, deals, amount_fen from crm.funnel_counts where "
+        "store_id = %s and deals <> 0 order by 1, 2, 3",
         (world.stores["east"],),
     ).fetchall()
 
 
 def scan(world):
     return world.db.execute(
-        "select pipeline, stage, coalesce(owner_id, '00000000-0000-0000-0000-000000000000'), count(*), coalesce(sum(amount_fen), 0) from crm.deals where store_id = %s and removed_at is null group by 1, 2, 3 order by 1, 2, 3",
+        "select pipeline, stage, coalesce(owner_id, '00000000-0000-0000-0000-000000000000'), "
+        "count(*), coalesce(sum(amount_fen), 0) from crm.deals where store_id = %s and "
+        "removed_at is null group by 1, 2, 3 order by 1, 2, 3",
         (world.stores["east"],),
     ).fetchall()
 
 
 def test_a_deal_begins_at_the_first_open_stage(world):
     deal = deal_of(world, world.customer())
-    assert world.row("select stage, owner_id from crm.deals where id = %s", deal) == ("lead", world.users["lin"])
+    assert world.row("select stage, owner_id from crm.deals where id = %s", deal) == (
+        "lead",
+        world.users["lin"],
+    )
 
 
 def test_moving_says_exactly_what_is_missing(world):
@@ -39,14 +55,23 @@ def test_moving_says_exactly_what_is_missing(world):
     assert answer["errors"] == [
         {"field": "amount_fen", "code": "required"},
         {"field": "expected_close_on", "code": "required"},
-        {"field": "checked.deposit", "code": "unchecked"},
+        {"field": "checked.deposit", "code": "item_unchecked"},
     ]
     world.done(
         "lin",
         "move_deal",
-        {"id": deal, "stage": "ordered", "set": {"amount_fen": 19980000, "expected_close_on": "2026-12-24"}, "checked": ["deposit"]},
+        {
+            "id": deal,
+            "stage": "ordered",
+            "set": {"amount_fen": 19980000, "expected_close_on": "2026-12-24"},
+            "checked": ["deposit"],
+        },
     )
-    assert world.row("select stage, amount_fen, checked from crm.deals where id = %s", deal) == ("ordered", 19980000, ["deposit"])
+    assert world.row("select stage, amount_fen, checked from crm.deals where id = %s", deal) == (
+        "ordered",
+        19980000,
+        ["deposit"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,18 +106,36 @@ def test_a_stale_move_is_a_conflict_and_shows_the_deal(world):
 def test_a_link_of_another_customer_is_refused(world):
     one, other = world.customer(), world.customer(phone="13900000002")
     vehicle = new_id()
-    world.done("lin", "save_vehicle", {"id": vehicle, "customer_id": other, "set": {"plate": "沪A00001"}})
-    answer = world.push("lin", "save_deal", {"id": new_id(), "customer_id": one, "vehicle_id": vehicle, "pipeline": "new_car", "set": {}})
+    world.done(
+        "lin", "save_vehicle", {"id": vehicle, "customer_id": other, "set": {"plate": "沪A00001"}}
+    )
+    answer = world.push(
+        "lin",
+        "save_deal",
+        {
+            "id": new_id(),
+            "customer_id": one,
+            "vehicle_id": vehicle,
+            "pipeline": "new_car",
+            "set": {},
+        },
+    )
     assert (answer["code"], answer["field"]) == ("not_found", "vehicle_id")
 
 
 def test_moves_that_the_store_does_not_allow(world):
-    world.db.execute("update crm.stages set moves = array['visited'] where store_id = %s and key = 'lead'", (world.stores["east"],))
+    world.db.execute(
+        "update crm.stages set moves = array['visited'] where store_id = %s and key = 'lead'",
+        (world.stores["east"],),
+    )
     deal = deal_of(world, world.customer())
-    assert world.push("lin", "move_deal", {"id": deal, "stage": "test_drive"})["code"] == "move_not_allowed"
+    assert (
+        world.push("lin", "move_deal", {"id": deal, "stage": "test_drive"})["code"]
+        == "move_not_allowed"
+    )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=EVERY_CHECK)
 @given(
     steps=st.lists(
         st.tuples(
@@ -111,14 +154,27 @@ def test_counters_equal_the_scan_whatever_happens(stack, steps):
             if step == "new":
                 deals.append(deal_of(world, customer, amount_fen=n * 1000))
             elif deals and step == "move":
-                last = world.push("lin", "move_deal", {"id": deals[n % len(deals)], "stage": stage, "lost_reason": "price"})
+                last = world.push(
+                    "lin",
+                    "move_deal",
+                    {"id": deals[n % len(deals)], "stage": stage, "lost_reason": "price"},
+                )
             elif deals and step == "amount":
                 world.push(
-                    "lin", "save_deal", {"id": deals[n % len(deals)], "customer_id": customer, "set": {"amount_fen": n * 777}}, base_version=99
+                    "lin",
+                    "save_deal",
+                    {
+                        "id": deals[n % len(deals)],
+                        "customer_id": customer,
+                        "set": {"amount_fen": n * 777},
+                    },
+                    base_version=99,
                 )
             elif step == "undo" and last:
                 world.push("lin", "undo", {"op_id": last["op_id"]})
-            assert [(a, b, c, d, int(e)) for a, b, c, d, e in counters(world)] == [(a, b, c, d, int(e)) for a, b, c, d, e in scan(world)]
+            assert [(a, b, c, d, int(e)) for a, b, c, d, e in counters(world)] == [
+                (a, b, c, d, int(e)) for a, b, c, d, e in scan(world)
+            ]
         connection.rollback()
 
 
@@ -127,7 +183,14 @@ def test_a_funnel_shows_own_deals_to_an_advisor_and_the_store_to_a_manager(world
     deal_of(world, world.customer("chen", phone="13900000003"), "chen", amount_fen=200)
 
     def lead(name):
-        stages = world.ask(name, "select api.funnel_report(%s, 'new_car')", world.stores["east"])[0][0]["pipelines"][0]["stages"]
+        stages = world.ask(name, "select api.funnel_report(%s, 'new_car')", world.stores["east"])[
+            0
+        ][0]["pipelines"][0]["stages"]
         return next((s["deals"], s["amount_fen"]) for s in stages if s["stage"] == "lead")
 
-    assert [lead("lin"), lead("chen"), lead("he"), lead("xu")] == [(1, 100), (1, 200), (2, 300), (2, None)]
+    assert [lead("lin"), lead("chen"), lead("he"), lead("xu")] == [
+        (1, 100),
+        (1, 200),
+        (2, 300),
+        (2, None),
+    ]

@@ -1,4 +1,5 @@
-"""Two entries of one person become one with both histories, and can be told apart again (S-84, F-85)."""
+"""Two entries of one person become one with both histories, and can be told apart again (S-84,
+F-85)."""
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -13,7 +14,13 @@ def pairs(world, name="liang"):
 
 def merge(world, winner, loser, take=(), name="liang", merge_id=None):
     return world.ask(
-        name, "select api.merge_customers(%s, %s, %s, %s, %s)", world.stores["east"], merge_id or new_id(), winner, loser, Jsonb(list(take))
+        name,
+        "select api.merge_customers(%s, %s, %s, %s, %s)",
+        world.stores["east"],
+        merge_id or new_id(),
+        winner,
+        loser,
+        Jsonb(list(take)),
     )[0][0]["id"]
 
 
@@ -23,26 +30,55 @@ def unmerge(world, merge_id, name="liang"):
 
 @pytest.fixture
 def two(world):
-    """张三 of lin with a talk and a task, and 张三丰 of chen with car, deal, task and talk; the same number."""
+    """张三 of lin with a conversation and a task, 张三丰 of chen with car, deal, task and talk.
+
+    They have the same number.
+    """
     one = world.customer("lin", name="张三", wechat="zs")
     other = world.customer("chen", name="张三丰", need="七座")
-    world.talk("lin", one)
-    world.talk("chen", other)
-    world.task(one), world.task(other, "chen")
+    world.log_conversation("lin", one)
+    world.log_conversation("chen", other)
+    world.task(one)
+    world.task(other, "chen")
     vehicle = new_id()
-    world.done("chen", "save_vehicle", {"id": vehicle, "customer_id": other, "set": {"plate": "沪A12345"}})
-    world.done("chen", "save_deal", {"id": new_id(), "customer_id": other, "pipeline": "new_car", "vehicle_id": vehicle, "set": {"title": "汉"}})
-    world.done("chen", "save_companion", {"id": new_id(), "customer_id": other, "set": {"name": "爱人"}})
+    world.done(
+        "chen", "save_vehicle", {"id": vehicle, "customer_id": other, "set": {"plate": "沪A12345"}}
+    )
+    world.done(
+        "chen",
+        "save_deal",
+        {
+            "id": new_id(),
+            "customer_id": other,
+            "pipeline": "new_car",
+            "vehicle_id": vehicle,
+            "set": {"title": "汉"},
+        },
+    )
+    world.done(
+        "chen", "save_companion", {"id": new_id(), "customer_id": other, "set": {"name": "爱人"}}
+    )
     return one, other
 
 
 def test_pairs_are_found_by_number_plate_vin_and_a_near_number(world, two):
-    assert [p["why"] for p in pairs(world)] == [["phone"]]
-    a, b = world.customer("lin", name="李四", phone="13900000001"), world.customer("chen", name="李 四", phone="13900000007")
+    assert [p["reasons"] for p in pairs(world)] == [["phone"]]
+    a, b = (
+        world.customer("lin", name="李四", phone="13900000001"),
+        world.customer("chen", name="李 四", phone="13900000007"),
+    )
     world.customer("lin", name="李四", phone="13900009999")  # two digits off: another one
     for who, customer, plate in (("lin", a, "沪B00001"), ("chen", b, "沪B00001")):
-        world.done(who, "save_vehicle", {"id": new_id(), "customer_id": customer, "set": {"plate": plate, "vin": "LSV1234567890"}})
-    assert sorted(p["why"] for p in pairs(world)) == [["name", "plate", "vin"], ["phone"]]
+        world.done(
+            who,
+            "save_vehicle",
+            {
+                "id": new_id(),
+                "customer_id": customer,
+                "set": {"plate": plate, "vin": "LSV1234567890"},
+            },
+        )
+    assert sorted(p["reasons"] for p in pairs(world)) == [["name", "plate", "vin"], ["phone"]]
 
 
 def test_a_merge_joins_everything_and_undo_restores_it(world, two):
@@ -50,22 +86,42 @@ def test_a_merge_joins_everything_and_undo_restores_it(world, two):
     before = shown(world)
     history = world.row("select count(*) from crm.events where customer_id in (%s, %s)", one, other)
     done = merge(world, one, other, ["name"])
-    assert world.row("select name, wechat, need, removed_at from crm.customers where id = %s", one) == ("张三丰", "zs", "七座", None)
+    assert world.row(
+        "select name, wechat, need, removed_at from crm.customers where id = %s", one
+    ) == ("张三丰", "zs", "七座", None)
     assert world.row("select removed_at is not null from crm.customers where id = %s", other)
     for table in ("vehicles", "deals", "companions", "conversations", "tasks"):
-        assert world.row(f"select count(*) from crm.{table} where customer_id = %s", other) == 0, table
-    assert world.row("select count(*) from crm.events where customer_id = %s", one) > history  # history joined
-    assert world.ask("lin", "select count(*) from api.vehicles")[0] == (1,)  # the winner's owner sees it all
+        assert world.row(f"select count(*) from crm.{table} where customer_id = %s", other) == 0, (
+            table
+        )
     assert (
-        world.row("select count(*) from crm.tasks t where t.customer_id = %s and t.assignee_id = %s and t.status = 'open'", one, world.users["lin"])
+        world.row("select count(*) from crm.events where customer_id = %s", one) > history
+    )  # history joined
+    assert world.ask("lin", "select count(*) from api.vehicles")[0] == (
+        1,
+    )  # the winner's owner sees it all
+    assert (
+        world.row(
+            "select count(*) from crm.tasks t where t.customer_id = %s and t.assignee_id = %s and "
+            "t.status = 'open'",
+            one,
+            world.users["lin"],
+        )
         >= 2
     )
     assert world.ask("chen", "select count(*) from api.customers")[0] == (0,)
     assert unmerge(world, done) == [({"id": done},)]
     assert shown(world) == before
-    assert world.row("select count(*) from crm.events where customer_id = %s and form = 'vehicle'", other) >= 1
+    assert (
+        world.row(
+            "select count(*) from crm.events where customer_id = %s and form = 'vehicle'", other
+        )
+        >= 1
+    )
     assert unmerge(world, done)  # twice is harmless
-    assert world.ask("liang", "select winner_id::text, undone_at is not null from api.merges") == [(one, True)]
+    assert world.ask("liang", "select winner_id::text, undone_at is not null from api.merges") == [
+        (one, True)
+    ]
 
 
 def test_a_merge_sent_twice_is_one_merge_and_cannot_be_half_undone(world, two):
@@ -75,12 +131,30 @@ def test_a_merge_sent_twice_is_one_merge_and_cannot_be_half_undone(world, two):
     after = shown(world)
     merge(world, one, other, ["name"], merge_id=merge_id)
     assert shown(world) == after
-    assert world.refused("liang", "select api.merge_customers(%s, %s, %s, %s)", world.stores["east"], new_id(), one, other) == "PT404 not_found"
+    assert (
+        world.refused(
+            "liang",
+            "select api.merge_customers(%s, %s, %s, %s)",
+            world.stores["east"],
+            new_id(),
+            one,
+            other,
+        )
+        == "PT404 not_found"
+    )
     world.done(
-        "lin", "save_customer", {"id": one, "set": {"name": "张三疯"}}, base_version=world.row("select version from crm.customers where id = %s", one)
+        "lin",
+        "save_customer",
+        {"id": one, "set": {"name": "张三疯"}},
+        base_version=world.row("select version from crm.customers where id = %s", one),
     )
     before = world.digest()
-    assert world.refused("liang", "select api.unmerge_customers(%s, %s)", world.stores["east"], merge_id) == "PT409 changed_since"
+    assert (
+        world.refused(
+            "liang", "select api.unmerge_customers(%s, %s)", world.stores["east"], merge_id
+        )
+        == "PT409 changed_since"
+    )
     assert world.digest() == before
 
 
@@ -107,21 +181,112 @@ def test_only_who_may_merge_looks_merges_and_undoes(world, two, name):
 
 def test_customers_of_another_store_are_not_there(world, two):
     far = world.customer("ma", phone="13800138000")
-    assert world.refused("liang", "select api.merge_customers(%s, %s, %s, %s)", world.stores["east"], new_id(), two[0], far) == "PT404 not_found"
-    assert world.refused("liang", "select api.merge_customers(%s, %s, %s, %s)", world.stores["west"], new_id(), two[0], far) == "PT403 forbidden"
+    assert (
+        world.refused(
+            "liang",
+            "select api.merge_customers(%s, %s, %s, %s)",
+            world.stores["east"],
+            new_id(),
+            two[0],
+            far,
+        )
+        == "PT404 not_found"
+    )
+    assert (
+        world.refused(
+            "liang",
+            "select api.merge_customers(%s, %s, %s, %s)",
+            world.stores["west"],
+            new_id(),
+            two[0],
+            far,
+        )
+        == "PT403 forbidden"
+    )
     assert {str(p["one"]["store_id"]) for p in pairs(world)} == {str(world.stores["east"])}
 
 
 def test_a_masked_number_finds_no_pair_and_a_hidden_field_cannot_be_taken(world, two):
-    world.db.execute("update crm.access set readable = array_remove(readable, 'phone'), writable = array_remove(writable, 'phone'), required = '{}', masked = masked || 'phone'::text"
-                     " where store_id = %s and role = 'store_admin' and form = 'customer'", (world.stores["east"],))  # fmt: skip
+    world.db.execute(
+        "update crm.access set readable = array_remove(readable, 'phone'), writable = "
+        "array_remove(writable, 'phone'), required = '{}', masked = masked || 'phone'::text"
+        " where store_id = %s and role = 'store_admin' and form = 'customer'",
+        (world.stores["east"],),
+    )
     assert pairs(world) == []
     one, other = two
     for field in ("phone", "cost_price", "owner_id", "name; drop table", "custom"):
         assert (
-            world.refused("liang", "select api.merge_customers(%s, %s, %s, %s, %s)", world.stores["east"], new_id(), one, other, Jsonb([field]))
+            world.refused(
+                "liang",
+                "select api.merge_customers(%s, %s, %s, %s, %s)",
+                world.stores["east"],
+                new_id(),
+                one,
+                other,
+                Jsonb([field]),
+            )
             == "PT422 forbidden"
         )
     world.db.execute("update crm.customers set phone = null where id = %s", (one,))
     merge(world, one, other)
-    assert world.row("select phone from crm.customers where id = %s", one) == "13800138000"  # what he cannot see is not lost either
+    assert (
+        world.row("select phone from crm.customers where id = %s", one) == "13800138000"
+    )  # what he cannot see is not lost either
+
+
+def test_the_stricter_wish_and_the_open_complaint_outlive_a_merge(world):
+    """One of two entries took their consent to calls back and complained: the other one may not be
+    called either, and the complaint stays open."""
+    winner = world.customer("lin", name="并赢", phone="13866610011")
+    loser = world.customer("lin", name="并输", phone="13866610012")
+    world.task(winner)
+    consent = {"id": new_id(), "customer_id": loser, "purpose": "follow_up", "channel": "call"}
+    world.done(
+        "lin", "save_consent", {**consent, "granted": False, "stated_at": "2026-11-20T08:00:00Z"}
+    )
+    assert (
+        world.log_conversation("lin", loser, "complaint", notes="空调异响")["status"] == "applied"
+    )
+    sql = (
+        "select consent_withdrawn_at is not null, complaint_at is not null "
+        "from api.customers where id = %s"
+    )
+    assert world.ask("lin", sql, loser) == [(True, True)]
+    merge_id = merge(world, winner, loser)
+    assert world.ask("lin", sql, winner) == [(True, True)]
+    assert (
+        world.row(
+            "select count(*) from crm.tasks where customer_id = %s and status = 'open'", winner
+        )
+        == 0
+    )
+    unmerge(world, merge_id)
+    assert world.ask("lin", sql, winner) == [(False, False)]
+    assert world.ask("lin", sql, loser) == [(True, True)]
+
+
+@pytest.mark.parametrize("take", [(), ("phone",)])
+def test_who_was_merged_is_found_by_the_old_number(world, take):
+    winner = world.customer("lin", name="并赢", phone="13866610011")
+    loser = world.customer("chen", name="并输", phone="13866610012")
+    merge_id = merge(world, winner, loser, take)
+
+    def found(notes, who="lin"):
+        sql = "select name from api.search_customers(%s, %s)"
+        return [r[0] for r in world.ask(who, sql, world.stores["east"], notes)]
+
+    assert found("13866610011") == found("138-6661-0012") == found("0012") == ["并赢"]
+    assert found("13866610012", "chen") == []  # it is not theirs any more
+    unmerge(world, merge_id)
+    assert found("13866610012") == [] and found("13866610012", "chen") == ["并输"]
+
+
+def test_a_chain_of_merges_is_followed(world):
+    a, b, c = (
+        world.customer("lin", name=n, phone=f"1386661002{i}") for i, n in enumerate("甲乙丙")
+    )
+    merge(world, b, a)
+    merge(world, c, b)
+    sql = "select name from api.search_customers(%s, '13866610020')"
+    assert world.ask("lin", sql, world.stores["east"]) == [("丙",)]

@@ -1,4 +1,5 @@
-"""T12: the login session over months: refused only by the server's definite word, never by the network; the queue outlives it, sealed."""
+"""T12: the login session over months: refused only by the server's definite word, never by the
+network; the queue outlives it, sealed."""
 
 import asyncio
 import time
@@ -16,14 +17,18 @@ from tests.support.phones import PASSWORD
 NEW = {"name": "张三丰", "phone": "13800138000", "source": "walk_in", "level": "near"}
 
 
-def refuse(device, status: int, code: str) -> None:
+def reject(device, status: int, code: str) -> None:
     """The auth server's own no, to a refresh."""
     device.network.only = lambda request: "/token" in request.url.path
-    device.network.instead = lambda: httpx.Response(status, json={"code": status, "error_code": code, "msg": code})
+    device.network.instead = lambda: httpx.Response(
+        status, json={"code": status, "error_code": code, "msg": code}
+    )
 
 
 def end(gateway, *, days: float = 0) -> None:
-    gateway.keeper.session = replace(gateway.keeper.session, expires_at=time.time() - days * 86400)
+    gateway.auth_session.session = replace(
+        gateway.auth_session.session, expires_at=time.time() - days * 86400
+    )
 
 
 async def test_a_lost_answer_to_a_refresh_is_asked_for_again(phone):
@@ -36,7 +41,7 @@ async def test_a_lost_answer_to_a_refresh_is_asked_for_again(phone):
     assert len(await members.whoami(lin.gateway)) == 1
 
 
-async def test_thirty_days_without_a_network_and_back(phone, town):
+async def test_thirty_days_without_a_network_and_back(phone, dealers):
     lin = await phone("lin")
     await lin.new_customer()
     end(lin.gateway, days=30)
@@ -44,10 +49,10 @@ async def test_thirty_days_without_a_network_and_back(phone, town):
     for _ in range(3):
         with pytest.raises(Offline):
             await lin.sync.once()
-    assert lin.gateway.keeper.session is not None
+    assert lin.gateway.auth_session.session is not None
     lin.network.heal()
     await lin.sync.once()
-    assert lin.sync.state.waiting == 0
+    assert lin.sync.state.pending == 0
 
 
 @pytest.mark.parametrize(
@@ -59,19 +64,28 @@ async def test_thirty_days_without_a_network_and_back(phone, town):
         pytest.param(403, "user_banned", id="banned"),
     ],
 )
-async def test_a_definite_no_asks_to_sign_in_and_leaves_the_queue(hand, town, status, code):
-    lin = await hand("lin")
+async def test_a_definite_no_asks_to_sign_in_and_leaves_the_queue(
+    app_device, dealers, status, code
+):
+    lin = await app_device("lin")
     lin.network.down = True
     op_id = await lin.session.act("save_customer", {"id": new_id(), "set": NEW})
     lin.network.heal()
-    refuse(lin, status, code)
+    reject(lin, status, code)
     end(lin.session.services.gateway)
-    lin.session.book.sync.wake()
+    lin.session.local_store.sync.wake()
     await lin.until(lambda session: session.phase == "signed_out")
     lin.network.heal()
-    await lin.session.sign_in(town.logins["lin"], PASSWORD)
-    await lin.until(lambda session: session.sync.complete and session.sync.waiting == 0 and not session.sync.running)
-    assert town.row("select result ->> 'status' from crm.ops where op_id = %s", op_id) == "applied"
+    await lin.session.sign_in(dealers.logins["lin"], PASSWORD)
+    await lin.until(
+        lambda session: (
+            session.sync.complete and session.sync.pending == 0 and not session.sync.running
+        )
+    )
+    assert (
+        dealers.row("select result ->> 'status' from crm.operations where op_id = %s", op_id)
+        == "applied"
+    )
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 407, 500, 502, 503])
@@ -82,49 +96,65 @@ async def test_a_proxys_no_ends_no_session(phone, status):
     lin.network.instead = lambda: httpx.Response(status, json={"message": "blocked by the hotel"})
     with pytest.raises(Offline):
         await members.whoami(lin.gateway)
-    assert lin.gateway.keeper.session is not None
+    assert lin.gateway.auth_session.session is not None
 
 
-async def test_another_person_on_the_same_phone_finds_a_sealed_book(hand, town):
-    device = await hand("lin")
+async def test_another_person_on_the_same_phone_finds_a_sealed_book(app_device, dealers):
+    device = await app_device("lin")
     customer = new_id()
     await device.session.act("save_customer", {"id": customer, "set": NEW})
-    await device.until(lambda session: session.sync.waiting == 0 and not session.sync.running)
+    await device.until(lambda session: session.sync.pending == 0 and not session.sync.running)
     device.network.down = True
-    waits = await device.session.act("save_customer", {"id": customer, "set": {"need": "林的秘密"}}, base_version=1)
+    waits = await device.session.act(
+        "save_customer", {"id": customer, "set": {"need": "林的秘密"}}, base_version=1
+    )
     await device.session.sign_out()
     device.network.heal()
-    await device.session.sign_in(town.logins["chen"], PASSWORD)
+    await device.session.sign_in(dealers.logins["chen"], PASSWORD)
     await device.until(lambda session: session.sync.complete and not session.sync.running)
-    book = device.session.book
-    assert await book.replica.customers() == []
-    assert await book.replica.search("张三丰") == []
-    assert await book.outbox.unsettled() == []
-    assert await book.replica.card(customer) is None
-    assert town.row("select count(*) from crm.ops where op_id = %s", waits) == 0  # not sent in anybody else's name
+    local_store = device.session.local_store
+    assert await local_store.replica.customers() == []
+    assert await local_store.replica.search("张三丰") == []
+    assert await local_store.outbox.unacknowledged() == []
+    assert await local_store.replica.card(customer) is None
+    assert (
+        dealers.row("select count(*) from crm.operations where op_id = %s", waits) == 0
+    )  # not sent in anybody else's name
     await device.session.sign_out()
-    await device.session.sign_in(town.logins["lin"], PASSWORD)
-    await device.until(lambda session: session.sync.complete and session.sync.waiting == 0 and not session.sync.running)
-    assert town.db.execute("select user_id from crm.ops where op_id = %s", (waits,)).fetchone() == (town.users["lin"],)
-    town.db.rollback()
+    await device.session.sign_in(dealers.logins["lin"], PASSWORD)
+    await device.until(
+        lambda session: (
+            session.sync.complete and session.sync.pending == 0 and not session.sync.running
+        )
+    )
+    assert dealers.db.execute(
+        "select user_id from crm.operations where op_id = %s", (waits,)
+    ).fetchone() == (dealers.users["lin"],)
+    dealers.db.rollback()
 
 
-async def test_two_people_in_one_process_share_nothing(hand, town):
+async def test_two_people_in_one_process_share_nothing(app_device, dealers):
     """Served on the web, the server's disk is the device: a folder each, and no state beside it."""
-    lin, chen = await hand("lin"), await hand("chen")
+    lin, chen = await app_device("lin"), await app_device("chen")
     await asyncio.gather(
-        *(d.session.act("save_customer", {"id": new_id(), "set": {**NEW, "name": name}}) for d, name in ((lin, "林的客户"), (chen, "陈的客户")))
+        *(
+            d.session.act("save_customer", {"id": new_id(), "set": {**NEW, "name": name}})
+            for d, name in ((lin, "林的客户"), (chen, "陈的客户"))
+        )
     )
     for device in (lin, chen):
-        await device.until(lambda session: session.sync.waiting == 0 and not session.sync.running)
+        await device.until(lambda session: session.sync.pending == 0 and not session.sync.running)
     for device, mine, other in ((lin, "林的客户", "陈的客户"), (chen, "陈的客户", "林的客户")):
-        assert [c.name for c, _ in await device.session.book.replica.customers()] == [mine]
-        assert await device.session.book.replica.search(other) == []
-        assert device.session.book.database.file.parent.name == str(device.session.me.user_id)
+        assert [c.name for c, _ in await device.session.local_store.replica.customers()] == [mine]
+        assert await device.session.local_store.replica.search(other) == []
+        assert device.session.local_store.database.file.parent.name == str(
+            device.session.me.user_id
+        )
 
 
 async def one_address(phone, devices: int) -> Battery:
-    """After a router's restart everybody refreshes from one address; a limiter lets a few through a second."""
+    """After a router's restart everybody refreshes from one address; a limiter lets a few through a
+    second."""
     battery = Battery("T12", "Phones behind one address, refreshes limited (429)", seeds="-")
     fleet = [await phone("lin") for _ in range(devices)]
     allowed, refused, at = [0.0, 0.0], [0], []
@@ -136,7 +166,11 @@ async def one_address(phone, devices: int) -> Battery:
         allowed[1] += 1
         if allowed[1] > 8:
             refused[0] += 1
-            return httpx.Response(429, headers={"retry-after": "1"}, json={"error_code": "over_request_rate_limit", "msg": "slow down"})
+            return httpx.Response(
+                429,
+                headers={"retry-after": "1"},
+                json={"error_code": "over_request_rate_limit", "msg": "slow down"},
+            )
         at.append(now)
         return None
 
@@ -151,12 +185,26 @@ async def one_address(phone, devices: int) -> Battery:
         device.network.before = before
     started = time.monotonic()
     loops = [asyncio.create_task(device.sync.run()) for device in fleet]
-    await asyncio.gather(*(device.until(lambda state: state.complete and state.waiting == 0 and not state.running, 60) for device in fleet))
+    await asyncio.gather(
+        *(
+            device.until(
+                lambda state: state.complete and state.pending == 0 and not state.running, 60
+            )
+            for device in fleet
+        )
+    )
     took = time.monotonic() - started
     for loop in loops:
         loop.cancel()
-    signed_out = sum(device.gateway.keeper.session is None for device in fleet)
-    battery.row(**{"phones": devices, "answered 429": refused[0], "signed out": signed_out, "all drained after, s": round(took, 1)})
+    signed_out = sum(device.gateway.auth_session.session is None for device in fleet)
+    battery.row(
+        **{
+            "phones": devices,
+            "answered 429": refused[0],
+            "signed out": signed_out,
+            "all drained after, s": round(took, 1),
+        }
+    )
     battery.finish()
     assert signed_out == 0
     assert refused[0] > 0
@@ -172,17 +220,20 @@ async def test_sixty_phones_behind_one_address_all_come_back(phone):
     await one_address(phone, 60)
 
 
-async def test_a_session_that_cannot_be_read_asks_to_sign_in_and_harms_nothing(hand, town):
-    lin = await hand("lin")
+async def test_a_session_that_cannot_be_read_asks_to_sign_in_and_harms_nothing(app_device, dealers):
+    lin = await app_device("lin")
     lin.network.down = True
     await lin.session.act("save_customer", {"id": new_id(), "set": NEW})
-    lin.drawer.kept["session"] = "garbled by a restore"
+    lin.preferences.kept["identity"] = "garbled by a restore"
     session = await lin.restart()
     assert session.phase == "signed_out"
     lin.network.heal()
     with pytest.raises(SignedOut):
-        await session.services.gateway.keeper.token()
-    await session.sign_in(town.logins["lin"], PASSWORD)
-    await lin.until(lambda s: s.sync.complete and s.sync.waiting == 0 and not s.sync.running)
-    assert town.row("select count(*) from crm.ops where user_id = %s", town.users["lin"]) == 1
-    town.db.rollback()
+        await session.services.gateway.auth_session.token()
+    await session.sign_in(dealers.logins["lin"], PASSWORD)
+    await lin.until(lambda s: s.sync.complete and s.sync.pending == 0 and not s.sync.running)
+    assert (
+        dealers.row("select count(*) from crm.operations where user_id = %s", dealers.users["lin"])
+        == 1
+    )
+    dealers.db.rollback()

@@ -1,4 +1,5 @@
-"""New stores of a new group for journeys that change a store's shape: nobody else's journey is disturbed."""
+"""New stores of a new group for journeys that change a store's shape: nobody else's journey is
+disturbed."""
 
 import json
 from dataclasses import dataclass, field
@@ -22,9 +23,13 @@ class Shop:
 
     def create(self, name: str, store: UUID | None = None) -> UUID:
         store = store or self.id
-        self.operator.execute("insert into crm.groups (id, name) values (%s, %s) on conflict do nothing", (self.group, f"{name}集团"))
         self.operator.execute(
-            "select crm.create_store(%s, %s, %s, %s)", (self.group, store, name, Jsonb(json.loads(demo.PRESET.read_text(encoding="utf8"))))
+            "insert into crm.groups (id, name) values (%s, %s) on conflict do nothing",
+            (self.group, f"{name}集团"),
+        )
+        self.operator.execute(
+            "select crm.create_store(%s, %s, %s, %s)",
+            (self.group, store, name, Jsonb(json.loads(demo.PRESET.read_text(encoding="utf8")))),
         )
         return store
 
@@ -33,7 +38,10 @@ class Shop:
         email = f"{uuid4().hex[:10]}@forecourt.example"
         user = demo.sign_up(*self.supabase, email)
         for store in stores or (self.id,):
-            self.operator.execute("insert into crm.members (store_id, user_id, role, name) values (%s, %s, %s, %s)", (store, user, role, name))
+            self.operator.execute(
+                "insert into crm.members (store_id, user_id, role, name) values (%s, %s, %s, %s)",
+                (store, user, role, name),
+            )
         return email
 
     def customer(self, owner: str, name: str) -> UUID:
@@ -41,7 +49,8 @@ class Shop:
         customer = uuid4()
         self.operator.execute(
             "insert into crm.customers (store_id, id, owner_id, name, phone, source, level)"
-            " select m.store_id, %s, m.user_id, %s, '13800002222', 'walk_in', 'potential' from crm.members m where m.store_id = %s and m.name = %s",
+            " select m.store_id, %s, m.user_id, %s, '13800002222', 'walk_in', 'potential' from "
+            "crm.members m where m.store_id = %s and m.name = %s",
             (customer, name, self.id, owner),
         )
         return customer
@@ -50,17 +59,30 @@ class Shop:
         """A deal of the store's first customer owner at a stage of the new-car pipeline."""
         store, customer, deal = store or self.id, uuid4(), uuid4()
         self.operator.execute(
-            "insert into crm.customers (store_id, id, pool, name, phone, source, level) values (%s, %s, 'market', '陆一鸣', '13800001111', 'walk_in', 'intent')",
+            "insert into crm.customers (store_id, id, pool, name, phone, source, level) values "
+            "(%s, %s, 'market', '陆一鸣', '13800001111', 'walk_in', 'intent')",
             (store, customer),
         )
-        columns = {"store_id": store, "id": deal, "customer_id": customer, "pipeline": "new_car", "stage": stage, "title": "汉 EV", **values}
+        columns = {
+            "store_id": store,
+            "id": deal,
+            "customer_id": customer,
+            "pipeline": "new_car",
+            "stage": stage,
+            "title": "汉 EV",
+            **values,
+        }
         names, places = ", ".join(columns), ", ".join(["%s"] * len(columns))
-        self.operator.execute(f"insert into crm.deals ({names}) values ({places})".encode(), list(columns.values()))
+        self.operator.execute(
+            f"insert into crm.deals ({names}) values ({places})".encode(), list(columns.values())
+        )
         return deal
 
     def published(self, store: UUID | None = None) -> tuple[int, dict]:
         row = self.operator.execute(
-            "select v.version, v.document from crm.config_versions v where v.store_id = %s order by v.version desc limit 1", (store or self.id,)
+            "select v.version, v.document from crm.config_versions v where v.store_id = %s order "
+            "by v.version desc limit 1",
+            (store or self.id,),
         ).fetchone()
         assert row
         return row[0], row[1]
@@ -78,5 +100,7 @@ def publish(app: App) -> None:
     """Check and publish, and see that it is done."""
     app.tap("to-publish")
     app.see_id("impacts")
-    app.tap(app.page.locator("[flt-semantics-identifier='publish']:not(:has([aria-disabled=true]))"))
+    app.tap(
+        app.page.locator("[flt-semantics-identifier='publish']:not(:has([aria-disabled=true]))")
+    )
     app.see("已发布为第")

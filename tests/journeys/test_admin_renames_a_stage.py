@@ -28,10 +28,14 @@ def test_a_renamed_stage_reaches_the_phone(visit, operator):
     phone.ready()
     phone.see("试乘试驾")
     named = operator.execute(
-        "select s.name, x.label ->> 'zh_CN' from crm.stages x join crm.stores s on s.id = x.store_id where x.key = 'test_drive' and s.name = any(%s)",
+        "select s.name, x.label ->> 'zh_CN' from crm.stages x join crm.stores s on s.id = "
+        "x.store_id where x.key = 'test_drive' and s.name = any(%s)",
         (demo.STORES,),
     ).fetchall()
-    assert dict(named) == {demo.STORES[0]: "试乘试驾", demo.STORES[1]: "试驾"}  # the other store keeps its own word
+    assert dict(named) == {
+        demo.STORES[0]: "试乘试驾",
+        demo.STORES[1]: "试驾",
+    }  # the other store keeps its own word
 
 
 def test_an_advisor_is_not_let_into_the_panel(visit):
@@ -55,5 +59,7 @@ def test_an_invited_person_comes_in_by_the_code(visit, operator):
     phone.type("invitation-code", code)
     phone.tap("sign-in")
     phone.see("今天没有待办任务")
-    assert operator.execute("select role from crm.members where name = '新人小林'").fetchall() == [("advisor",)]
+    assert operator.execute("select role from crm.members where name = '新人小林'").fetchall() == [
+        ("advisor",)
+    ]
     expect(phone.id("sync-mark").first).to_be_attached()

@@ -1,9 +1,12 @@
-"""Journey 1: sign in, clear a due call with outcome, words and next date; the next card comes; the row is there exactly once."""
+"""Journey 1: sign in, clear a due call with outcome, words and next date; the next card comes; the
+row is there exactly once."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.support.browser import until
 
 pytestmark = pytest.mark.journey
 
@@ -21,36 +24,50 @@ def test_an_advisor_clears_a_due_call(visit, make_task, operator):
     customer, _ = make_task("lin", "甲先生")
     other, _ = make_task("lin", "乙女士")
     app = visit("lin")
-    expect(app.id("card-name")).to_have_text(re.compile("甲先生|乙女士"))  # the first pull brings the book in pages
+    expect(app.id("card-name")).to_have_text(
+        re.compile("甲先生|乙女士")
+    )  # the first pull brings the local data in pages
     first = app.id("card-name").inner_text()
     customer, other = (customer, other) if "甲" in first else (other, customer)
     app.tap("outcome-interested")
     app.tap("save-conversation")
     app.see("请填写")  # reached needs words: said by the field, nothing sent
-    assert operator.execute("select count(*) from crm.conversations where customer_id = %s", (customer,)).fetchone() == (0,)
-    app.type("words", "周末带家人来看车,关注七座")
+    assert operator.execute(
+        "select count(*) from crm.conversations where customer_id = %s", (customer,)
+    ).fetchone() == (0,)
+    app.type("notes", "周末带家人来看车,关注七座")
     app.tap("level-near")
     app.tap("next-plus-3")
     app.tap("save-conversation")
     app.see("已保存")
     expect(app.id("card-name")).not_to_have_text(first)  # the next card opened by itself
-    app.see("已全部上传")
-    rows = operator.execute(
-        "select words, level_before, level_after, next_contact_on - (now() at time zone 'Asia/Shanghai')::date from crm.conversations where customer_id = %s",
-        (customer,),
-    ).fetchall()
+    rows = until(
+        lambda: operator.execute(
+            "select notes, level_before, level_after, next_contact_on - (now() at time zone "
+            "'Asia/Shanghai')::date from crm.conversations where customer_id = %s",
+            (customer,),
+        ).fetchall()
+    )
     assert rows == [("周末带家人来看车,关注七座", "intent", "near", 3)]
-    assert operator.execute("select status from crm.tasks where customer_id = %s and why = 'manual'", (customer,)).fetchone() == ("done",)
+    assert operator.execute(
+        "select status from crm.tasks where customer_id = %s and kind = 'manual'", (customer,)
+    ).fetchone() == ("done",)
     app.tap("undo")
     expect(app.id("card-name")).to_have_text(first)
-    app.see("已全部上传")
     expect_undone(operator, customer)
 
 
 def expect_undone(operator, customer):
-    """The undo is an operation of its own: it has arrived when the outbox is empty."""
-    assert operator.execute("select count(*) from crm.conversations where customer_id = %s and removed_at is null", (customer,)).fetchone() == (0,)
-    assert operator.execute("select status from crm.tasks where customer_id = %s and why = 'manual'", (customer,)).fetchone() == ("open",)
+    """The undo is an operation of its own."""
+    until(
+        lambda: operator.execute(
+            "select 1 from crm.conversations where customer_id = %s having count(removed_at) = 1",
+            (customer,),
+        ).fetchone()
+    )
+    assert operator.execute(
+        "select status from crm.tasks where customer_id = %s and kind = 'manual'", (customer,)
+    ).fetchone() == ("open",)
 
 
 def test_nobody_reached_costs_one_tap_after_the_dial(visit, make_task, operator):
@@ -61,10 +78,19 @@ def test_nobody_reached_costs_one_tap_after_the_dial(visit, make_task, operator)
     first = app.id("card-name").inner_text()
     app.tap("outcome-no-answer")
     expect(app.id("card-name")).not_to_have_text(first)
-    app.see("已全部上传")
-    customer = operator.execute("select id from crm.customers where name = %s", (first,)).fetchone()[0]
-    assert operator.execute("select outcome, reached from crm.conversations where customer_id = %s", (customer,)).fetchall() == [("no_answer", False)]
-    assert operator.execute("select why, tries from crm.tasks where customer_id = %s and status = 'open'", (customer,)).fetchall() == [("retry", 1)]
+    customer = operator.execute(
+        "select id from crm.customers where name = %s", (first,)
+    ).fetchone()[0]
+    conversations = until(
+        lambda: operator.execute(
+            "select outcome, reached from crm.conversations where customer_id = %s", (customer,)
+        ).fetchall()
+    )
+    assert conversations == [("no_answer", False)]
+    assert operator.execute(
+        "select kind, attempts from crm.tasks where customer_id = %s and status = 'open'",
+        (customer,),
+    ).fetchall() == [("retry", 1)]
 
 
 def test_a_new_walk_in_with_three_facts_and_the_duplicate_warning(visit, operator, people):
@@ -80,7 +106,7 @@ def test_a_new_walk_in_with_three_facts_and_the_duplicate_warning(visit, operato
     app.page.goto(app.base + "/customers/new")
     app.ready()
     app.type("phone", "13911110000")
-    app.see("已是您的客户:欧阳修远")
+    app.see("已是您的客户：欧阳修远")
     colleague = visit("chen")
     colleague.see_id("progress")
     colleague.page.goto(colleague.base + "/customers/new")
@@ -88,6 +114,6 @@ def test_a_new_walk_in_with_three_facts_and_the_duplicate_warning(visit, operato
     colleague.type("phone", "13911110000")
     colleague.see("已由同事跟进")
     colleague.gone("欧阳修远")
-    assert operator.execute("select phone, source, owner_id from crm.customers where name = '欧阳修远'").fetchall() == [
-        ("13911110000", "walk_in", people["lin"].user_id)
-    ]
+    assert operator.execute(
+        "select phone, source, owner_id from crm.customers where name = '欧阳修远'"
+    ).fetchall() == [("13911110000", "walk_in", people["lin"].user_id)]

@@ -1,4 +1,5 @@
-"""A photo goes with the advisor's talk and his manager sees it; a voice memo is heard to its end; who may not read the words gets nothing."""
+"""A photo goes with the advisor's talk and their manager sees it; a voice memo is heard to its end;
+who may not read the words gets nothing."""
 
 import base64
 import hashlib
@@ -18,17 +19,27 @@ from uuid6 import uuid7
 pytestmark = pytest.mark.journey
 
 MAGENTA = (230, 20, 200)
-SHOWN = """async ([shot]) => { const picture = await createImageBitmap(await (await fetch('data:image/png;base64,' + shot)).blob());
-  const canvas = new OffscreenCanvas(picture.width, picture.height), pen = canvas.getContext('2d'); pen.drawImage(picture, 0, 0);
-  const at = (x, y) => [...pen.getImageData(Math.round(picture.width * x), Math.round(picture.height * y), 1, 1).data].slice(0, 3);
-  return [at(0.5, 0.5), at(0.5, 0.95)]; }"""
+SHOWN = """async ([shot]) => {
+  const answer = await fetch("data:image/png;base64," + shot);
+  const picture = await createImageBitmap(await answer.blob());
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  const pen = canvas.getContext("2d");
+  pen.drawImage(picture, 0, 0);
+  const at = (x, y) => {
+    const place = [Math.round(picture.width * x), Math.round(picture.height * y)];
+    return [...pen.getImageData(...place, 1, 1).data].slice(0, 3);
+  };
+  return [at(0.5, 0.5), at(0.5, 0.95)];
+}"""
 
 
 def a_picture(width: int = 400, height: int = 300) -> bytes:
     """A PNG of one colour that the app itself never uses."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows = (b"\0" + bytes(MAGENTA) * width) * height
     return (
@@ -45,7 +56,11 @@ def a_tone(seconds: int) -> bytes:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(14_700)
-        out.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(n / 5))) for n in range(14_700 * seconds)))
+        out.writeframes(
+            b"".join(
+                struct.pack("<h", int(9000 * math.sin(n / 5))) for n in range(14_700 * seconds)
+            )
+        )
     return file.getvalue()
 
 
@@ -63,9 +78,16 @@ def near(one, other) -> bool:
 def call(server, token: str, function: str, arguments: dict) -> tuple[int, dict]:
     """What curl would send."""
     request = urllib.request.Request(
-        f"{server.stack.supabase_url}/rest/v1/rpc/{function}", json.dumps(arguments).encode(), method="POST",
-        headers={"apikey": server.stack.publishable_key, "Authorization": f"Bearer {token}", "Content-Type": "application/json", "Content-Profile": "api"},
-    )  # fmt: skip
+        f"{server.stack.supabase_url}/rest/v1/rpc/{function}",
+        json.dumps(arguments).encode(),
+        method="POST",
+        headers={
+            "apikey": server.stack.publishable_key,
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Content-Profile": "api",
+        },
+    )
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, json.load(answer)
@@ -75,9 +97,11 @@ def call(server, token: str, function: str, arguments: dict) -> tuple[int, dict]
 
 def token_of(server, person) -> str:
     request = urllib.request.Request(
-        f"{server.stack.supabase_url}/auth/v1/token?grant_type=password", json.dumps({"email": person.email, "password": person.password}).encode(), method="POST",
+        f"{server.stack.supabase_url}/auth/v1/token?grant_type=password",
+        json.dumps({"email": person.email, "password": person.password}).encode(),
+        method="POST",
         headers={"apikey": server.stack.publishable_key, "Content-Type": "application/json"},
-    )  # fmt: skip
+    )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)["access_token"]
 
@@ -94,9 +118,9 @@ def test_the_manager_sees_the_photo_of_a_talk(visit, make_task, operator, server
     picture = a_picture()
     chooser.value.set_files([{"name": "试驾.png", "mimeType": "image/png", "buffer": picture}])
     advisor.see_id("drop-photos")
-    advisor.type("words", "拍了看中的车")
+    advisor.type("notes", "拍了看中的车")
     advisor.tap("save-conversation")
-    expect(advisor.starting("file-").first).to_be_attached()  # his own, at once
+    expect(advisor.starting("file-").first).to_be_attached()  # their own, at once
     advisor.tap(advisor.starting("file-"))
     advisor.see_id("picture")
     assert near(colours(advisor)[0], MAGENTA)
@@ -104,7 +128,11 @@ def test_the_manager_sees_the_photo_of_a_talk(visit, make_task, operator, server
     expect(advisor.id("picture")).to_have_count(0)
 
     def there() -> list:
-        return operator.execute("select id, store_id, bytes from crm.attachments where customer_id = %s and received = bytes", (customer,)).fetchall()
+        return operator.execute(
+            "select id, store_id, bytes from crm.attachments where customer_id = %s and received "
+            "= bytes",
+            (customer,),
+        ).fetchall()
 
     advisor.page.goto(advisor.base + "/customers")
     advisor.ready()
@@ -116,7 +144,7 @@ def test_the_manager_sees_the_photo_of_a_talk(visit, make_task, operator, server
     manager.see_id("sync-mark")
     manager.page.goto(f"{manager.base}/customers/{customer}")
     manager.ready()
-    manager.tap(f"file-{file}")  # not in his own book: fetched, and nothing of it kept
+    manager.tap(f"file-{file}")  # not in their own data: fetched, and nothing of it kept
     manager.see_id("picture")
     middle, below = colours(manager)
     assert near(middle, MAGENTA)
@@ -125,27 +153,75 @@ def test_the_manager_sees_the_photo_of_a_talk(visit, make_task, operator, server
     assert box and box["width"] > 380 and box["height"] > 700  # the whole screen
     manager.page.mouse.click(195, 450)  # one tap closes it
     expect(manager.id("picture")).to_have_count(0)
-    manager.page.goto(f"{manager.base}/customers/{customer}/story")
+    manager.page.goto(f"{manager.base}/customers/{customer}/timeline")
     manager.ready()
     expect(manager.id(f"file-{file}").first).to_be_attached()
 
     asked = {"store_id": str(store), "id": str(file), "at": 0}
-    assert call(server, token_of(server, people["he"]), "get_attachment", asked)[0] == 200
-    for stranger in ("chen", "xu", "zhou"):  # a colleague; the assistant, who may not read the words; somebody with another queue
-        assert call(server, token_of(server, people[stranger]), "get_attachment", asked)[0] == 404
-    assert call(server, server.stack.publishable_key, "get_attachment", asked)[0] == 401
+    assert call(server, token_of(server, people["he"]), "download_attachment", asked)[0] == 200
+    for stranger in (
+        "chen",
+        "xu",
+        "zhou",
+    ):  # a colleague; the assistant, who may not read the words; somebody with another queue
+        assert (
+            call(server, token_of(server, people[stranger]), "download_attachment", asked)[0] == 404
+        )
+    assert call(server, server.stack.publishable_key, "download_attachment", asked)[0] == 401
 
 
 def test_a_voice_memo_is_heard_to_its_end(visit, make_task, operator, server, people):
     customer, task = make_task("lin", "录音客户")
-    token, sound, talk, file = token_of(server, people["lin"]), a_tone(3), str(uuid7()), str(uuid7())
-    store = operator.execute("select store_id from crm.members where user_id = %s", (people["lin"].user_id,)).fetchone()[0]
-    op = {"op_id": str(uuid7()), "seq": 1, "verb": "log_conversation", "payload": {"store_id": str(store), "id": talk, "customer_id": customer, "task_id": task, "outcome": "interested", "level": "intent", "words": "有录音"}}  # fmt: skip
-    assert call(server, token, "sync_push", {"device_id": str(uuid7()), "ops": [op]})[1][0]["status"] == "applied"
-    about = {"id": file, "form": "conversation", "record_id": talk, "kind": "voice", "mime": "audio/wav", "bytes": len(sound), "sha256": hashlib.sha256(sound).hexdigest(), "consented_at": "2026-11-01T08:00:00Z"}  # fmt: skip
-    assert call(server, token, "put_attachment", {"store_id": str(store), "attachment": about, "at": 0, "data": base64.b64encode(sound).decode()})[1][
-        "complete"
-    ]
+    token, sound, conversation, file = (
+        token_of(server, people["lin"]),
+        a_tone(3),
+        str(uuid7()),
+        str(uuid7()),
+    )
+    store = operator.execute(
+        "select store_id from crm.members where user_id = %s", (people["lin"].user_id,)
+    ).fetchone()[0]
+    op = {
+        "op_id": str(uuid7()),
+        "seq": 1,
+        "verb": "log_conversation",
+        "payload": {
+            "store_id": str(store),
+            "id": conversation,
+            "customer_id": customer,
+            "task_id": task,
+            "outcome": "interested",
+            "level": "intent",
+            "notes": "有录音",
+        },
+    }
+    assert (
+        call(server, token, "sync_push", {"device_id": str(uuid7()), "operations": [op]})[1][0][
+            "status"
+        ]
+        == "applied"
+    )
+    about = {
+        "id": file,
+        "form": "conversation",
+        "record_id": conversation,
+        "kind": "voice",
+        "mime": "audio/wav",
+        "bytes": len(sound),
+        "sha256": hashlib.sha256(sound).hexdigest(),
+        "consented_at": "2026-11-01T08:00:00Z",
+    }
+    assert call(
+        server,
+        token,
+        "upload_attachment",
+        {
+            "store_id": str(store),
+            "attachment": about,
+            "at": 0,
+            "data": base64.b64encode(sound).decode(),
+        },
+    )[1]["complete"]
 
     app = visit("lin")
     app.see_id("progress")

@@ -1,18 +1,29 @@
-"""The panel's frame: it stands still while its pages change, comes back from a dropped connection where it was, and follows the address bar.
+"""The panel's frame: it stands still while its pages change, comes back from a dropped connection
+where it was, and follows the address bar.
 
-Before: the navigation was another one for every page, and after a drop the pages with matrices and lists held the browser at full CPU for minutes.
+Before: the navigation was another one for every page, and after a drop the pages with matrices
+and lists held the browser at full CPU for minutes.
 """
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import DESKTOP, App
+from tests.support.present import present
 
 pytestmark = pytest.mark.journey
 
-MARK = "names => names.forEach(n => document.querySelector(`[flt-semantics-identifier='${n}']`).marked = true)"
-MARKED = "names => names.filter(n => document.querySelector(`[flt-semantics-identifier='${n}']`)?.marked)"
-LIST = "\n".join(["客户编号,客户姓名,手机号,备注", *(f"P{n},面板{n}号,1366001{n:04d},看车" for n in range(1, 4))])
+MARK = (
+    "names => names.forEach(n => "
+    "document.querySelector(`[flt-semantics-identifier='${n}']`).marked = true)"
+)
+MARKED = (
+    "names => names.filter(n => "
+    "document.querySelector(`[flt-semantics-identifier='${n}']`)?.marked)"
+)
+LIST = "\n".join(
+    ["客户编号,客户姓名,手机号,备注", *(f"P{n},面板{n}号,1366001{n:04d},看车" for n in range(1, 4))]
+)
 
 
 def open_panel(visit, path: str = "") -> App:
@@ -25,7 +36,7 @@ def open_panel(visit, path: str = "") -> App:
 
 
 def drop(app: App) -> None:
-    """The websocket is lost: the panel loads itself anew, at the same address."""
+    """The websocket is lost: the panel loads itself again, at the same address."""
     with app.page.expect_navigation(timeout=30_000):
         app.page.evaluate("window.__ws[window.__ws.length-1].close()")
     app.ready()
@@ -33,22 +44,39 @@ def drop(app: App) -> None:
 
 def stands(app: App, page: str, sign: str) -> None:
     """That page is the chosen one, and what only it has is there."""
-    expect(app.page.locator(f"[flt-semantics-identifier='nav-{page}'][aria-current=true]")).to_be_attached()
+    expect(
+        app.page.locator(f"[flt-semantics-identifier='nav-{page}'][aria-current=true]")
+    ).to_be_attached()
     app.see_id(sign)
 
 
 def test_the_navigation_stands_still_and_the_last_of_two_quick_clicks_counts(visit):
     app = open_panel(visit)
-    names = ["nav-rules", "nav-forms", "nav-stages", "nav-audit", "nav-lists", "to-publish", "sign-out"]
+    names = [
+        "nav-rules",
+        "nav-forms",
+        "nav-stages",
+        "nav-audit",
+        "nav-lists",
+        "to-publish",
+        "sign-out",
+    ]
     app.page.evaluate(MARK, names)
-    at = {n: app.id(n).bounding_box() for n in names}
-    for first, second, sign in (("rules", "forms", "phone-preview"), ("audit", "stages", "stage-name-0"), ("rules", "lists", "add-entry")):
-        for page in (first, second):  # no waiting between the two: the first page is still being drawn
+    at = {n: present(app.id(n).bounding_box()) for n in names}
+    for first, second, sign in (
+        ("rules", "forms", "phone-preview"),
+        ("audit", "stages", "stage-name-0"),
+        ("rules", "lists", "add-entry"),
+    ):
+        for page in (
+            first,
+            second,
+        ):  # no waiting between the two: the first page is still being drawn
             box = at[f"nav-{page}"]
             app.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         stands(app, second, sign)
         app.page.wait_for_url(f"**/admin/{second}")
-    assert app.page.evaluate(MARKED, names) == names  # the very same nodes, never drawn anew
+    assert app.page.evaluate(MARKED, names) == names  # the very same nodes, never drawn again
 
 
 def test_back_forward_a_deep_link_and_an_address_nobody_knows(visit):
@@ -91,7 +119,9 @@ def test_three_drops_and_every_page_answers_where_it_was(visit):
     app.type("setting-cut-off", "19:30")
     app.see("1 项修改未发布")
     drop(app)
-    app.field("setting-cut-off").click()  # a field says its words to the semantics only while it has the focus
+    app.field(
+        "setting-cut-off"
+    ).click()  # a field says its words to the semantics only while it has the focus
     expect(app.field("setting-cut-off")).to_have_value("19:30")
     app.tap("undo")
     app.see("已全部发布")
@@ -120,7 +150,7 @@ def test_an_import_under_way_survives_a_drop_and_a_look_at_another_page(visit, t
     app.tap("commit")
     app.see_id("import-result")
     app.tap("another")
-    app.gone("3 行,")
+    app.gone("3 行，")
     app.tap("revert-0")
     app.tap("revert-yes")
     app.see_id("revert-result")

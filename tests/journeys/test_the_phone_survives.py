@@ -1,4 +1,5 @@
-"""A dropped websocket, a locked phone, a restarted server: never a frozen or a blank screen; and nothing leaves this machine."""
+"""A dropped websocket, a locked phone, a restarted server: never a frozen or a blank screen; and
+nothing leaves this machine."""
 
 import pytest
 from playwright.sync_api import expect
@@ -24,10 +25,12 @@ def test_a_drop_while_typing_keeps_the_words(visit, make_task):
     app = visit("chen")
     app.see_id("progress")
     app.tap("outcome-interested")
-    app.type("words", "正在输入的内容")
+    app.type("notes", "正在输入的内容")
     app.drop_connection()
-    app.field("words").click()  # a long text says its words to the semantics only while it has the focus
-    expect(app.field("words")).to_have_value("正在输入的内容")
+    app.field(
+        "notes"
+    ).click()  # a long text says its words to the semantics only while it has the focus
+    expect(app.field("notes")).to_have_value("正在输入的内容")
     app.tap("save-conversation")
     app.see("已保存")
 
@@ -64,18 +67,23 @@ def test_a_reload_stays_signed_in_and_a_sign_out_ends_it(visit):
 
 
 def test_chinese_is_drawn_from_our_own_origin(visit):
-    """Font slices come from us, each answered; the only address outside that anything asks for is Rive's, and it is refused."""
+    """Font slices come from us, each answered; the only address outside that anything asks for is
+    Rive's, and it is refused."""
     app = visit(None)
     answered: list[tuple[str, int]] = []
     app.page.on("response", lambda r: answered.append((r.url, r.status)))
     app.page.reload()
     app.ready()
     app.see("登录您的门店")
-    app.page.wait_for_function("() => performance.getEntriesByType('resource').some(r => r.name.includes('notosanssc'))")
+    app.page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(r => r.name.includes('notosanssc'))"
+    )
     slices = [(url, status) for url, status in answered if "notosanssc" in url]
     assert slices
     assert {status for _, status in slices} <= {200, 304}
-    assert all(url.startswith(app.base) or url.startswith(("data:", "blob:")) for url, _ in answered)
+    assert all(
+        url.startswith(app.base) or url.startswith(("data:", "blob:")) for url, _ in answered
+    )
     assert {url for url in app.blocked if "rive" not in url} == set()
 
 

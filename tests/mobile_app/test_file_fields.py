@@ -4,34 +4,47 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from tests.mobile_app.test_opening_files import picked, with_papers
-from tests.support.phone_screen import Book, phone
+from tests.support.files import png
+from tests.support.phone_screen import LocalData, phone
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 
-PAPERS = (("customer", "name"), ("conversation", "words"))
+PAPERS = (("customer", "name"), ("conversation", "notes"))
 
 
 async def test_a_new_customers_paper_is_named_by_its_field_and_waits_for_the_network(tmp_path):
-    async with phone(tmp_path, with_papers(*PAPERS), "advisor", Book(TODAY), route="/customers/new") as p:
+    async with phone(
+        tmp_path, with_papers(*PAPERS), "advisor", LocalData(TODAY), route="/customers/new"
+    ) as p:
         s = p.screen
         await s.type("name", "王先生")
         await s.tap("more-fields")
-        s.client.replies |= picked("驾驶证.jpg", b"\xff\xd8first")
+        s.client.replies |= picked("驾驶证.jpg", b"\xff\xd8\xfffirst")
         await s.tap("papers-attach")
         await s.settle(until=lambda: bool(s.all("file-")))
-        s.client.replies |= picked("合同.pdf", b"%PDF second")
+        s.client.replies |= picked("合同.pdf", b"%PDF-1.7 second")
         await s.tap("papers-attach")  # another one in its place
         await s.tap("save-customer")
         [op] = await p.sent()
-        [file] = await p.session.book.attachments.unsettled()
-        assert op["payload"]["set"]["papers"] == str(file.id) and str(file.record_id) == op["payload"]["id"]
-        assert (file.form, file.kind, file.mime, file.path.read_bytes()) == ("customer", "file", "application/pdf", b"%PDF second")
+        [file] = await p.session.local_store.attachments.unacknowledged()
+        assert (
+            op["payload"]["set"]["papers"] == str(file.id)
+            and str(file.record_id) == op["payload"]["id"]
+        )
+        assert (file.form, file.kind, file.mime, file.path.read_bytes()) == (
+            "customer",
+            "file",
+            "application/pdf",
+            b"%PDF-1.7 second",
+        )
 
 
 async def test_a_file_that_is_too_large_is_said_by_its_field(tmp_path, monkeypatch):
-    monkeypatch.setattr("mobile_app.files.attaching.LARGEST", 10)
-    async with phone(tmp_path, with_papers(*PAPERS), "advisor", Book(TODAY), route="/customers/new") as p:
+    monkeypatch.setattr("mobile_app.files.picker.LARGEST", 10)
+    async with phone(
+        tmp_path, with_papers(*PAPERS), "advisor", LocalData(TODAY), route="/customers/new"
+    ) as p:
         s = p.screen
         await s.tap("more-fields")
         s.client.replies |= picked("大.jpg", b"x" * 11)
@@ -39,21 +52,24 @@ async def test_a_file_that_is_too_large_is_said_by_its_field(tmp_path, monkeypat
         await s.settle(until=lambda: s.sees("文件不能超过 20 MB"))
         await s.type("name", "王先生")
         await s.tap("save-customer")
-        assert "papers" not in (await p.sent())[0]["payload"]["set"] and await p.session.book.attachments.unsettled() == []
+        assert (
+            "papers" not in (await p.sent())[0]["payload"]["set"]
+            and await p.session.local_store.attachments.unacknowledged() == []
+        )
 
 
 async def test_the_sheet_of_a_talk_takes_a_file_too(tmp_path):
-    book = Book(TODAY)
-    book.task(book.customer("王先生"), "王")
-    async with phone(tmp_path, with_papers(*PAPERS), "advisor", book) as p:
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("王先生"), "王")
+    async with phone(tmp_path, with_papers(*PAPERS), "advisor", local_data) as p:
         s = p.screen
         await s.tap("outcome-interested")
-        await s.type("words", "签了意向书", leave=False)
-        s.client.replies |= picked("意向书.png", b"\x89PNG")
+        await s.type("notes", "签了意向书", leave=False)
+        s.client.replies |= picked("意向书.png", png())
         await s.tap("papers-attach")
         await s.tap("save-conversation")
         [op] = await p.sent()
-        [file] = await p.session.book.attachments.unsettled()
+        [file] = await p.session.local_store.attachments.unacknowledged()
         assert (file.form, file.kind, str(file.id), str(file.record_id)) == (
             "conversation",
             "photo",

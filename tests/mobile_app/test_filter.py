@@ -11,7 +11,11 @@ WAN = 1_000_000  # 分
 async def gateway(stack):
     """The manager of a store with three customers of two advisors: budgets of 10, 30 and 20 万."""
     async with signed_in(stack, "manager") as (found, world):
-        for who, name, budget, level in (("lin", "十万", 10, "near"), ("chen", "三十万", 30, "near"), ("lin", "二十万", 20, "intent")):
+        for who, name, budget, level in (
+            ("lin", "十万", 10, "near"),
+            ("chen", "三十万", 30, "near"),
+            ("lin", "二十万", 20, "intent"),
+        ):
             world.customer(who, name=name, budget_fen=budget * WAN, level=level)
         world.db.commit()
         yield found

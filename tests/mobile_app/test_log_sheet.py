@@ -1,16 +1,19 @@
-"""What the log sheet and Today do beyond the tap budgets, played on the whole app without a network."""
+"""What the log sheet and Today do beyond the tap budgets, played on the whole app without a
+network."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import flet as ft
 import pytest
 
 from shared.domain import presets
 from shared.domain.config import StoreConfig
 from shared.domain.problems import Offline
 from shared.gateway.sync import Page
-from tests.support.phone_screen import Book, ident, phone
+from tests.support.phone_screen import LocalData, ident, phone
+from tests.support.present import present
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TODAY = datetime.now(UTC).astimezone(ZONE).date()
@@ -26,25 +29,35 @@ def day(n: int) -> str:
 
 @pytest.fixture
 async def advisor(tmp_path):
-    book = Book(TODAY)
-    one = book.customer(
-        "王先生", level="intent", preferred_time="evening", facts={"budget_fen": {"on": day(-3), "by": "陈静"}}, custom={"budget_fen": 20_000_000}
+    local_data = LocalData(TODAY)
+    one = local_data.customer(
+        "王先生",
+        level="intent",
+        preferred_time="evening",
+        facts={"budget_fen": {"on": day(-3), "by": "陈静"}},
+        custom={"budget_fen": 20_000_000},
     )
-    book.task(one, "王先生", due=-1)
-    book.talk(one, "王先生")
-    book.put("deals", "deal", customer_id=one, pipeline="new_car", stage="lead", owner_id=ident("me"))
-    two = book.customer("李女士", level="near")
-    book.task(two, "李女士")
-    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+    local_data.task(one, "王先生", due=-1)
+    local_data.log_conversation(one, "王先生")
+    local_data.insert(
+        "deals", "deal", customer_id=one, pipeline="new_car", stage="lead", owner_id=ident("me")
+    )
+    two = local_data.customer("李女士", level="near")
+    local_data.task(two, "李女士")
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
         yield p
 
 
 async def test_the_date_is_chosen_by_the_cadence_and_says_why(advisor):
     s = advisor.screen
     await s.tap("outcome-interested")
-    assert s.find("next-plus-30").selected and "意向:每 30 天" in " ".join(s.texts("next-why")) and "晚上" in " ".join(s.texts("next-why"))
+    assert (
+        s.find("next-plus-30").selected
+        and "意向：每 30 天" in " ".join(s.texts("next-why"))
+        and "晚上" in " ".join(s.texts("next-why"))
+    )
     await s.tap("level-near")  # up: every week
-    assert s.find("next-plus-7").selected and "准购买:每 7 天" in " ".join(s.texts("next-why"))
+    assert s.find("next-plus-7").selected and "准购买：每 7 天" in " ".join(s.texts("next-why"))
     await s.tap("next-plus-1")
     await s.tap("level-intent")
     assert s.find("next-plus-1").selected  # what a person chose stays
@@ -53,18 +66,21 @@ async def test_the_date_is_chosen_by_the_cadence_and_says_why(advisor):
     await s.tap("save-conversation")
     [op] = await advisor.sent()
     assert op["payload"]["next_contact_on"] == day(1) and op["payload"]["level"] == "intent"
-    task = next(t for t in await advisor.shown("tasks") if t["why"] == "next_contact")
-    assert task["due_on"] == day(1) and datetime.fromisoformat(task["due_at"]).astimezone(ZONE).hour == 18  # the evening he prefers
+    task = next(t for t in await advisor.shown("tasks") if t["kind"] == "next_contact")
+    assert (
+        task["due_on"] == day(1)
+        and datetime.fromisoformat(task["due_at"]).astimezone(ZONE).hour == 18
+    )  # the evening they prefer
 
 
 async def test_a_phrase_never_overwrites_typed_words_and_the_one_used_most_comes_first(advisor):
     s = advisor.screen
     await s.tap("outcome-interested")
-    await s.type("words", "要七座")
+    await s.type("notes", "要七座")
     second = s.texts("phrase-1")[-1]
     await s.tap("phrase-1")
     await s.tap("save-conversation")
-    assert (await advisor.sent())[0]["payload"]["words"] == f"要七座,{second}"
+    assert (await advisor.sent())[0]["payload"]["notes"] == f"要七座,{second}"
     await s.settle(until=lambda: "李女士" in s.texts("card-name"))
     await s.tap("outcome-interested")
     assert s.texts("phrase-0")[-1] == second
@@ -80,24 +96,34 @@ async def test_a_promise_by_phrase_and_by_hand_becomes_an_open_item_that_is_kept
     await s.tap("promise-in-7")
     await s.tap("save-conversation")
     promises = (await advisor.sent())[0]["payload"]["promises"]
-    assert [(p["words"], p["due_on"]) for p in promises] == [("答应发配置单", day(1)), ("送脚垫", day(7))]
+    assert [(p["notes"], p["due_on"]) for p in promises] == [
+        ("答应发配置单", day(1)),
+        ("送脚垫", day(7)),
+    ]
     assert {p["status"] for p in await advisor.shown("promises")} == {"open"}
     await s.settle(until=lambda: "李女士" in s.texts("card-name"))
     await s.tap("undo")
     await s.settle(until=lambda: "王先生" in s.texts("card-name"))
-    assert await advisor.shown("promises") == []  # taken back with the talk
+    assert await advisor.shown("promises") == []  # taken back with the conversation
 
 
 async def test_facts_are_asked_once_and_known_ones_say_who_was_told(advisor):
     s = advisor.screen
     assert any("20万" in t and "陈静" in t for t in s.texts())  # in the brief, before the call
     await s.tap("outcome-interested")
-    assert not s.has("budget-fen") and not s.has("preferred-time-evening")  # known: never asked again
+    assert not s.has("budget-fen") and not s.has(
+        "preferred-time-evening"
+    )  # known: never asked again
     await s.type("interested-series", "问界 M7")
     await s.tap("phrase-0")
     await s.tap("save-conversation")
     assert (await advisor.sent())[0]["payload"]["facts"] == {"interested_series": "问界 M7"}
-    assert next(c for c in await advisor.shown("customers") if c["name"] == "王先生")["custom"]["interested_series"] == "问界 M7"
+    assert (
+        next(c for c in await advisor.shown("customers") if c["name"] == "王先生")["custom"][
+            "interested_series"
+        ]
+        == "问界 M7"
+    )
     await s.settle(until=lambda: "李女士" in s.texts("card-name"))
     await s.tap("outcome-interested")
     asked = [i for i in ("interested-series", "budget-fen", "preferred-time-morning") if s.has(i)]
@@ -117,9 +143,12 @@ async def test_an_outcome_moves_the_deal_with_the_talk_and_one_undo_takes_both_b
     await s.tap("relation-spouse")
     await s.tap("add-companion")
     await s.tap("save-conversation")
-    ops = await advisor.sent()
-    assert [op["verb"] for op in ops] == ["save_companion", "log_conversation", "move_deal"]
-    assert ops[1]["payload"]["companions"] == [ops[0]["payload"]["id"]] and ops[2]["payload"]["stage"] == "visited"
+    operations = await advisor.sent()
+    assert [op["verb"] for op in operations] == ["save_companion", "log_conversation", "move_deal"]
+    assert (
+        operations[1]["payload"]["companions"] == [operations[0]["payload"]["id"]]
+        and operations[2]["payload"]["stage"] == "visited"
+    )
     assert (await advisor.shown("deals"))[0]["stage"] == "visited"
     await s.settle(until=lambda: s.has("undo"))
     await s.tap("undo")
@@ -144,7 +173,9 @@ async def test_a_complaint_comes_back_first(advisor):
     assert s.find("next-plus-1").selected
     await s.tap("phrase-0")
     await s.tap("save-conversation")
-    assert next(c for c in await advisor.shown("customers") if c["name"] == "王先生")["complaint_at"]
+    assert next(c for c in await advisor.shown("customers") if c["name"] == "王先生")[
+        "complaint_at"
+    ]
 
 
 async def test_what_was_done_in_the_last_ten_minutes_can_be_taken_back_one_by_one(advisor):
@@ -157,21 +188,36 @@ async def test_what_was_done_in_the_last_ten_minutes_can_be_taken_back_one_by_on
     assert [i for i in s.all("undo-")] == ["undo-0", "undo-1"] and s.sees("王先生")
     await s.tap("undo-1")
     await s.settle(until=lambda: s.all("undo-") == ["undo-0"])
-    assert len([t for t in await advisor.shown("tasks") if t["status"] == "open" and t["why"] == "cadence"]) == 1
-    assert [op["verb"] for op in await advisor.sent()] == ["log_conversation", "log_conversation", "undo"]
+    assert (
+        len(
+            [
+                t
+                for t in await advisor.shown("tasks")
+                if t["status"] == "open" and t["kind"] == "cadence"
+            ]
+        )
+        == 1
+    )
+    assert [op["verb"] for op in await advisor.sent()] == [
+        "log_conversation",
+        "log_conversation",
+        "undo",
+    ]
 
 
 async def test_a_retry_is_planned_on_the_phone_too_at_another_hour(advisor):
     await advisor.screen.tap("outcome-no-answer")
-    retry = next(t for t in await advisor.shown("tasks") if t["why"] == "retry")
-    assert retry["tries"] == 1 and datetime.fromisoformat(retry["due_at"]) > datetime.now(UTC) + timedelta(hours=3)
+    retry = next(t for t in await advisor.shown("tasks") if t["kind"] == "retry")
+    assert retry["attempts"] == 1 and datetime.fromisoformat(retry["due_at"]) > datetime.now(
+        UTC
+    ) + timedelta(hours=3)
 
 
 async def test_snoozing_has_a_limit_that_is_said(tmp_path):
-    book = Book(TODAY)
-    book.task(book.customer("甲"), "甲", snoozes=2)
-    book.task(book.customer("乙"), "乙", snoozes=3, due=1)
-    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("甲"), "甲", snoozes=2)
+    local_data.task(local_data.customer("乙"), "乙", snoozes=3, due=1)
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
         await p.screen.tap("snooze")
         assert p.screen.sees("还可推迟 1 次")
         await p.screen.tap("snooze-3")
@@ -181,9 +227,9 @@ async def test_snoozing_has_a_limit_that_is_said(tmp_path):
 
 
 async def test_beyond_the_limit_the_same_tap_asks_the_manager_offline_too(tmp_path):
-    book = Book(TODAY)
-    book.task(book.customer("乙"), "乙", snoozes=3)
-    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("乙"), "乙", snoozes=3)
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
         await p.screen.tap("snooze")
         assert p.screen.sees("由经理决定")
         await p.screen.type("snooze-words", "客户出差到周五")
@@ -192,57 +238,78 @@ async def test_beyond_the_limit_the_same_tap_asks_the_manager_offline_too(tmp_pa
         assert (
             op["verb"] == "snooze_task"
             and op["payload"]["approval_id"]
-            and op["payload"]["words"] == "客户出差到周五"
+            and op["payload"]["notes"] == "客户出差到周五"
             and op["payload"]["until"] == day(3)
         )
         await p.screen.settle(until=lambda: not p.screen.has("card-name"))
         assert p.screen.sees("待经理审批") and p.screen.sees("乙")  # pending and visible, not done
         [request] = await p.shown("approvals")
-        assert (request["kind"], request["asked"], request["status"]) == ("task_snooze", {"until": day(3)}, "pending")
+        assert (request["kind"], request["asked"], request["status"]) == (
+            "task_snooze",
+            {"until": day(3)},
+            "pending",
+        )
         await p.screen.tap("undo")
         await p.screen.settle(until=lambda: p.screen.has("card-name"))
 
 
-async def test_sent_back_is_first_with_the_remark_cannot_be_put_off_and_says_when_it_was_missed(tmp_path):
-    book = Book(TODAY)
-    book.task(book.customer("急"), "急", due=-30)
-    book.task(book.customer("驳"), "驳", due=-1, rank=0, remark="今天一定要打")
-    async with phone(tmp_path, three_levels(), "advisor", book) as p:
-        assert "驳" in p.screen.texts("card-name") and p.screen.sees("今天一定要打") and p.screen.sees("超时未完成")
-        assert not p.screen.has("snooze") and "1 个超时未完成" in p.screen.find("progress").label
+async def test_sent_back_is_first_with_the_remark_cannot_be_put_off_and_says_when_it_was_missed(
+    tmp_path,
+):
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("急"), "急", due=-30)
+    local_data.task(local_data.customer("驳"), "驳", due=-1, rank=0, remark="今天一定要打")
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
+        assert (
+            "驳" in p.screen.texts("card-name")
+            and p.screen.sees("今天一定要打")
+            and p.screen.sees("超时未完成")
+        )
+        assert not p.screen.has("snooze") and "1 个超时未完成" in p.screen.label("progress")
 
 
 async def test_what_a_pull_brings_never_takes_the_open_card_from_under_the_thumb(tmp_path):
     """A card being read was replaced by a more pressing one, and the tap was for somebody else."""
-    book, more = Book(TODAY), Book(TODAY)
-    book.task(book.customer("甲"), "甲")
+    local_data, more = LocalData(TODAY), LocalData(TODAY)
+    local_data.task(local_data.customer("甲"), "甲")
     more.task(more.customer("驳"), "驳", rank=0, remark="今天一定要打")
-    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
         page = Page(
-            user_id=p.session.me.user_id, store_id=p.session.me.store_id, today=TODAY, reset=False, more=False, rows=more.rows, removed={},
-            config_version=1, config=None, cursor={"since": 2}, complete_to=2,
-        )  # fmt: skip
+            user_id=present(p.session.me).user_id,
+            store_id=present(p.session.me).store_id,
+            today=TODAY,
+            reset=False,
+            more=False,
+            rows=more.rows,
+            removed={},
+            config_version=1,
+            config=None,
+            cursor={"since": 2},
+            complete_to=2,
+        )
         with pytest.raises(Offline):
-            await p.session.book.sync.once()  # the app has been open for a while
-        assert await p.session.book.replica.take(page, after={"since": 1})
+            await p.session.local_store.sync.once()  # the app has been open for a while
+        assert await p.session.local_store.replica.apply_page(page, after={"since": 1})
         await p.session.refresh()
-        await p.screen.settle(until=lambda: "2" in p.screen.find("progress").label)
+        await p.screen.settle(until=lambda: "2" in p.screen.label("progress"))
         assert "甲" in p.screen.texts("card-name")
         await p.screen.tap("refresh")
         await p.screen.settle(until=lambda: "驳" in p.screen.texts("card-name"))
 
 
 async def test_the_sheet_is_open_again_after_the_app_was_ended_while_dialling(tmp_path):
-    book = Book(TODAY)
+    local_data = LocalData(TODAY)
     for name in ("甲", "乙", "丙"):
-        book.task(book.customer(name), name)
-    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        local_data.task(local_data.customer(name), name)
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
         await p.screen.tap("toggle-list")
         await p.screen.tap(p.screen.all("task-")[1])  # not the one that would be first anyway
         name = p.screen.texts("card-name")[0]
         await p.screen.tap("dial")
-        await p.session.went_away()
-    async with phone(tmp_path, three_levels(), "advisor", book) as again:  # the phone ended the app; it starts anew
+        await p.session.calls.app_left()
+    async with phone(
+        tmp_path, three_levels(), "advisor", local_data
+    ) as again:  # the phone ended the app; it starts again
         assert again.screen.texts("card-name") == [name]
         await again.screen.tap("outcome-no-answer")
         [op] = await again.sent()
@@ -259,11 +326,18 @@ async def test_a_device_that_never_left_the_app_says_nothing_about_time_away(adv
 
 @pytest.fixture
 async def specialist(tmp_path):
-    book = Book(TODAY)
+    local_data = LocalData(TODAY)
     for name, left, premium in (("近", 5, 300_000), ("贵", 40, 9_000_000), ("远", 80, 100_000)):
-        customer = book.customer(name, renewal_owner_id=ident("me"))
-        car = book.put("vehicles", f"car {name}", customer_id=customer, plate="沪A12345", brand="大众", series="朗逸")
-        policy = book.put(
+        customer = local_data.customer(name, renewal_owner_id=ident("me"))
+        car = local_data.insert(
+            "vehicles",
+            f"car {name}",
+            customer_id=customer,
+            plate="沪A12345",
+            brand="大众",
+            series="朗逸",
+        )
+        policy = local_data.insert(
             "policies",
             f"policy {name}",
             customer_id=customer,
@@ -272,8 +346,16 @@ async def specialist(tmp_path):
             expires_on=TODAY + timedelta(days=left),
             premium_fen=premium,
         )
-        book.task(customer, name, why="policy_window", subject_form="policy", subject_id=policy, expires_on=TODAY + timedelta(days=left), tries=2)
-    async with phone(tmp_path, three_levels(), "renewal", book) as p:
+        local_data.task(
+            customer,
+            name,
+            kind="policy_window",
+            subject_form="policy",
+            subject_id=policy,
+            expires_on=TODAY + timedelta(days=left),
+            attempts=2,
+        )
+    async with phone(tmp_path, three_levels(), "renewal", local_data) as p:
         yield p
 
 
@@ -285,31 +367,55 @@ async def test_the_queue_is_ordered_by_the_stores_points_and_each_row_says_why(s
 
 
 async def test_the_script_and_the_quote_are_there_and_hold_only_what_the_role_may_see(tmp_path):
-    import flet as ft
-
     document = presets.load("three_levels").document()
     role = next(r for r in document["roles"] if r["key"] == "renewal")
-    book = Book(TODAY)
-    customer = book.customer("赵先生")
-    car = book.put("vehicles", "car", customer_id=customer, plate="沪A12345")
-    policy = book.put(
-        "policies", "policy", customer_id=customer, vehicle_id=car, insurer="人保财险", expires_on=TODAY + timedelta(days=5), premium_fen=320_000
+    local_data = LocalData(TODAY)
+    customer = local_data.customer("赵先生")
+    car = local_data.insert("vehicles", "car", customer_id=customer, plate="沪A12345")
+    policy = local_data.insert(
+        "policies",
+        "policy",
+        customer_id=customer,
+        vehicle_id=car,
+        insurer="人保财险",
+        expires_on=TODAY + timedelta(days=5),
+        premium_fen=320_000,
     )
-    book.task(customer, "赵", why="policy_window", subject_form="policy", subject_id=policy, expires_on=TODAY + timedelta(days=5))
-    async with phone(tmp_path / "sees", StoreConfig.model_validate(document), "renewal", book) as p:
+    local_data.task(
+        customer,
+        "赵",
+        kind="policy_window",
+        subject_form="policy",
+        subject_id=policy,
+        expires_on=TODAY + timedelta(days=5),
+    )
+    async with phone(
+        tmp_path / "sees", StoreConfig.model_validate(document), "renewal", local_data
+    ) as p:
         text = p.screen.inside("copy-quote", ft.Container).action.args["data"]
         assert "赵先生您好" in text and "沪A12345" in text and "¥3,200" in text and "林晓" in text
         await p.screen.tap("script")
         assert p.screen.sees("脱保一天都有风险")
     del role["rights"]["policy"]["premium_fen"]
     role["rights"]["vehicle"]["plate"] = "masked"
-    for row in (*book.rows["policies"], *book.rows["vehicles"]):  # as the server sends it to this role
+    for row in (
+        *local_data.rows["policies"],
+        *local_data.rows["vehicles"],
+    ):  # as the server sends it to this role
         row.pop("premium_fen", None)
         if "plate" in row:
             row["plate"] = "沪A****5"
-    async with phone(tmp_path / "blind", StoreConfig.model_validate(document), "renewal", book) as p:
+    async with phone(
+        tmp_path / "blind", StoreConfig.model_validate(document), "renewal", local_data
+    ) as p:
         text = p.screen.inside("copy-quote", ft.Container).action.args["data"]
-        assert "人保财险" in text and "¥" not in text and "去年保费" not in text and "****" not in text and "{" not in text
+        assert (
+            "人保财险" in text
+            and "¥" not in text
+            and "去年保费" not in text
+            and "****" not in text
+            and "{" not in text
+        )
 
 
 async def test_a_lost_renewal_asks_for_the_closer_reason_and_who_has_it(specialist):
@@ -327,13 +433,22 @@ async def test_a_lost_renewal_asks_for_the_closer_reason_and_who_has_it(speciali
     await s.type("lost-price", "2980")
     await s.tap("save-conversation")
     [op] = await specialist.sent()
-    assert (op["verb"], op["payload"]["reason"], op["payload"]["insurer"], op["payload"]["price_fen"]) == (
+    assert (
+        op["verb"],
+        op["payload"]["reason"],
+        op["payload"]["insurer"],
+        op["payload"]["price_fen"],
+    ) == (
         "log_conversation",
         "insured_agent",
         "平安",
         298_000,
     )
-    assert sorted(y.get("status", "active") for y in await specialist.shown("policies")) == ["active", "active", "lost"]
+    assert sorted(y.get("status", "active") for y in await specialist.shown("policies")) == [
+        "active",
+        "active",
+        "lost",
+    ]
 
 
 async def test_after_the_last_try_a_message_is_offered(specialist):
@@ -342,29 +457,48 @@ async def test_after_the_last_try_a_message_is_offered(specialist):
     await s.tap("outcome-no-answer")  # the third
     await s.settle(until=lambda: s.has("copy-message"))
     assert s.sees(f"{name} 3 次未接通") and s.sees("给您打过几次电话没有接通")
-    assert not [t for t in await specialist.shown("tasks") if t["why"] == "retry"]
+    assert not [t for t in await specialist.shown("tasks") if t["kind"] == "retry"]
     await s.tap("copy-message")
     assert not s.has("copy-message")
 
 
 async def test_half_a_sentence_outlives_the_app(tmp_path):
-    book = Book(TODAY)
+    local_data = LocalData(TODAY)
     for name in ("甲", "乙"):
-        book.task(book.customer(name), name)
-    async with phone(tmp_path, three_levels(), "advisor", book) as p:
+        local_data.task(local_data.customer(name), name)
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
         await p.screen.tap("toggle-list")
         await p.screen.tap(p.screen.all("task-")[1])
         name = p.screen.texts("card-name")
         await p.screen.tap("outcome-interested")
-        await p.screen.type("words", "客户说下周", leave=False)
+        await p.screen.type("notes", "客户说下周", leave=False)
         async with asyncio.timeout(5):
-            await p.session.kept("today zh_CN", lambda: None).log._drafting  # written half a second after the last letter
-    async with phone(tmp_path, three_levels(), "advisor", book) as again:
-        import flet as ft
-
-        await again.screen.settle(until=lambda: again.screen.has("words"))
+            # written half a second after the last letter
+            await present(p.session.kept("today zh_CN", lambda: None)).log.notes._writing
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as again:
+        await again.screen.settle(until=lambda: again.screen.has("notes"))
         assert again.screen.texts("card-name") == name
-        assert again.screen.inside("words", ft.TextField).value == "客户说下周"
+        assert again.screen.inside("notes", ft.TextField).value == "客户说下周"
         await again.screen.tap("save-conversation")
-        assert (await again.sent())[0]["payload"]["words"] == "客户说下周"
-        assert await again.session.book.replica.recall("draft") is None
+        assert (await again.sent())[0]["payload"]["notes"] == "客户说下周"
+        assert await again.session.local_store.replica.recall("draft") is None
+
+
+async def test_going_back_from_a_customers_sheet_loses_no_words(advisor, monkeypatch):
+    monkeypatch.setattr("mobile_app.conversations.notes_draft.PAUSE", 0)
+    s, route = advisor.screen, f"/customers/{ident('王先生')}"
+    await s.go(f"{route}/log")
+    await s.settle(until=lambda: s.has("method-visit"))
+    await s.tap("method-visit")
+    await s.tap("outcome-received")
+    await s.type("notes", "想周六再来", leave=False)
+    await s.settle()
+    await s.go(route)
+    await s.go(f"{route}/log")
+    await s.settle(until=lambda: s.has("notes"))
+    assert s.inside("notes", ft.TextField).value == "想周六再来"
+    await s.tap("save-conversation")
+    await s.settle(until=lambda: s.has("customer-name"))
+    await s.go(f"{route}/log")
+    await s.settle(until=lambda: s.has("method-visit"))
+    assert not s.has("notes")

@@ -1,4 +1,5 @@
-"""A new customer in the store's own form: what it asks first, what it folds away, and who is known already."""
+"""A new customer in the store's own form: what it asks first, what it folds away, and who is known
+already."""
 
 import json
 from datetime import UTC, datetime
@@ -12,21 +13,29 @@ from shared.domain import presets
 from shared.domain.config import Role, StoreConfig
 from shared.domain.conversations import questions
 from tests.mobile_app.test_tap_budgets import CONFIGS
-from tests.support.phone_screen import Book, ident, phone
+from tests.support.phone_screen import LocalData, ident, phone
+from tests.support.present import present
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 
 def receiver(config: StoreConfig) -> str:
-    return next(r.key for r in config.roles if isinstance(r, Role) and "add_customer" in r.verbs and "customers" in r.screens)
+    return next(
+        r.key
+        for r in config.roles
+        if isinstance(r, Role) and "add_customer" in r.verbs and "customers" in r.screens
+    )
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("route", ["/customers/new", "/customers/receive"])
-async def test_5_a_new_walk_in_is_three_required_answers_at_most_and_two_of_them_are_there(tmp_path, name, route):
-    """Budget 5 (S-14) on the generated form of each preset: one name is typed, and he is in the book."""
+@pytest.mark.parametrize("route", ["/customers/new", "/customers/visit"])
+async def test_5_a_new_walk_in_is_three_required_answers_at_most_and_two_of_them_are_there(
+    tmp_path, name, route
+):
+    """Budget 5 (S-14) on the generated form of each preset: one name is typed, and they are in the
+    book."""
     config = CONFIGS[name]()
-    async with phone(tmp_path, config, receiver(config), Book(TODAY), route=route) as p:
+    async with phone(tmp_path, config, receiver(config), LocalData(TODAY), route=route) as p:
         s = p.screen
         asked = [t for t in s.texts() if t.endswith(" *")]
         assert len(asked) <= 3 and len(s.all("save-")) == 1, asked
@@ -34,16 +43,28 @@ async def test_5_a_new_walk_in_is_three_required_answers_at_most_and_two_of_them
         await s.type("name", "欧阳修远")
         await s.tap("save-customer" if s.has("save-customer") else "save-reception")
         [op] = await p.sent()
-        assert s.taps == 1 and op["payload"]["set"]["name"] == "欧阳修远" and {"source", "level"} <= set(op["payload"]["set"])
+        assert (
+            s.taps == 1
+            and op["payload"]["set"]["name"] == "欧阳修远"
+            and {"source", "level"} <= set(op["payload"]["set"])
+        )
         await s.settle(until=lambda: s.has("customer-name"))
 
 
 def with_a_plan_asked_of_the_near(config: StoreConfig) -> StoreConfig:
-    """A store that wants to know of whoever is near to buying when he comes."""
+    """A store that wants to know of whoever is near to buying when they come."""
     document = json.loads(json.dumps(config.document()))
     fields = document["forms"]["customer"]["fields"]
     near = {"==": [{"var": "level"}, "near"]}
-    fields.append({"key": "visit_plan", "label": {"zh_CN": "到店打算"}, "type": "text", "show": near, "required": True})
+    fields.append(
+        {
+            "key": "visit_plan",
+            "label": {"zh_CN": "到店打算"},
+            "type": "text",
+            "show": near,
+            "required": True,
+        }
+    )
     for role in document["roles"]:
         if role.get("rights", {}).get("customer", {}).get("name") == "write":
             role["rights"]["customer"]["visit_plan"] = "write"
@@ -51,50 +72,91 @@ def with_a_plan_asked_of_the_near(config: StoreConfig) -> StoreConfig:
 
 
 async def test_a_field_of_the_store_is_there_required_under_its_condition_and_saved(tmp_path):
-    async with phone(tmp_path, with_a_plan_asked_of_the_near(presets.load("three_levels")), "advisor", Book(TODAY), route="/customers/new") as p:
+    async with phone(
+        tmp_path,
+        with_a_plan_asked_of_the_near(presets.load("three_levels")),
+        "advisor",
+        LocalData(TODAY),
+        route="/customers/new",
+    ) as p:
         s = p.screen
         assert not s.has("visit-plan") and not s.has("gender") and s.has("more-fields")
         await s.type("name", "王先生")
         await s.tap("level-near")
         await s.tap("save-customer")
-        assert s.has("visit-plan") and s.texts("visit-plan") and await p.sent() == []  # said at its field, nothing lost
+        assert (
+            s.has("visit-plan") and s.texts("visit-plan") and await p.sent() == []
+        )  # said at its field, nothing lost
         await s.type("visit-plan", "周六带家人")
         await s.tap("more-fields")
         await s.type("budget-fen", "20万")
         await s.tap("save-customer")
         [op] = await p.sent()
-        assert op["payload"]["set"] == {"name": "王先生", "source": op["payload"]["set"]["source"], "level": "near", "visit_plan": "周六带家人", "budget_fen": 20_000_000}  # fmt: skip
+        assert op["payload"]["set"] == {
+            "name": "王先生",
+            "source": op["payload"]["set"]["source"],
+            "level": "near",
+            "visit_plan": "周六带家人",
+            "budget_fen": 20_000_000,
+        }
 
 
 async def test_my_own_customer_is_named_while_his_number_is_typed_without_a_network(tmp_path):
-    book = Book(TODAY)
-    book.customer("欧阳修远", phone="13911110000")
-    async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route="/customers/new") as p:
+    local_data = LocalData(TODAY)
+    local_data.customer("欧阳修远", phone="13911110000")
+    async with phone(
+        tmp_path, presets.load("three_levels"), "advisor", local_data, route="/customers/new"
+    ) as p:
         s = p.screen
         await s.type("phone", "139 1111 0000", leave=False)
         await s.settle(until=lambda: s.has("duplicate"))
-        assert s.sees("已是您的客户:欧阳修远")
+        assert s.sees("已是您的客户：欧阳修远")
         await s.tap("open-duplicate")
         assert s.session.page.route == f"/customers/{ident('欧阳修远')}"
 
 
 async def test_who_is_known_is_not_asked_again_but_for_two_facts_nobody_knows(tmp_path):
-    """First 8: his number tells who he is; level and source are known, at most two facts are worth asking now, and a colleague's are not."""
-    book = Book(TODAY)
-    customer = book.customer("王先生", phone="13911112222", level="near")
-    async with phone(tmp_path, presets.load("three_levels"), "advisor", book, route="/customers/receive") as p:
+    """First 8: their number tells who they are; level and source are known, at most two facts are
+    worth asking now, and a colleague's are not."""
+    local_data = LocalData(TODAY)
+    customer = local_data.customer("王先生", phone="13911112222", level="near")
+    async with phone(
+        tmp_path, presets.load("three_levels"), "advisor", local_data, route="/customers/visit"
+    ) as p:
         s = p.screen
         assert s.has("source-walk-in")
         await s.type("name", "王先生")
         await s.type("phone", "13911112222")
         await s.settle(until=lambda: s.has("duplicate"))
-        assert not s.has("source-walk-in") and not s.has("name") and s.has("phone") and s.has("need")
-        card = await p.session.book.replica.card(UUID(customer))
-        missing = questions(p.session.config, card.customer.flat(), level="near")
+        assert (
+            not s.has("source-walk-in") and not s.has("name") and s.has("phone") and s.has("need")
+        )
+        card = await p.session.local_store.replica.card(UUID(customer))
+        missing = questions(present(p.session.config), present(card).customer.flat(), level="near")
         assert 0 < len(missing) <= 2 and s.sees("顺便问一句")
         first = next(f for f in missing if f.options)
-        await s.tap(f"{first.key}-{first.options[0].key}".replace("_", "-"))
+        option = present(first.options)[0].key
+        await s.tap(f"{first.key}-{option}".replace("_", "-"))
         await s.type("need", "想换大一点的")
         await s.tap("save-reception")
         [op] = await p.sent()
-        assert op["payload"]["set"] == {"need": "想换大一点的", first.key: first.options[0].key} and op["payload"]["customer_id"] == customer
+        assert (
+            op["payload"]["set"] == {"need": "想换大一点的", first.key: option}
+            and op["payload"]["customer_id"] == customer
+        )
+
+
+async def test_going_back_loses_nothing_and_a_saved_form_is_empty_again(tmp_path):
+    """Name and number were gone without a question."""
+    config = CONFIGS["three_levels"]()
+    async with phone(tmp_path, config, "advisor", LocalData(TODAY), route="/customers") as p:
+        s = p.screen
+        await s.go("/customers/new")
+        await s.type("name", "欧阳修远")
+        await s.go("/customers")
+        await s.go("/customers/new")
+        assert s.inside("name", ft.TextField).value == "欧阳修远"
+        await s.tap("save-customer")
+        await s.settle(until=lambda: s.has("customer-name"))
+        await s.go("/customers/new")
+        assert not s.inside("name", ft.TextField).value

@@ -1,15 +1,26 @@
-"""A phone that was just signed in: whoever opens a screen before the store's document has come is given its fields when it has."""
+"""A phone that was just signed in: whoever opens a screen before the store's document has come is
+given its fields when it has."""
 
 import pytest
 
 from tests.support.phone_screen import real_phone, signed_in
 
 
-@pytest.mark.parametrize("route", ["/customers", "/customers/new", "/customers/receive", "/funnel", "/team", "/approvals", "/me"])
-async def test_a_screen_that_was_open_first_is_the_screen_that_is_opened_later(stack, tmp_path, route):
-    async with signed_in(stack, "manager") as (gateway, _world), real_phone(tmp_path, gateway, route=route) as phone:  # his role has every screen
+@pytest.mark.parametrize(
+    "route",
+    ["/customers", "/customers/new", "/customers/visit", "/funnel", "/team", "/approvals", "/me"],
+)
+async def test_a_screen_that_was_open_first_is_the_screen_that_is_opened_later(
+    stack, tmp_path, route
+):
+    async with (
+        signed_in(stack, "manager") as (gateway, _world),
+        real_phone(tmp_path, gateway, route=route) as phone,
+    ):  # their role has every screen
         screen = phone.screen
-        await screen.settle(until=lambda: phone.session.config is not None and not screen.has("loading"))
+        await screen.settle(
+            until=lambda: phone.session.config is not None and not screen.has("loading")
+        )
         first = screen.all("")
         await screen.go("/")
         await screen.go(route)

@@ -25,7 +25,9 @@ def test_every_phrase_of_the_code_is_translated(language):
 def test_places_are_the_same_in_every_language(language):
     for message in load(language):
         if message.id and isinstance(message.id, str):
-            assert sorted(re.findall(r"%\(\w+\)[ds]", message.id)) == sorted(re.findall(r"%\(\w+\)[ds]", str(message.string))), message.id
+            assert sorted(re.findall(r"%\(\w+\)[ds]", message.id)) == sorted(
+                re.findall(r"%\(\w+\)[ds]", str(message.string))
+            ), message.id
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -43,13 +45,20 @@ def _one(text):
 
 
 def test_traditional_chinese_is_no_copy_of_simplified():
-    simplified, traditional = ({_one(m.id): m.string for m in load(x) if m.id} for x in ("zh_CN", "zh_TW"))
+    simplified, traditional = (
+        {_one(m.id): m.string for m in load(x) if m.id} for x in ("zh_CN", "zh_TW")
+    )
     assert sum(simplified[k] != traditional.get(k) for k in simplified) > len(simplified) / 2
 
 
 def test_no_phrase_hides_where_the_extractor_does_not_look():
-    """Babel does not look into f-strings: a phrase said only there would stay English for everybody."""
-    known = {message.id if isinstance(message.id, str) else message.id[0] for message in template() if message.id}
+    """Babel does not look into f-strings: a phrase said only there would stay English for
+    everybody."""
+    known = {
+        message.id if isinstance(message.id, str) else message.id[0]
+        for message in template()
+        if message.id
+    }
     said = {
         (str(file.relative_to(ROOT)), node.args[0].value)
         for source in SOURCES
@@ -57,8 +66,34 @@ def test_no_phrase_hides_where_the_extractor_does_not_look():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "_"
+        and node.func.id in ("_", "N_")
         and node.args
         and isinstance(node.args[0], ast.Constant)
     }
     assert {(file, phrase) for file, phrase in said if phrase not in known} == set()
+
+
+def test_every_placeholder_of_a_phrase_gets_its_value():
+    """Neither gettext nor pyright looks: a value under another name is a KeyError on the screen.
+    (The panel could not publish rights for that reason.)"""
+    missing = [
+        (str(file.relative_to(ROOT)), node.lineno, name)
+        for source in SOURCES
+        for file in (ROOT / source).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf8")))
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Mod)
+        and isinstance(node.right, ast.Dict)
+        and None not in node.right.keys  # {**others}: nobody can tell from here
+        for name in _placeholders(node.left) - _keys(node.right)
+    ]
+    assert missing == []
+
+
+def _placeholders(phrase: ast.expr) -> set[str]:
+    texts = [x.value for x in ast.walk(phrase) if isinstance(x, ast.Constant)]
+    return {name for text in texts for name in re.findall(r"%\((\w+)\)", str(text))}
+
+
+def _keys(values: ast.Dict) -> set[str]:
+    return {str(key.value) for key in values.keys if isinstance(key, ast.Constant)}

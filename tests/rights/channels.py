@@ -1,8 +1,10 @@
-"""T2's exits: every road by which a value could reach someone, as questions about one field of one form.
+"""T2's endpoints: every road by which a value could reach someone, as questions about one field of
+one form.
 
-A channel is alive: to a reader of the field its answer changes with the value. To everybody else it must not: the same question in two
-worlds that differ in nothing but the value gets the same answer, error text included. That holds for filters, sorts and counts as well
-as for what is printed, and it needs no list of words to look for.
+A channel is alive: to a reader of the field its answer changes with the value. To everybody else it
+must not: the same question in two worlds that differ in nothing but the value gets the same answer,
+error text included. That holds for filters, sorts and counts as well as for what is printed, and it
+needs no list of words to look for.
 """
 
 import json
@@ -20,13 +22,20 @@ RELATIONS = {
     "deal": "deals",
     "conversation": "conversations",
 }
-SAVES = {"customer": "save_customer", "companion": "save_companion", "vehicle": "save_vehicle", "policy": "save_policy", "deal": "save_deal"}
+SAVE_VERBS = {
+    "customer": "save_customer",
+    "companion": "save_companion",
+    "vehicle": "save_vehicle",
+    "policy": "save_policy",
+    "deal": "save_deal",
+}
 OP, FRESH = "01900000-0000-7000-8000-0000000000aa", "01900000-0000-7000-8000-0000000000bb"
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a form; `value` is what the asked file holds, known to the attacker, who wants it confirmed."""
+    """A field of a form; `value` is what the asked file holds, known to the attacker, who wants it
+    confirmed."""
 
     form: str
     key: str
@@ -75,7 +84,8 @@ CLAUSES: set[str] = set()  # the channels that are clauses of one view
 
 
 def of_view(name: str, sql: str) -> None:
-    """A question to the form's view: {v} the view, {c} the value as text, {q} the value to confirm, {i} its inner part, {k} the key."""
+    """A question to the form's view: {v} the view, {c} the value as text, {q} the value to confirm,
+    {i} its inner part, {k} the key."""
     CLAUSES.add(name)
     CHANNELS[name] = lambda scene, f, file: sql.format(
         id=getattr(file, f.form),
@@ -92,7 +102,9 @@ of_view("select", "select jsonb_agg({c} order by v.id) from {v} v")
 of_view("select *", "select jsonb_agg(to_jsonb(v) order by v.id) from {v} v")
 of_view(
     "embed",
-    "select jsonb_agg(jsonb_build_object('task', t.id, 'rows', (select jsonb_agg(to_jsonb(v)) from {v} v where to_jsonb(v) ->> 'customer_id' = t.customer_id::text or v.id = t.customer_id)) order by t.id) from api.tasks t",
+    "select jsonb_agg(jsonb_build_object('task', t.id, 'rows', (select "
+    "jsonb_agg(to_jsonb(v)) from {v} v where to_jsonb(v) ->> 'customer_id' = "
+    "t.customer_id::text or v.id = t.customer_id)) order by t.id) from api.tasks t",
 )
 of_view("eq", "select count(*) from {v} v where {c} = {q}")
 of_view("neq", "select count(*) from {v} v where {c} <> {q}")
@@ -101,23 +113,59 @@ of_view("regex", "select count(*) from {v} v where {c} ~ '^.*{i}'")
 of_view("gt", "select count(*) from {v} v where {c} > {q}")
 of_view("lt", "select count(*) from {v} v where {c} < {q}")
 of_view("in", "select count(*) from {v} v where {c} in ({q}, 'another')")
-of_view("is", "select jsonb_build_array(count(*) filter (where {c} is null), count(*) filter (where {c} is not distinct from {q})) from {v} v")
-of_view("fts", "select count(*) from {v} v where to_tsvector('simple', coalesce({c}, '')) @@ plainto_tsquery('simple', {q})")
-of_view("order", "select jsonb_agg(x.id) from (select v.id from {v} v order by {c} desc nulls last, v.id) x")
-of_view("order by whether", "select v.id from {v} v order by ({c} = {q}) desc nulls last, v.id limit 1")
-of_view("group", "select jsonb_agg(x) from (select {c} as g, count(*) from {v} v group by 1 order by 1) x")
-of_view("aggregate", "select jsonb_build_array(min({c}), max({c}), count(distinct {c}), string_agg({c}, ',' order by v.id)) from {v} v")
+of_view(
+    "is",
+    "select jsonb_build_array(count(*) filter (where {c} is null), count(*) filter (where "
+    "{c} is not distinct from {q})) from {v} v",
+)
+of_view(
+    "fts",
+    "select count(*) from {v} v where to_tsvector('simple', coalesce({c}, '')) @@ "
+    "plainto_tsquery('simple', {q})",
+)
+of_view(
+    "order",
+    "select jsonb_agg(x.id) from (select v.id from {v} v order by {c} desc nulls last, v.id) x",
+)
+of_view(
+    "order by whether", "select v.id from {v} v order by ({c} = {q}) desc nulls last, v.id limit 1"
+)
+of_view(
+    "group",
+    "select jsonb_agg(x) from (select {c} as g, count(*) from {v} v group by 1 order by 1) x",
+)
+of_view(
+    "aggregate",
+    "select jsonb_build_array(min({c}), max({c}), count(distinct {c}), string_agg({c}, ',' "
+    "order by v.id)) from {v} v",
+)
 of_view("count", "select count({c}) from {v} v")
-of_view("or, and", "select count(*) from {v} v where ({c} = {q} and v.store_id is not null) or v.id is null or not ({c} <> {q})")
-of_view("->>", "select jsonb_agg(jsonb_build_array(to_jsonb(v) ->> '{k}', v.custom -> '{k}', v.custom #>> '{{{k}}}') order by v.id) from {v} v")
+of_view(
+    "or, and",
+    "select count(*) from {v} v where ({c} = {q} and v.store_id is not null) or v.id is "
+    "null or not ({c} <> {q})",
+)
+of_view(
+    "->>",
+    "select jsonb_agg(jsonb_build_array(to_jsonb(v) ->> '{k}', v.custom -> '{k}', v.custom "
+    "#>> '{{{k}}}') order by v.id) from {v} v",
+)
 of_view(
     "contains",
-    "select jsonb_build_array(count(*) filter (where v.custom @> '{{\"{k}\": {json}}}'), count(*) filter (where v.custom ? '{k}')) from {v} v",
+    "select jsonb_build_array(count(*) filter (where v.custom @> '{{\"{k}\": {json}}}'), "
+    "count(*) filter (where v.custom ? '{k}')) from {v} v",
 )
-of_view("jsonpath", "select count(*) from {v} v where to_jsonb(v) @? '$.** ? (@ == {json})' or to_jsonb(v) @@ '$.custom.{k} > 0'")
+of_view(
+    "jsonpath",
+    "select count(*) from {v} v where to_jsonb(v) @? '$.** ? (@ == {json})' or to_jsonb(v) "
+    "@@ '$.custom.{k} > 0'",
+)
 of_view("join", "select count(*) from {v} v join {v} w on {c} = {q} and w.id = v.id")
 of_view("error text", "select ('#' || {c})::int from {v} v where v.id = '{id}'")
-of_view("error by whether", "select 1 / (case when {c} = {q} then 0 else 1 end) from {v} v where v.id = '{id}'")
+of_view(
+    "error by whether",
+    "select 1 / (case when {c} = {q} then 0 else 1 end) from {v} v where v.id = '{id}'",
+)
 of_view("returning", "update {v} v set store_id = store_id where {c} = {q} returning to_jsonb(v)")
 
 
@@ -127,7 +175,8 @@ def _search(scene: Scene, f: Field, file: File) -> str:
     return (
         "select jsonb_build_array("
         + ", ".join(
-            f"(select jsonb_agg(to_jsonb(x)) from api.search_customers({store}, '{w}') x)" for w in dict.fromkeys((f.text, f.inner, f.text[-5:]))
+            f"(select jsonb_agg(to_jsonb(x)) from api.search_customers({store}, '{w}') x)"
+            for w in dict.fromkeys((f.text, f.inner, f.text[-5:]))
         )
         + ")"
     )
@@ -150,7 +199,34 @@ def _today(scene: Scene, f: Field, file: File) -> str:
 
 @channel("funnel report")
 def _funnel(scene: Scene, f: Field, file: File) -> str:
-    return "select jsonb_build_array(api.funnel_report({store}), api.funnel_report({store}, null, {owner}))".format(**scene.values(file))
+    return (
+        "select jsonb_build_array(api.funnel_report({store}), api.funnel_report({store}, null, "
+        "{owner}))"
+    ).format(**scene.values(file))
+
+
+@channel("member work")
+def _member_work(scene: Scene, f: Field, file: File) -> str:
+    return (
+        "select jsonb_build_array(api.member_work({store}), api.member_work({store}, {owner}))"
+    ).format(**scene.values(file))
+
+
+@channel("meeting sheet")
+def _meeting_sheet(scene: Scene, f: Field, file: File) -> str:
+    return "select api.meeting_sheet({store})".format(**scene.values(file))
+
+
+@channel("metric rows")
+def _metric_rows(scene: Scene, f: Field, file: File) -> str:
+    """Of the metric that rests on the field; a refused one would hide the answers of others."""
+    resting = {
+        "level": "prospects",
+        "next_contact_on": "next_day_tasks",
+        "amount_fen": "amount_won",
+    }
+    metric = resting.get(f.key, "contacts")
+    return f"select api.metric_rows({{store}}, '{metric}')".format(**scene.values(file))
 
 
 @channel("approvals")
@@ -165,7 +241,11 @@ def _history(scene: Scene, f: Field, file: File) -> str:
 
 @channel("history filter")
 def _history_filter(scene: Scene, f: Field, file: File) -> str:
-    return f"select jsonb_build_array(count(*), count(*) filter (where t.field = '{f.key}'), count(*) filter (where t.new #>> '{{}}' = {f.quoted} or t.old #>> '{{}}' = {f.quoted})) from api.timeline t"
+    return f"""select jsonb_build_array(
+        count(*),
+        count(*) filter (where t.field = '{f.key}'),
+        count(*) filter (where t.new #>> '{{}}' = {f.quoted} or t.old #>> '{{}}' = {f.quoted})
+      ) from api.timeline t"""
 
 
 @channel("pull")
@@ -180,7 +260,10 @@ def _config(scene: Scene, f: Field, file: File) -> str:
 
 @channel("effective access")
 def _access(scene: Scene, f: Field, file: File) -> str:
-    return "select api.effective_access({store}, auth.uid(), {customer})".format(**scene.values(file))
+    return (
+        "select api.effective_access({store}, (current_setting('request.jwt.claims')::json ->> "
+        "'sub')::uuid, {customer})"
+    ).format(**scene.values(file))
 
 
 @channel("duplicates")
@@ -201,17 +284,26 @@ def _import(scene: Scene, f: Field, file: File, call: str) -> str | None:
         "customer": {"name": file.name, "phone": f.text if f.type == "phone" else file.phone},
         "vehicle": {"plate": f.text if f.type == "plate" else file.plate},
     }
-    return f"select api.{call} {literal({'pool': 'market', 'level': 'near', 'source': 'walk_in'})}, {literal([row, by_plate])})"
+    return (
+        f"select api.{call} "
+        f"{literal({'pool': 'market', 'level': 'near', 'source': 'walk_in'})}, "
+        f"{literal([row, by_plate])})"
+    )
 
 
 @channel("import preview")
 def _preview(scene: Scene, f: Field, file: File) -> str | None:
-    return _import(scene, f, file, f"import_preview({scene.values(file)['store']}, 'customers',")
+    return _import(scene, f, file, f"preview_import({scene.values(file)['store']}, 'customers',")
 
 
 @channel("import echo")
 def _echo(scene: Scene, f: Field, file: File) -> str | None:
-    return _import(scene, f, file, f"import_commit({scene.values(file)['store']}, '{FRESH}', 'customers', 'list.csv',")
+    return _import(
+        scene,
+        f,
+        file,
+        f"commit_import({scene.values(file)['store']}, '{FRESH}', 'customers', 'list.csv',",
+    )
 
 
 def _push(scene: Scene, file: File, verb: str, payload: dict[str, Any], base: int | None) -> str:
@@ -220,9 +312,11 @@ def _push(scene: Scene, file: File, verb: str, payload: dict[str, Any], base: in
 
 @channel("write back")
 def _write_back(scene: Scene, f: Field, file: File) -> str | None:
-    if f.form not in SAVES:
+    if f.form not in SAVE_VERBS:
         return None
-    return _push(scene, file, SAVES[f.form], {"id": getattr(file, f.form), "set": {f.key: f.value}}, 1)
+    return _push(
+        scene, file, SAVE_VERBS[f.form], {"id": getattr(file, f.form), "set": {f.key: f.value}}, 1
+    )
 
 
 @channel("conflict")
@@ -231,13 +325,20 @@ def _conflict(scene: Scene, f: Field, file: File) -> str | None:
     if f.form not in ("customer", "deal"):
         return None
     return _push(
-        scene, file, SAVES[f.form], {"id": getattr(file, f.form), "set": {"need" if f.form == "customer" else "title": "另一个", f.key: f.value}}, 0
+        scene,
+        file,
+        SAVE_VERBS[f.form],
+        {
+            "id": getattr(file, f.form),
+            "set": {"need" if f.form == "customer" else "title": "另一个", f.key: f.value},
+        },
+        0,
     )
 
 
 @channel("new record")
 def _new_record(scene: Scene, f: Field, file: File) -> str | None:
-    if f.form not in SAVES or f.key in ("name", "source", "level"):
+    if f.form not in SAVE_VERBS or f.key in ("name", "source", "level"):
         return None
     payload = {
         "id": FRESH,
@@ -246,7 +347,7 @@ def _new_record(scene: Scene, f: Field, file: File) -> str | None:
         "set": {"name": "新", "source": "walk_in", "level": "near"} if f.form == "customer" else {},
     }
     payload["set"] = {**payload["set"], f.key: f.value}
-    return _push(scene, file, SAVES[f.form], payload, None)
+    return _push(scene, file, SAVE_VERBS[f.form], payload, None)
 
 
 @channel("undo")
@@ -256,7 +357,17 @@ def _undo(scene: Scene, f: Field, file: File) -> str:
 
 @channel("moving a deal")
 def _move(scene: Scene, f: Field, file: File) -> str | None:
-    return _push(scene, file, "move_deal", {"id": file.deal, "stage": "visited", "set": {f.key: f.value}}, 0) if f.form == "deal" else None
+    return (
+        _push(
+            scene,
+            file,
+            "move_deal",
+            {"id": file.deal, "stage": "visited", "set": {f.key: f.value}},
+            0,
+        )
+        if f.form == "deal"
+        else None
+    )
 
 
 @channel("logging a conversation")
@@ -267,7 +378,14 @@ def _log(scene: Scene, f: Field, file: File) -> str | None:
         scene,
         file,
         "log_conversation",
-        {"id": FRESH, "customer_id": file.customer, "outcome": "interested", "words": "聊", "level": "near", "set": {f.key: f.value}},
+        {
+            "id": FRESH,
+            "customer_id": file.customer,
+            "outcome": "interested",
+            "notes": "聊",
+            "level": "near",
+            "set": {f.key: f.value},
+        },
         None,
     )
 
@@ -276,10 +394,17 @@ def _log(scene: Scene, f: Field, file: File) -> str | None:
 def _find(scene: Scene, f: Field, file: File) -> str | None:
     if f.form != "customer":
         return None
-    asked = [{"key": f.key, "op": op, "value": f.value} for op in ("eq", "min", "max", "contains", "starts")]
+    asked = [
+        {"key": f.key, "op": op, "value": f.value}
+        for op in ("eq", "min", "max", "contains", "starts")
+    ]
     return (
         "select jsonb_build_array("
-        + ", ".join(f"(select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, {literal([a])}) x)" for a in asked)
+        + ", ".join(
+            f"(select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, "
+            f"{literal([a])}) x)"
+            for a in asked
+        )
         + ")"
     )
 
@@ -287,7 +412,8 @@ def _find(scene: Scene, f: Field, file: File) -> str | None:
 @channel("find, at least")
 def _find_min(scene: Scene, f: Field, file: File) -> str | None:
     return (
-        f"select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, {literal([{'key': f.key, 'op': 'min', 'value': f.value}])}) x"
+        f"select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, "
+        f"{literal([{'key': f.key, 'op': 'min', 'value': f.value}])}) x"
         if f.form == "customer"
         else None
     )
@@ -295,19 +421,28 @@ def _find_min(scene: Scene, f: Field, file: File) -> str | None:
 
 @channel("find sort")
 def _find_sort(scene: Scene, f: Field, file: File) -> str | None:
-    return f"select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, '[]', '{f.key}') x" if f.form == "customer" else None
+    return (
+        f"select jsonb_agg(x.id) from api.find_customers({scene.values(file)['store']}, '[]', "
+        f"'{f.key}') x"
+        if f.form == "customer"
+        else None
+    )
 
 
 @channel("export")
 def _export(scene: Scene, f: Field, file: File) -> str:
-    return f"select api.export_rows({scene.values(file)['store']}, '{FRESH}', '{f.form}', '[\"id\", \"{f.key}\"]', 'because')"
+    return (
+        f"select api.export_rows({scene.values(file)['store']}, '{FRESH}', '{f.form}', "
+        f"'[\"id\", \"{f.key}\"]', 'because')"
+    )
 
 
 @channel("export beside")
 def _export_beside(scene: Scene, f: Field, file: File) -> str | None:
-    """A customer's field as a column of his deals."""
+    """A customer's field as a column of their deals."""
     return (
-        f"select api.export_rows({scene.values(file)['store']}, '{FRESH}', 'deal', '[\"id\", \"customer.{f.key}\"]', 'because')"
+        f"select api.export_rows({scene.values(file)['store']}, '{FRESH}', 'deal', '[\"id\", "
+        f"\"customer.{f.key}\"]', 'because')"
         if f.form == "customer"
         else None
     )
@@ -315,7 +450,8 @@ def _export_beside(scene: Scene, f: Field, file: File) -> str | None:
 
 @channel("audit")
 def _audit(scene: Scene, f: Field, file: File) -> str:
-    return f'select api.audit({scene.values(file)["store"]}, \'{{"form": "{f.form}", "field": "{f.key}"}}\', null, 200)'
+    about = json.dumps({"form": f.form, "field": f.key})
+    return f"select api.audit_log({scene.values(file)['store']}, '{about}', null, 200)"
 
 
 @channel("duplicate pairs")
@@ -328,9 +464,12 @@ def _merges(scene: Scene, f: Field, file: File) -> str:
     return "select jsonb_agg(to_jsonb(m) order by m.id) from api.merges m"
 
 
-@channel("flags and held operations")
+@channel("alerts and quarantined operations")
 def _flags(scene: Scene, f: Field, file: File) -> str:
-    return "select jsonb_build_array((select jsonb_agg(to_jsonb(m) order by m.id) from api.flags m), (select jsonb_agg(to_jsonb(m) order by m.op_id) from api.held_operations m))"
+    return (
+        "select jsonb_build_array((select jsonb_agg(to_jsonb(m) order by m.id) from api.alerts "
+        "m), (select jsonb_agg(to_jsonb(m) order by m.op_id) from api.quarantined_operations m))"
+    )
 
 
 @channel("check of a document")
@@ -341,5 +480,6 @@ def _check(scene: Scene, f: Field, file: File) -> str | None:
     changed = json.loads(json.dumps(scene.document))
     next(x for x in changed["forms"]["customer"]["fields"] if x["key"] == f.key)["type"] = "bool"
     return (
-        f"select jsonb_path_query_array(api.check_config({scene.values(file)['store']}, {literal(changed)}), '$[*] ? (@.kind == \"type_changed\")')"
+        f"select jsonb_path_query_array(api.check_config({scene.values(file)['store']}, "
+        f"{literal(changed)}), '$[*] ? (@.kind == \"type_changed\")')"
     )

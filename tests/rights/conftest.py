@@ -1,4 +1,5 @@
-"""A stack a file: these tests count everything there is, and what other tests leave behind would be counted too."""
+"""A stack a file: these tests count everything there is, and what other tests leave behind would be
+counted too."""
 
 from collections.abc import Iterator
 

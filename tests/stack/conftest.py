@@ -15,7 +15,8 @@ from forecourt.settings import ROOT
 from forecourt.stack import Stack, is_running
 from tests.support.stack import family, still_alive
 
-# A parent that starts a stack and then holds it until it dies; it prints each progress line, then "up".
+# A parent that starts a stack and then holds it until it dies; it prints each progress line, then
+# "up".
 PARENT = """
 import signal, sys
 from pathlib import Path
@@ -41,11 +42,20 @@ class Home:
         return self.run([sys.executable, "-c", PARENT, str(self.folder)])
 
     def run(self, command: list[str], **environment: str) -> subprocess.Popen:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SUPABASE_") and name != "MAKELEVEL"}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("SUPABASE_") and name != "MAKELEVEL"
+        }
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**kept, "PYTHONPATH": str(ROOT), "FORECOURT_HOME": str(self.folder), **environment},
+            env={
+                **kept,
+                "PYTHONPATH": str(ROOT),
+                "FORECOURT_HOME": str(self.folder),
+                **environment,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

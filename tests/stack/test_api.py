@@ -8,12 +8,14 @@ import httpx
 import psycopg
 import pytest
 
+from forecourt.demo import sign_up
 from forecourt.migrate import MigrationChanged, apply_migrations
 from forecourt.stack import Stack
 from tests.support.stack import embedded_only
 
 PROBE = """
-create function api.kind_of(value jsonb) returns text language sql immutable set search_path = '' begin atomic select jsonb_typeof(value); end;
+create function api.kind_of(value jsonb) returns text language sql immutable
+  set search_path = '' begin atomic select jsonb_typeof(value); end;
 grant execute on function api.kind_of(jsonb) to authenticated;
 """
 PASSWORD = "zhanting-2026"
@@ -23,7 +25,9 @@ PASSWORD = "zhanting-2026"
 def client(stack: Stack) -> Iterator[httpx.Client]:
     """A caller with the publishable key and nothing else."""
     headers = {"apikey": stack.publishable_key, "Accept-Profile": "api", "Content-Profile": "api"}
-    with httpx.Client(base_url=stack.supabase_url, headers=headers, trust_env=False, timeout=20) as found:
+    with httpx.Client(
+        base_url=stack.supabase_url, headers=headers, trust_env=False, timeout=20
+    ) as found:
         yield found
 
 
@@ -33,8 +37,11 @@ def email() -> str:
 
 
 @pytest.fixture(scope="module")
-def signed_up(client: httpx.Client, email: str) -> dict:
-    answer = client.post("/auth/v1/signup", json={"email": email, "password": PASSWORD})
+def signed_up(stack: Stack, client: httpx.Client, email: str) -> dict:
+    sign_up(stack.supabase_url, stack.publishable_key, email, PASSWORD)
+    answer = client.post(
+        "/auth/v1/token?grant_type=password", json={"email": email, "password": PASSWORD}
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -58,22 +65,38 @@ def probe(stack: Stack, tmp_path: Path) -> Iterator[None]:
     stack.restart_api()
 
 
-@pytest.mark.parametrize(("value", "kind"), [({"a": 1}, "object"), ([1, "二"], "array"), ("word", "string"), (3, "number"), (True, "boolean")])
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"a": 1}, "object"),
+        ([1, "二"], "array"),
+        ("word", "string"),
+        (3, "number"),
+        (True, "boolean"),
+    ],
+)
 def test_jsonb_arguments_arrive_as_what_they_are(probe, client, token, value, kind):
     answer = client.post("/rest/v1/rpc/kind_of", json={"value": value}, headers=token)
     assert (answer.status_code, answer.json()) == (200, kind)
 
 
 def test_a_password_signs_in_and_a_wrong_one_does_not(client, signed_up, email):
-    good = client.post("/auth/v1/token?grant_type=password", json={"email": email, "password": PASSWORD})
+    good = client.post(
+        "/auth/v1/token?grant_type=password", json={"email": email, "password": PASSWORD}
+    )
     assert good.status_code == 200
     assert good.json()["user"]["id"] == signed_up["user"]["id"]
-    bad = client.post("/auth/v1/token?grant_type=password", json={"email": email, "password": "not-this-one"})
+    bad = client.post(
+        "/auth/v1/token?grant_type=password", json={"email": email, "password": "not-this-one"}
+    )
     assert (bad.status_code, bad.json()["error_code"]) == (400, "invalid_credentials")
 
 
 def test_a_refresh_token_gives_a_new_session(client, signed_up):
-    answer = client.post("/auth/v1/token?grant_type=refresh_token", json={"refresh_token": signed_up["refresh_token"]})
+    answer = client.post(
+        "/auth/v1/token?grant_type=refresh_token",
+        json={"refresh_token": signed_up["refresh_token"]},
+    )
     assert answer.status_code == 200
     assert answer.json()["user"]["id"] == signed_up["user"]["id"]
 
@@ -84,7 +107,11 @@ def test_instants_carry_a_whole_offset(signed_up):
 
 def test_without_a_key_nothing_is_answered(client, stack):
     """Lite's admin mode would make a keyless caller on loopback the service role."""
-    answer = httpx.get(f"{stack.supabase_url}/rest/v1/customers", headers={"Accept-Profile": "api"}, trust_env=False)
+    answer = httpx.get(
+        f"{stack.supabase_url}/rest/v1/customers",
+        headers={"Accept-Profile": "api"},
+        trust_env=False,
+    )
     assert answer.status_code == 401
 
 
@@ -95,31 +122,45 @@ def test_other_schemas_are_not_served(client, token, schema):
 
 
 def test_crm_stays_closed_after_requests_of_every_kind(client, token, db):
-    """Left to itself, Lite grants everything on every schema with row security at the first request."""
+    """Left to itself, Lite grants everything on every schema with row security at the first
+    request."""
     assert client.get("/rest/v1/customers", headers=token).status_code == 200
     assert client.get("/rest/v1/customers").status_code == 401
-    body = {"device_id": str(uuid4()), "ops": []}
+    body = {"device_id": str(uuid4()), "operations": []}
     assert client.post("/rest/v1/rpc/sync_push", json=body, headers=token).status_code == 200
     open_to = db.execute(
-        "select role, relname from pg_class, unnest(array['anon', 'authenticated', 'service_role']) role "
+        "select role, relname from pg_class, unnest(array['anon', 'authenticated', "
+        "'service_role']) role "
         "where relnamespace = 'crm'::regnamespace and relkind in ('r', 'v', 'm', 'p') "
-        "and has_table_privilege(role, pg_class.oid, 'select, insert, update, delete, truncate, references, trigger')"
+        "and has_table_privilege(role, pg_class.oid, 'select, insert, update, delete, "
+        "truncate, references, trigger')"
     ).fetchall()
     assert open_to == []
-    assert db.execute("select has_schema_privilege('anon', 'crm', 'usage') or has_schema_privilege('authenticated', 'crm', 'usage')").fetchone() == (
-        False,
+    assert db.execute(
+        "select has_schema_privilege('anon', 'crm', 'usage') or "
+        "has_schema_privilege('authenticated', 'crm', 'usage')"
+    ).fetchone() == (False,)
+    given = db.execute(
+        "select defaclacl::text from pg_default_acl where defaclnamespace = 'crm'::regnamespace"
+    ).fetchall()
+    assert not any(
+        role in acl for (acl,) in given for role in ("anon=", "authenticated=", "service_role=")
     )
-    given = db.execute("select defaclacl::text from pg_default_acl where defaclnamespace = 'crm'::regnamespace").fetchall()
-    assert not any(role in acl for (acl,) in given for role in ("anon=", "authenticated=", "service_role="))
 
 
 @pytest.mark.parametrize("who", ["admin", "lin"])
 def test_nobody_writes_to_a_view_not_even_his_own_rows(people, client, world, who):
-    """The rewriter refuses views that join (55000, a 500 in PostgREST as well), missing grants the others (42501, 403)."""
+    """The rewriter refuses views that join (55000, a 500 in PostgREST as well), missing grants the
+    others (42501, 403)."""
     person = people[who]
-    answer = client.post("/auth/v1/token?grant_type=password", json={"email": person.email, "password": person.password})
+    answer = client.post(
+        "/auth/v1/token?grant_type=password",
+        json={"email": person.email, "password": person.password},
+    )
     mine = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    views = world.db.execute("select viewname from pg_views where schemaname = 'api' order by 1").fetchall()
+    views = world.db.execute(
+        "select viewname from pg_views where schemaname = 'api' order by 1"
+    ).fetchall()
     before = world.digest()
     for (view,) in views:
         found = client.get(f"/rest/v1/{view}?limit=1", headers=mine)
@@ -137,10 +178,14 @@ def test_nobody_writes_to_a_view_not_even_his_own_rows(people, client, world, wh
 
 
 def test_migrations_run_without_a_superuser(db):
-    rights = db.execute("select rolname, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles where rolname = current_user").fetchone()
+    rights = db.execute(
+        "select rolname, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles "
+        "where rolname = current_user"
+    ).fetchone()
     assert rights == ("postgres", False, True, True, True)
     owners = db.execute(
-        "select distinct rolname, rolsuper from pg_class join pg_roles on pg_roles.oid = relowner where relnamespace in ('crm'::regnamespace, 'api'::regnamespace)"
+        "select distinct rolname, rolsuper from pg_class join pg_roles on pg_roles.oid = "
+        "relowner where relnamespace in ('crm'::regnamespace, 'api'::regnamespace)"
     ).fetchall()
     assert set(owners) == {("postgres", False), ("api_owner", False)}
 
@@ -148,10 +193,13 @@ def test_migrations_run_without_a_superuser(db):
 def test_the_api_connects_with_the_rights_of_an_authenticator(stack, db):
     embedded_only(stack)
     rights = db.execute(
-        "select rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolinherit, rolreplication from pg_roles where rolname = 'supabase_lite'"
+        "select rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolinherit, rolreplication "
+        "from pg_roles where rolname = 'supabase_lite'"
     ).fetchone()
     assert rights == (False,) * 6
-    assert db.execute("select has_schema_privilege('supabase_lite', 'crm', 'usage')").fetchone() == (False,)
+    assert db.execute(
+        "select has_schema_privilege('supabase_lite', 'crm', 'usage')"
+    ).fetchone() == (False,)
 
 
 def test_a_changed_migration_is_refused_and_a_failing_one_leaves_nothing(stack, tmp_path):

@@ -1,4 +1,5 @@
-"""The embedded stack keeps its data, leaves nothing behind, and starts again after whatever ended it."""
+"""The embedded stack keeps its data, leaves nothing behind, and starts again after whatever ended
+it."""
 
 import json
 import os
@@ -20,13 +21,18 @@ from tests.support.stack import embedded_only, family, still_alive
 def add_group(stack: Stack) -> str:
     name = f"group {uuid4()}"
     with psycopg.connect(stack.db_url) as connection:
-        connection.execute("insert into crm.groups (id, name) values (gen_random_uuid(), %s)", (name,))
+        connection.execute(
+            "insert into crm.groups (id, name) values (gen_random_uuid(), %s)", (name,)
+        )
     return name
 
 
 def has_group(stack: Stack, name: str) -> bool:
     with psycopg.connect(stack.db_url) as connection:
-        return connection.execute("select from crm.groups where name = %s", (name,)).fetchone() is not None
+        return (
+            connection.execute("select from crm.groups where name = %s", (name,)).fetchone()
+            is not None
+        )
 
 
 def test_a_second_start_is_quick_and_keeps_data_keys_and_ports(home: Home):
@@ -39,7 +45,16 @@ def test_a_second_start_is_quick_and_keeps_data_keys_and_ports(home: Home):
         assert stack.settings == settings
 
 
-@pytest.mark.parametrize("moment", ["making the database cluster", "making the auth schema", "migration config", "migrations applied", "up"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "making the database cluster",
+        "making the auth schema",
+        "migration config",
+        "migrations applied",
+        "up",
+    ],
+)
 def test_kill_of_the_parent_leaves_no_process_and_a_cluster_that_starts(home: Home, moment: str):
     parent = home.parent()
     read_until(parent, moment)
@@ -75,11 +90,13 @@ def test_power_cut(home: Home):
         assert has_group(stack, add_group(stack))
 
 
-def test_a_killed_keeper_is_swept_up_after(home: Home):
+def test_a_killed_supervisor_is_swept_up_after(home: Home):
     with home.stack():
-        keeper = next(process for process in family(os.getpid()) if str(home.folder) in process.cmdline())
-        mine = [keeper, *keeper.children(recursive=True)]
-        keeper.kill()
+        supervisor = next(
+            process for process in family(os.getpid()) if str(home.folder) in process.cmdline()
+        )
+        mine = [supervisor, *supervisor.children(recursive=True)]
+        supervisor.kill()
     assert still_alive(mine) == []
     with home.stack() as again:
         assert has_group(again, add_group(again))
@@ -89,9 +106,11 @@ def test_a_postgres_that_was_left_behind_is_ended_by_the_next_start(home: Home):
     parent = home.parent()
     read_until(parent, "up")
     everyone = family(parent.pid)
-    keeper = next(process for process in everyone if "forecourt.keeper" in process.cmdline())
+    supervisor = next(
+        process for process in everyone if "forecourt.supervisor" in process.cmdline()
+    )
     parent.send_signal(signal.SIGSTOP)  # it must not sweep up itself
-    keeper.kill()
+    supervisor.kill()
     parent.kill()
     said: list[str] = []
     stack = home.stack().start(say=said.append)
@@ -102,7 +121,9 @@ def test_a_postgres_that_was_left_behind_is_ended_by_the_next_start(home: Home):
         stack.stop()
 
 
-@pytest.mark.parametrize("content", ["", "1\n/somewhere/else\n", "4194304\n"], ids=["empty", "another program", "nobody"])
+@pytest.mark.parametrize(
+    "content", ["", "1\n/somewhere/else\n", "4194304\n"], ids=["empty", "another program", "nobody"]
+)
 def test_a_stale_pid_file_is_not_believed(home: Home, content: str):
     with home.stack() as stack:
         name = add_group(stack)
@@ -141,7 +162,9 @@ def test_one_owner_at_a_time(stack: Stack):
 def test_taken_ports_are_replaced_and_the_new_ones_remembered(home: Home):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in USUAL_PORTS]
     taken = [listener.getsockname()[1] for listener in sockets]
-    (home.folder / "settings.json").write_text(json.dumps(dict(zip(USUAL_PORTS, taken, strict=True))))
+    (home.folder / "settings.json").write_text(
+        json.dumps(dict(zip(USUAL_PORTS, taken, strict=True)))
+    )
     try:
         with home.stack() as stack:
             found = [stack.settings.api_port, stack.settings.db_port, stack.settings.web_port]
@@ -160,7 +183,9 @@ def test_settings_are_for_the_owner_only(home: Home):
     assert (home.folder / "settings.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root has to give rights away")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root has to give rights away"
+)
 def test_under_root_postgres_is_an_ordinary_user(stack: Stack):
     embedded_only(stack)
     port = f"--port={stack.settings.db_port}"

@@ -1,4 +1,5 @@
-"""Counts of a battery: printed as a table, and kept as JSON when the long run is on, from which docs/reliability.md is made."""
+"""Counts of a battery: printed as a table, and kept as JSON when the long run is on, from which
+docs/developers/reliability.md is made."""
 
 import json
 import os
@@ -11,12 +12,13 @@ import psycopg
 
 from tests.support.phones import Phone
 
-RESULTS = Path(__file__).parents[2] / "docs" / "reliability"
+RESULTS = Path(__file__).parents[2] / "docs" / "developers" / "reliability"
 
 
 @dataclass
 class Battery:
-    """`row(...)` per case; `finish()` prints, and writes docs/reliability/<key>.json when FORECOURT_RELIABILITY is set."""
+    """`row(...)` per case; `finish()` prints, and writes docs/developers/reliability/<key>.json
+    when FORECOURT_RELIABILITY is set."""
 
     key: str
     title: str
@@ -37,10 +39,16 @@ class Battery:
         if os.environ.get("FORECOURT_RELIABILITY"):
             RESULTS.mkdir(parents=True, exist_ok=True)
             told = {
-                "battery": self.key, "title": self.title, "seeds": self.seeds, "seconds": seconds, "at": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
+                "battery": self.key,
+                "title": self.title,
+                "seeds": self.seeds,
+                "seconds": seconds,
+                "at": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
                 "rows": self.rows,
-            }  # fmt: skip
-            (RESULTS / f"{self.key}.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf8")
+            }
+            (RESULTS / f"{self.key}.json").write_text(
+                json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf8"
+            )
 
 
 @dataclass
@@ -57,27 +65,47 @@ class Verdict:
         return not (self.lost or self.doubled or self.stuck or self.wrong_saved)
 
     def figures(self) -> dict[str, int]:
-        return {"lost": self.lost, "doubled": self.doubled, "stuck": self.stuck, "wrong saved": self.wrong_saved}
+        return {
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "stuck": self.stuck,
+            "wrong saved": self.wrong_saved,
+        }
 
 
 async def judge(phone: Phone, promised: set[str], db: psycopg.Connection) -> Verdict:
-    """Compare what the phone promised and believes with what Postgres did. `promised`: op ids for which a screen said saved.
+    """Compare what the phone promised and believes with what Postgres did. `promised`: op ids for
+    which a screen said saved.
 
-    lost: promised, and neither on the phone nor at the server. doubled: one operation that made two records of a kind. stuck: still
+    lost: promised, and neither on the phone nor at the server. doubled: one operation that made
+    two records of a kind. stuck: still
     waiting. wrong saved: the phone says sent, the server did not apply it (nor hold it).
     """
-    local = await phone.database.read(lambda c: {r[0]: r[1] for r in c.execute("select op_id, state from outbox")})
+    local = await phone.database.read(
+        lambda c: {r[0]: r[1] for r in c.execute("select op_id, state from outbox")}
+    )
     known = {
-        str(op): status for op, status in db.execute("select op_id, result ->> 'status' from crm.ops where user_id = %s", (phone.user_id,)).fetchall()
+        str(op): status
+        for op, status in db.execute(
+            "select op_id, result ->> 'status' from crm.operations where user_id = %s",
+            (phone.user_id,),
+        ).fetchall()
     }
     made = db.execute(
-        "select op_id, form, count(*) from crm.events where store_id = %s and actor_id = %s and kind = 'created' and op_id is not null group by 1, 2 having count(*) > 1",
+        "select op_id, form, count(*) from crm.events where store_id = %s and actor_id = %s "
+        "and kind = 'created' and op_id is not null group by 1, 2 having count(*) > 1",
         (phone.world.store_of(phone.name), phone.user_id),
     ).fetchall()
     db.rollback()
     return Verdict(
         lost=len([op for op in promised if op not in local and op not in known]),
         doubled=len(made),
-        stuck=sum(state == "waiting" for state in local.values()),
-        wrong_saved=len([op for op, state in local.items() if state == "sent" and known.get(op) not in ("applied", "held")]),
+        stuck=sum(state == "pending" for state in local.values()),
+        wrong_saved=len(
+            [
+                op
+                for op, state in local.items()
+                if state == "sent" and known.get(op) not in ("applied", "quarantined")
+            ]
+        ),
     )

@@ -1,23 +1,39 @@
 """Drives a served Flet page in real Chromium through Flutter's semantics tree.
 
-`key=` does not reach the page: a control is found by the identifier of the ft.Semantics round it, an input by its label.
+`key=` does not reach the page: a control is found by the identifier of the ft.Semantics round it,
+an input by its label.
 """
 
 import os
-import re
 import shutil
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
+T = TypeVar("T")
+
 # Blocked by the resolver, not by context.route(): routing switches the HTTP cache off.
 CHROME_ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-extensions", "--mute-audio", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--mute-audio",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+]
 # Without an Android user agent the page believes to be a desktop.
-ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36"
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/156.0.0.0 Mobile Safari/537.36"
+)
 PHONE = {
     "user_agent": ANDROID,
     "viewport": {"width": 390, "height": 844},
@@ -27,31 +43,70 @@ PHONE = {
     "locale": "zh-CN",
     "timezone_id": "Asia/Shanghai",
 }
-DESKTOP = {"viewport": {"width": 1280, "height": 800}, "locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
+DESKTOP = {
+    "viewport": {"width": 1280, "height": 800},
+    "locale": "zh-CN",
+    "timezone_id": "Asia/Shanghai",
+}
 RECORD_SOCKETS = """const W=window.WebSocket; window.__ws=[];
   window.WebSocket=class extends W{constructor(...a){super(...a); window.__ws.push(this)}}"""
 
-# Resolves when the semantics tree has not changed for a quarter of a second: a tap on a page that is still being laid out
-# lands where the button was.
-QUIET = """() => new Promise(done => { const host = document.querySelector('flt-semantics-host'); if (!host) return done(false);
-  let timer = setTimeout(() => finish(true), 250); const limit = setTimeout(() => finish(false), 4000);
-  const watch = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(() => finish(true), 250); });
-  const finish = (ok) => { watch.disconnect(); clearTimeout(timer); clearTimeout(limit); done(ok); };
-  watch.observe(host, {subtree: true, childList: true, attributes: true, characterData: true}); })"""
+# The last lines of every browser's console: Python's log in the page is there, and tells why a
+# start failed. tests/journeys/conftest.py puts them into the report of a failed test.
+CONSOLE: deque[str] = deque(maxlen=60)
+
+# Resolves when the semantics tree has not changed for a quarter of a second: a tap on a page that
+# is still being laid out lands where the button was.
+QUIET = """() => new Promise((done) => {
+  const host = document.querySelector("flt-semantics-host");
+  if (!host) return done(false);
+  const finish = (ok) => {
+    watch.disconnect();
+    clearTimeout(timer);
+    clearTimeout(limit);
+    done(ok);
+  };
+  let timer = setTimeout(() => finish(true), 250);
+  const limit = setTimeout(() => finish(false), 4000);
+  const watch = new MutationObserver(() => {
+    clearTimeout(timer);
+    timer = setTimeout(() => finish(true), 250);
+  });
+  watch.observe(host, { subtree: true, childList: true, attributes: true, characterData: true });
+})"""
 
 
 def chromium_path() -> str | None:
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return (
+        os.environ.get("CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=CHROME_ARGS)
+        opened = playwright.chromium.launch(
+            executable_path=chromium_path(), headless=True, args=CHROME_ARGS
+        )
         try:
             yield opened
         finally:
             opened.close()
+
+
+def until(read: Callable[[], T], seconds: float = 15) -> T:
+    """What `read` answers once it answers something.
+
+    "All uploaded" may still stand on the page from before a tap, so a test that looks into the
+    database waits for the row, not for the words."""
+    end = time.monotonic() + seconds
+    while not (found := read()):
+        assert time.monotonic() < end, f"it did not come within {seconds} s"
+        time.sleep(0.05)
+    return found
 
 
 class App:
@@ -71,10 +126,22 @@ class App:
         self.taps = self.typed = 0  # what a person did so far
         self.blocked: set[str] = set()
         self.fonts: set[Request] = set()  # slices on their way
-        self.page.on("request", lambda request: self.fonts.add(request) if "/assets/fonts/" in request.url else None)
-        self.page.on("requestfinished", lambda request: self.fonts.discard(request))  # playwright takes no method of a builtin
-        self.page.on("requestfailed", lambda request: (self.fonts.discard(request), self.blocked.add(request.url)))
+        self.page.on(
+            "request",
+            lambda request: self.fonts.add(request) if "/assets/fonts/" in request.url else None,
+        )
+        self.page.on(
+            "requestfinished", lambda request: self.fonts.discard(request)
+        )  # playwright takes no method of a builtin
+        self.page.on("requestfailed", self._request_failed)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console", lambda message: CONSOLE.append(f"{message.type}: {message.text[:400]}")
+        )
+
+    def _request_failed(self, request: Request) -> None:
+        self.fonts.discard(request)
+        self.blocked.add(request.url)
 
     def open(self, path: str = "/") -> "App":
         self.page.goto(self.base + path)
@@ -95,10 +162,23 @@ class App:
 
     def ready(self) -> "App":
         """After every goto or reload: drawn, and the semantics tree is there."""
-        self.page.wait_for_function("()=>document.querySelector('flutter-view') && !document.getElementById('loading')", timeout=60_000)
-        self.page.wait_for_selector("flt-semantics-host flt-semantics", state="attached", timeout=30_000)
-        # a page that came back is sent a second time as a whole; a tap before that reaches controls that are gone
-        self.page.wait_for_function("()=>window.__ws.length && window.__ws[window.__ws.length-1].readyState===1", timeout=30_000)
+        self.page.wait_for_function(
+            "()=>document.querySelector('flutter-view') && !document.getElementById('loading')"
+            " && !document.getElementById('start')",
+            timeout=90_000,
+        )
+        self.page.wait_for_selector(
+            "flt-semantics-host flt-semantics", state="attached", timeout=30_000
+        )
+        if self.page.evaluate("Boolean(document.getElementById('build'))"):
+            self.page.evaluate(QUIET)  # Python runs in the page itself: there is no websocket
+            return self
+        # a page that came back is sent a second time as a whole; a tap before that reaches controls
+        # that are gone
+        self.page.wait_for_function(
+            "()=>window.__ws.length && window.__ws[window.__ws.length-1].readyState===1",
+            timeout=30_000,
+        )
         self.page.evaluate(QUIET)
         self.page.evaluate(QUIET)
         return self
@@ -112,11 +192,15 @@ class App:
 
     def field(self, identifier: str) -> Locator:
         return self.page.locator(
-            f"[flt-semantics-identifier='{identifier}'] :is(input,textarea), :is(input,textarea)[flt-semantics-identifier='{identifier}']"
+            f"[flt-semantics-identifier='{identifier}'] :is(input,textarea), "
+            f":is(input,textarea)[flt-semantics-identifier='{identifier}']"
         ).first
 
     def text(self, words: str) -> Locator:
-        return self.page.locator(f"flt-semantics-host :is([aria-label*='{words}'],span:text('{words}'),flt-semantics:text('{words}'))")
+        return self.page.locator(
+            "flt-semantics-host "
+            f":is([aria-label*='{words}'],span:text('{words}'),flt-semantics:text('{words}'))"
+        )
 
     # seeing
     def see(self, words: str) -> None:
@@ -127,10 +211,6 @@ class App:
 
     def see_id(self, identifier: str) -> None:
         expect(self.id(identifier).first).to_be_attached()
-
-    def dump(self) -> str:
-        html = self.page.evaluate("document.querySelector('flt-semantics-host')?.innerHTML||''")
-        return re.sub(r' (style|spellcheck|autocorrect|autocomplete)="[^"]*"', "", html)
 
     # doing
     def tap(self, where: Locator | str) -> None:
@@ -143,24 +223,41 @@ class App:
 
     def scroll_to_text(self, words: str, screens: int = 12) -> None:
         """Down until these words are there; fails when they never come."""
-        self._scroll(lambda: self.text(words).count() > 0, screens)
+        self._scroll(self.text(words), screens)
         self.see(words)
 
-    def scroll_to(self, identifier: str, screens: int = 12, *, up: bool = False) -> None:
-        """Down (or up) a long list until it is there: what is far outside the window has no semantics."""
-        self._scroll(lambda: self.id(identifier).count() > 0, screens, up=up)
+    def choose(self, identifier: str, option: str) -> None:
+        """A dropdown of the panel: open it, take the option of that name."""
+        self.scroll_to(identifier)
+        self.tap(identifier)
+        entry = self.page.get_by_role("button", name=option, exact=True)
+        entry.last.click()  # the menu lies above everything, so last
+        expect(self.id(identifier).first).to_contain_text(option)
 
-    def _scroll(self, there: Callable[[], bool], screens: int, *, up: bool = False) -> None:
+    def scroll_to(self, identifier: str, screens: int = 12, *, up: bool = False) -> None:
+        """Down (or up) a long list until it is in the window: what is far outside has no semantics,
+        and what is just outside has some, but a click there reaches nothing."""
+        self._scroll(self.id(identifier), screens, up=up)
+
+    def _scroll(self, wanted: Locator, screens: int, *, up: bool = False) -> None:
         size = self.page.viewport_size or {"width": 390, "height": 844}
         self.page.mouse.move(size["width"] / 2, size["height"] / 2)
-        for _ in range(screens):
+        # There and back: a slow page says what is on it only after it was scrolled past.
+        for step in range(3 * screens):
+            if step == screens:
+                up = not up
             self.page.evaluate(QUIET)
-            if there():
-                return
+            box = wanted.first.bounding_box() if wanted.count() else None
+            middle = box["y"] + box["height"] / 2 if box else None
+            if middle is not None:
+                if 0 <= middle <= size["height"]:
+                    return
+                up = middle < 0
             self.page.mouse.wheel(0, size["height"] * (-0.6 if up else 0.6))
 
     def type(self, identifier: str, value: str, *, submit: bool = False) -> None:
-        """Never fill(): on an unfocused field it silently does nothing. insert_text carries Chinese."""
+        """Never fill(): on an unfocused field it silently does nothing. insert_text carries
+        Chinese."""
         self.page.bring_to_front()
         self.page.evaluate(QUIET)
         self.typed += 1
@@ -169,21 +266,27 @@ class App:
             last = attempt == 3
             self._focus(field)
             try:
-                if field.input_value():  # typed over what is chosen: one change, as a person makes it
+                if (
+                    field.input_value()
+                ):  # typed over what is chosen: one change, as a person makes it
                     self.page.keyboard.press("Control+A")
                     if not value:
                         self.page.keyboard.press("Delete")
                 self.page.keyboard.insert_text(value)
                 expect(field).to_have_value(value, timeout=20_000 if last else 2500)
                 break
-            except AssertionError:  # a busy machine: Flutter had not attached its editor yet, nothing arrived
+            except (
+                AssertionError
+            ):  # a busy machine: Flutter had not attached its editor yet, nothing arrived
                 if last:
                     raise
         if submit:
             self.page.keyboard.press("Enter")
 
     def _focus(self, field: Locator) -> None:
-        for attempt in range(3):  # a click that meets a page still moving reaches nothing; a person clicks again
+        for attempt in range(
+            3
+        ):  # a click that meets a page still moving reaches nothing; a person clicks again
             field.click()
             try:
                 expect(field).to_be_focused(timeout=20_000 if attempt == 2 else 4000)
@@ -191,18 +294,32 @@ class App:
             except AssertionError:
                 if attempt == 2:
                     raise
-        # the field has focus a frame or two before Flutter attaches its editor; text sent in between is lost
-        self.page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 60))))")
+        # the field has focus a frame or two before Flutter attaches its editor; text sent in
+        # between is lost
+        self.page.evaluate(
+            "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => "
+            "setTimeout(r, 60))))"
+        )
 
     def drop_connection(self) -> None:
-        """What a locked phone does: the websocket closes, the client comes back, and nothing is left of what it had drawn before."""
+        """What a locked phone does: the websocket closes, the client comes back, and nothing is
+        left of what it had drawn before."""
         before = self.page.evaluate("window.__ws.length")
-        self.page.evaluate("document.querySelectorAll('[flt-semantics-identifier]').forEach(node => { node.dataset.old = 'yes' })")
+        self.page.evaluate(
+            "document.querySelectorAll('[flt-semantics-identifier]').forEach(node => { "
+            "node.dataset.old = 'yes' })"
+        )
         self.page.evaluate("window.__ws[window.__ws.length-1].close()")
-        self.page.wait_for_function("n=>window.__ws.length>n && window.__ws[window.__ws.length-1].readyState===1", arg=before, timeout=20_000)
         self.page.wait_for_function(
-            "() => document.querySelector('[flt-semantics-identifier]') && !document.querySelector('[flt-semantics-identifier][data-old]')",
-            timeout=60_000,  # the first return takes 15 s where the semantics tree is on (docs/decisions/0019)
+            "n=>window.__ws.length>n && window.__ws[window.__ws.length-1].readyState===1",
+            arg=before,
+            timeout=20_000,
+        )
+        self.page.wait_for_function(
+            "() => document.querySelector('[flt-semantics-identifier]') && "
+            "!document.querySelector('[flt-semantics-identifier][data-old]')",
+            # the first return takes 15 s where the semantics tree is on (docs/decisions/0019)
+            timeout=60_000,
         )
 
     def sign_in(self, identifier: str, password: str) -> None:
@@ -212,7 +329,9 @@ class App:
 
     def shot(self, path: str) -> None:
         calm = 0
-        for _ in range(50):  # fonts arrive a moment after the words: with none on its way for 0.7 s they are drawn
+        for _ in range(
+            50
+        ):  # fonts arrive a moment after the words: with none on its way for 0.7 s they are drawn
             self.page.wait_for_timeout(100)
             calm = 0 if self.fonts else calm + 1
             if calm == 7:

@@ -1,7 +1,9 @@
-"""The client of battery T5 as a process of its own: works and syncs until it is killed, or kills itself at a named failpoint.
+"""The client of battery T5 as a process of its own: works and syncs until it is killed, or kills
+itself at a named failpoint.
 
-`python -m tests.support.crash_child` has imported everything and forks one for each line it reads (the arguments as JSON); it answers
-the child's pid, then how it ended. So a kill costs a tenth of a second.
+`python -m tests.support.crash_child` has imported everything and forks one for each line it reads
+(the arguments as JSON); it answers the child's pid, then how it ended. So a kill costs a tenth of a
+second.
 """
 
 import asyncio
@@ -28,24 +30,26 @@ from shared.gateway import attachments as remote_files
 from shared.gateway import sync as remote
 from shared.gateway.client import Gateway, make_http
 from shared.gateway.session import MemoryStore
+from tests.support.files import wav
 
-# name → (a statement of the device's database begins, its text begins with) or (a call to the server, before or after)
+# name → (a statement of the device's database begins, its text begins with) or (a call to the
+# server, before or after)
 FAILPOINTS = {
     "add: before its transaction": ("sql", "begin immediate"),
-    "add: overlay written, operation not": ("sql", "insert into outbox"),
+    "add: optimistic row written, operation not": ("sql", "insert into outbox"),
     "add: written, not committed": ("sql", "commit"),
     "push: before the call": ("push", "before"),
     "push: answered, not settled": ("push", "after"),
     "settle: first answer of a batch": ("sql", "update outbox set state = 'sent'"),
-    "settle: refusal not written": ("sql", "update outbox set state = 'attention'"),
-    "replay: overlays half laid": ("sql", "update rows set overlay = null"),
+    "settle: refusal not written": ("sql", "update outbox set state = 'rejected'"),
+    "replay: optimistic rows half written": ("sql", "update rows set optimistic_row = null"),
     "pull: before the call": ("pull", "before"),
     "pull: answered, not taken": ("pull", "after"),
-    "take: between rows": ("sql", "insert into rows (form, id, customer_id, doc"),
+    "take: between rows": ("sql", "insert into rows (form, id, customer_id, server_row"),
     "take: cursor not written": ("sql", "insert into about"),
     "take: tombstone": ("sql", "delete from rows where"),
     "file: on disk, row not": ("sql", "insert into attachments"),
-    "file: piece answered, not noted": ("put", "after"),
+    "file: piece answered, not noted": ("upload", "after"),
     "file: noted, not committed": ("sql", "update attachments set sent_bytes"),
 }
 
@@ -59,13 +63,36 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def work(file: str, url: str, key: str, session: str, user: str, store: str, seed: int, failpoint: str | None, told: str) -> None:
-    """Until killed. Appends the id of every operation that was said to be saved to the file `told`."""
+def work(
+    file: str,
+    url: str,
+    key: str,
+    session: str,
+    user: str,
+    store: str,
+    seed: int,
+    failpoint: str | None,
+    told: str,
+) -> None:
+    """Until killed. Appends the id of every operation that was said to be saved to the file
+    `told`."""
     promised = os.open(told, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    asyncio.run(_work(Path(file), url, key, session, UUID(user), UUID(store), seed, failpoint, promised))
+    asyncio.run(
+        _work(Path(file), url, key, session, UUID(user), UUID(store), seed, failpoint, promised)
+    )
 
 
-async def _work(file: Path, url: str, key: str, session: str, user: UUID, store: UUID, seed: int, failpoint: str | None, told: int) -> None:
+async def _work(
+    file: Path,
+    url: str,
+    key: str,
+    session: str,
+    user: UUID,
+    store: UUID,
+    seed: int,
+    failpoint: str | None,
+    told: int,
+) -> None:
     dice = random.Random(seed)
     kind, text = FAILPOINTS[failpoint] if failpoint else ("", "")
     left = [dice.randrange(1, 5)]  # dies at the n-th time it comes by
@@ -76,7 +103,7 @@ async def _work(file: Path, url: str, key: str, session: str, user: UUID, store:
             if left[0] == 0:
                 die()
 
-    database = Database(file)
+    database = Database(file, user_id=user, store_id=store)
     if kind == "sql":
         opened = database._open
 
@@ -86,15 +113,19 @@ async def _work(file: Path, url: str, key: str, session: str, user: UUID, store:
             return connection
 
         database._open = open_traced  # type: ignore[method-assign]
-    for module, name, mark in ((remote, "push", "push"), (remote, "pull", "pull"), (remote_files, "put", "put")):
+    for module, name, mark in (
+        (remote, "push", "push"),
+        (remote, "pull", "pull"),
+        (remote_files, "upload", "upload"),
+    ):
         if kind == mark:
             setattr(module, name, _watched(getattr(module, name), at, text))
-    keeper_store = MemoryStore()
-    await keeper_store.write(session)
-    gateway = Gateway(url, key, http=make_http(), store=keeper_store)
-    await gateway.keeper.restore()
+    auth_session_store = MemoryStore()
+    await auth_session_store.write(session)
+    gateway = Gateway(url, key, http=make_http(), store=auth_session_store)
+    await gateway.auth_session.restore()
     outbox, replica, attachments = (
-        Outbox(database, user_id=user, store_id=store, new_id=uuid6.uuid7),
+        Outbox(database, new_id=uuid6.uuid7),
         Replica(database),
         Attachments(database, uuid6.uuid7),
     )
@@ -108,7 +139,9 @@ async def _work(file: Path, url: str, key: str, session: str, user: UUID, store:
                 verb,
                 payload,
                 now=datetime.now(UTC),
-                base_version=1 if verb == "save_customer" and "source" not in payload["set"] else None,
+                base_version=1
+                if verb == "save_customer" and "source" not in payload["set"]
+                else None,
                 files=stored,
             )
             os.write(told, f"{op_id}\n".encode())  # the screen says saved
@@ -122,15 +155,32 @@ async def _work(file: Path, url: str, key: str, session: str, user: UUID, store:
 
 def _something(dice: random.Random, customers: list[str]) -> tuple[dict, str, list[NewAttachment]]:
     n = dice.randrange(10**8)
-    new = {"id": str(uuid6.uuid7()), "set": {"name": f"客{n}", "phone": f"139{n:08d}", "source": "walk_in", "level": "near"}}
+    new = {
+        "id": str(uuid6.uuid7()),
+        "set": {"name": f"客{n}", "phone": f"139{n:08d}", "source": "walk_in", "level": "near"},
+    }
     if not customers or dice.random() < 0.2:
         return new, "save_customer", []
     customer = dice.choice(customers)
     if dice.random() < 0.2:
         return {"id": customer, "set": {"need": f"要{n}"}}, "save_customer", []
-    talk = {"id": str(uuid6.uuid7()), "customer_id": customer, "outcome": "interested", "level": "near", "words": dice.choice([f"聊了{n}", ""])}
-    memo = [NewAttachment("voice", "audio/wav", dice.randbytes(dice.randrange(1, 400_000)), AGREED)] if dice.random() < 0.3 else []
-    return talk, "log_conversation", memo
+    conversation = {
+        "id": str(uuid6.uuid7()),
+        "customer_id": customer,
+        "outcome": "interested",
+        "level": "near",
+        "notes": dice.choice([f"聊了{n}", ""]),
+    }
+    memo = (
+        [
+            NewAttachment(
+                "voice", "audio/wav", wav(dice.randbytes(dice.randrange(1, 400_000))), AGREED
+            )
+        ]
+        if dice.random() < 0.3
+        else []
+    )
+    return conversation, "log_conversation", memo
 
 
 def _watched(call, at, when: str):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import httpx
 
-Wish = Callable[[httpx.Request], bool]
+FaultPlan = Callable[[httpx.Request], bool]
 
 
 def pushes(request: httpx.Request) -> bool:
@@ -20,14 +20,15 @@ def everything(request: httpx.Request) -> bool:
 
 
 class Network(httpx.AsyncBaseTransport):
-    """Real until told otherwise. `down`: nothing leaves. `lose_reply`: the server does it, nobody hears. `twice`: sent two times, the second
-    answer is heard. `instead`: somebody else answers. Each applies to requests of `only`."""
+    """Real until told otherwise. `down`: nothing leaves. `lose_reply`: the server does it, nobody
+    hears. `twice`: sent two times, the second answer is heard. `instead`: somebody else answers.
+    Each applies to requests of `only`."""
 
     def __init__(self) -> None:
         self.real = httpx.AsyncHTTPTransport()
         self.down = self.lose_reply = self.twice = False
         self.instead: Callable[[], httpx.Response] | None = None
-        self.only: Wish = everything
+        self.only: FaultPlan = everything
         self.seen: list[httpx.Request] = []
         self.before: Callable[[httpx.Request], object] | None = None
 
@@ -47,7 +48,9 @@ class Network(httpx.AsyncBaseTransport):
         if self.instead is not None:
             return self.instead()
         if self.twice:
-            first = httpx.Request(request.method, request.url, headers=request.headers, content=body)
+            first = httpx.Request(
+                request.method, request.url, headers=request.headers, content=body
+            )
             await (await self.real.handle_async_request(first)).aread()
         answer = await self.real.handle_async_request(request)
         if self.lose_reply:

@@ -1,7 +1,9 @@
-"""Drives Flet components in process: `Screen` plays the Flutter client, so that a screen test takes milliseconds and needs no browser.
+"""Drives Flet components in process: `Screen` plays the Flutter client, so that a screen test takes
+milliseconds and needs no browser.
 
-Every message is packed for real: what could not be sent fails here, and `sent` counts the bytes of an interaction. Controls are
-found by the identifier of the ft.Semantics round them, as in the browser. Pixels, gestures and focus are the journeys' business.
+Every message is packed for real: what could not be sent fails here, and `sent` counts the bytes of
+an interaction. Controls are found by the identifier of the ft.Semantics round them, as in the
+browser. Pixels, gestures and focus are the journeys' business.
 """
 
 import asyncio
@@ -9,8 +11,9 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 import flet as ft
 import msgpack
@@ -21,12 +24,23 @@ from flet.messaging.protocol import Message, MessageAction, configure_encode_obj
 from flet.messaging.session import Session as FletSession
 from flet.pubsub.pubsub_hub import PubSubHub
 
+from tests.support.present import present
+
 QUIET = 0.03  # seconds without a message: settled
 TAPPABLE = ("on_click", "on_tap", "on_select")
 
 
+# Flet declares this variable by its default, None.
+PAGE = cast("ContextVar[ft.Page | None]", _context_page)
+
+
+def packed(message: Any) -> bytes:
+    return present(msgpack.packb(message, default=configure_encode_object_for_msgpack(BaseControl)))
+
+
 class FakeClient(Connection):
-    """The other end of the wire. `replies` answers method calls by name; what is not there is answered with nothing."""
+    """The other end of the wire. `replies` answers method calls by name; what is not there is
+    answered with nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,9 +53,11 @@ class FakeClient(Connection):
         self.invoked: list[tuple[str, Any]] = []
         self.replies: dict[str, Any] = {}
         self.preferences: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.silent_from: int | None = None  # from this question of the preferences on, no answer
 
     def send_message(self, message: Message) -> None:
-        self.sent += len(msgpack.packb([message.action, message.body], default=configure_encode_object_for_msgpack(BaseControl)))
+        self.sent += len(packed([message.action, message.body]))
         self.messages += 1
         self.last_at = time.perf_counter()
         if message.action == MessageAction.SESSION_CRASHED:
@@ -54,16 +70,26 @@ class FakeClient(Connection):
         assert self.session is not None
         if body.name == "push_route":
             self.session.page.route = body.args["route"]
-            self.loop.create_task(self.session.dispatch_event(self.session.page._i, "route_change", {"route": body.args["route"]}))
+            self.loop.create_task(
+                self.session.dispatch_event(
+                    self.session.page._i, "route_change", {"route": body.args["route"]}
+                )
+            )
         result = self.replies.get(body.name)
         if body.name in ("get", "set", "remove") and "key" in (body.args or {}):
             key = body.args["key"]
+            if body.name == "get":
+                self.asked.append(key)
+                if self.silent_from is not None and len(self.asked) >= self.silent_from:
+                    return
             result = self.preferences.get(key)
             if body.name == "set":
                 self.preferences[key], result = body.args["value"], True
             elif body.name == "remove":
                 self.preferences.pop(key, None)
-        with contextlib.suppress(RuntimeError):  # a service made for one use is gone before its answer
+        with contextlib.suppress(
+            RuntimeError
+        ):  # a service made for one use is gone before its answer
             self.session.handle_invoke_method_results(body.control_id, body.call_id, result, None)
 
     def get_upload_url(self, file_name: str, expires: int) -> str:
@@ -78,14 +104,22 @@ class Screen:
 
     def __init__(self, client: FakeClient, session: FletSession) -> None:
         self.client, self.session, self.taps, self.keys = client, session, 0, 0
+        self.running: asyncio.Task | None = None
 
     @classmethod
-    async def open(cls, app: Callable[..., Any], *arguments: Any, route: str = "/", width: int = 390, height: int = 844) -> "Screen":
+    async def open(
+        cls,
+        app: Callable[..., Any],
+        *arguments: Any,
+        route: str = "/",
+        width: int = 390,
+        height: int = 844,
+    ) -> "Screen":
         """`app` is a component; of a bare control it makes a view."""
         client = FakeClient()
         session = client.session = FletSession(client)
         page = session.page
-        _context_page.set(page)
+        PAGE.set(page)
         session.apply_page_patch(
             {
                 "route": route,
@@ -97,16 +131,36 @@ class Screen:
             }
         )
         page.render_views(app, *arguments)
-        client.sent += len(
-            msgpack.packb(session.get_page_patch(), default=configure_encode_object_for_msgpack(BaseControl))
-        )  # not packed, nothing is mounted
+        client.sent += len(packed(session.get_page_patch()))  # not packed, nothing is mounted
         context.reset_auto_update()
         session.start_updates_scheduler()
         screen = cls(client, session)
         await screen.settle()
         return screen
 
-    # looking ------------------------------------------------------------------------------------------------------------------
+    @classmethod
+    async def serve(
+        cls,
+        main: Callable[[ft.Page], Any],
+        preferences: dict[str, Any] | None = None,
+        *,
+        route: str = "/",
+        silent_from: int | None = None,
+    ) -> "Screen":
+        """A browser that opens the page of `main`, with what lies in its storage. Nothing is waited
+        for: `main` goes on by itself, `await screen.settle()` follows it."""
+        client = FakeClient()
+        client.preferences, client.silent_from = dict(preferences or {}), silent_from
+        session = client.session = FletSession(client)
+        PAGE.set(session.page)
+        session.apply_page_patch({"route": route, "width": 390, "height": 844, "web": True})
+        packed(session.get_page_patch())
+        context.reset_auto_update()
+        screen = cls(client, session)
+        screen.running = asyncio.create_task(main(session.page))
+        return screen
+
+    # looking --------------------------------------------------------------------------------------
 
     def controls(self) -> Iterator[BaseControl]:
         """Everything that is on the page now, dialogs last."""
@@ -115,13 +169,21 @@ class Screen:
 
     def all(self, prefix: str) -> list[str]:
         """The identifiers that begin so, in the order of the page."""
-        found = (c.identifier for c in self.controls() if isinstance(c, ft.Semantics) and c.identifier)
+        found = (
+            c.identifier for c in self.controls() if isinstance(c, ft.Semantics) and c.identifier
+        )
         return [i for i in found if i.startswith(prefix)]
 
     def find(self, identifier: str) -> ft.Semantics:
-        found = [c for c in self.controls() if isinstance(c, ft.Semantics) and c.identifier == identifier]
+        found = [
+            c for c in self.controls() if isinstance(c, ft.Semantics) and c.identifier == identifier
+        ]
         assert found, f"{identifier} is not there: {self.all('')}"
         return found[-1]
+
+    def label(self, identifier: str) -> str:
+        """What a screen reader says of it."""
+        return present(self.find(identifier).label)
 
     def has(self, identifier: str) -> bool:
         return identifier in self.all("")
@@ -133,8 +195,21 @@ class Screen:
         """All words shown, or those inside one control."""
         found = []
         for c in _walk([self.find(identifier)]) if identifier else self.controls():
-            for name in ("value", "label", "text", "helper", "error", "content", "hint_text", "title"):
-                words = getattr(c, name, None) if isinstance(c, ft.Text | ft.TextField | ft.Button | ft.Semantics) else None
+            for name in (
+                "value",
+                "label",
+                "text",
+                "helper",
+                "error",
+                "content",
+                "hint_text",
+                "title",
+            ):
+                words = (
+                    getattr(c, name, None)
+                    if isinstance(c, ft.Text | ft.TextField | ft.Button | ft.Semantics)
+                    else None
+                )
                 if isinstance(words, str) and words:
                     found.append(words)
         return found
@@ -142,7 +217,7 @@ class Screen:
     def sees(self, words: str) -> bool:
         return any(words in text for text in self.texts())
 
-    # doing --------------------------------------------------------------------------------------------------------------------
+    # doing ----------------------------------------------------------------------------------------
 
     async def tap(self, identifier: str) -> None:
         """One tap of a thumb, on what is there and may be tapped."""
@@ -156,7 +231,9 @@ class Screen:
             names = (*TAPPABLE, "on_change") if isinstance(control, ft.Checkbox) else TAPPABLE
             return next((n for n in names if getattr(control, n, None) is not None), None)
 
-        target, event = next(((c, n) for c in _walk([self.find(identifier)]) if (n := taken(c))), (None, ""))
+        target, event = next(
+            ((c, n) for c in _walk([self.find(identifier)]) if (n := taken(c))), (None, "")
+        )
         assert target is not None, f"{identifier} cannot be tapped"
         assert not getattr(target, "disabled", False), f"{identifier} is disabled"
         return target, event.removeprefix("on_")
@@ -176,7 +253,9 @@ class Screen:
             await self.settle()
         self.keys += len(words)
         if leave:
-            await self.session.dispatch_event(self.inside(identifier, ft.TextField)._i, "blur", None)
+            await self.session.dispatch_event(
+                self.inside(identifier, ft.TextField)._i, "blur", None
+            )
             await self.settle()
 
     async def go(self, route: str) -> None:
@@ -200,6 +279,8 @@ class Screen:
         assert self.client.crashes == [], self.client.crashes[0]
 
     def close(self) -> None:
+        if self.running is not None:
+            self.running.cancel()
         self.session.close()
         self.client.dispose()
 
@@ -214,7 +295,11 @@ def _walk(value: Any) -> Iterator[BaseControl]:
             return
         yield value
         for f in fields(value):
-            if f.name.startswith("_") or f.metadata.get("skip") or f.name in ("data", "key", "parent"):
+            if (
+                f.name.startswith("_")
+                or f.metadata.get("skip")
+                or f.name in ("data", "key", "parent")
+            ):
                 continue
             inner = getattr(value, f.name, None)
             if isinstance(inner, BaseControl | list):

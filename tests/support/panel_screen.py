@@ -1,5 +1,6 @@
-"""The admin panel in process, on the real stack: `async with panel(stack, "admin@…") as p` signs in; `p.screen` taps and types, `p.connection`
-counts returns, so that a dropped websocket is `p.connection.epoch += 1`."""
+"""The admin panel in process, on the real stack: `async with panel(stack, "admin@…") as p` signs
+in; `p.screen` taps and types, `p.connection` counts returns, so that a dropped websocket is
+`p.connection.epoch += 1`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from shared.ui.view import Connection
 from tests.support.flet_screen import Screen
 
 
-class Wire(httpx.AsyncHTTPTransport):
+class RecordingTransport(httpx.AsyncHTTPTransport):
     """The real network, until `cut`."""
 
     cut = False
@@ -36,7 +37,7 @@ class OpenPanel:
     screen: Screen
     session: AdminSession
     connection: Connection
-    wire: Wire
+    wire: RecordingTransport
 
     async def go(self, page: str, sign: str) -> int:
         """Another page by the navigation, until that sign is there; answers the bytes it took."""
@@ -46,17 +47,22 @@ class OpenPanel:
         return self.screen.client.sent - before
 
     async def drop(self, sign: str) -> None:
-        """The websocket was lost and is back: everything is drawn anew."""
+        """The websocket was lost and is back: everything is drawn again."""
         self.connection.epoch += 1
         await self.screen.settle(until=lambda: self.screen.has(sign))
 
 
 @asynccontextmanager
-async def panel(stack: Stack, email: str, *, route: str = "/", folder: Path = Path(".")) -> AsyncIterator[OpenPanel]:
-    wire = Wire()
+async def panel(
+    stack: Stack, email: str, *, route: str = "/", folder: Path = Path(".")
+) -> AsyncIterator[OpenPanel]:
+    wire = RecordingTransport()
     async with make_http(wire) as http:
         gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        session, connection = AdminSession(Services(gateway, folder, lambda: datetime.now(UTC), uuid6.uuid7)), Connection()
+        session, connection = (
+            AdminSession(Services(gateway, folder, lambda: datetime.now(UTC), uuid6.uuid7)),
+            Connection(),
+        )
         await session.sign_in(email, demo.PASSWORD)
         screen = await Screen.open(Panel, session, connection, route=route, width=1280, height=800)
         try:

@@ -1,8 +1,11 @@
-"""The whole phone app in process, with its network removed: a person, his role's part of a document, and a book on a real device file.
+"""The whole phone app in process, with its network removed: a person, their role's part of a
+document, and local data on a real device file.
 
-`async with phone(...) as p` opens it; `p.screen` taps and types (tests/support/flet_screen.py). Whatever asks for the network is counted.
+`async with phone(...) as p` opens it; `p.screen` taps and types (tests/support/flet_screen.py).
+Whatever asks for the network is counted.
 """
 
+import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,18 +21,19 @@ import uuid6
 from forecourt.demo import PASSWORD, sign_up
 from forecourt.stack import Stack
 from mobile_app.app import App
+from mobile_app.identity import StoredIdentity
 from mobile_app.offline.database import Database
 from mobile_app.offline.replica import Replica
 from mobile_app.services import Services
 from mobile_app.session import Session
 from shared.domain.config import Role, StoreConfig
-from shared.domain.members import Colleague
+from shared.domain.members import Colleague, Membership
 from shared.gateway.client import Gateway, make_http
-from shared.gateway.session import MemoryStore
 from shared.gateway.sync import Page
 from shared.ui.view import Connection
 from tests.support.flet_screen import Screen
 from tests.support.people import World, new_id
+from tests.support.present import present
 
 ME, STORE, SPACE = UUID(int=0xA1), UUID(int=0xB2), UUID(int=0xC3)
 
@@ -59,24 +63,57 @@ class MemoryPreferences:
             self.held[key] = value
 
 
-def cut_to(config: StoreConfig, role_key: str) -> dict[str, Any]:
-    """The document as crm.config_for gives it to a role: its rights compiled, what it may not see left out."""
+def visible_to_role(config: StoreConfig, role_key: str) -> dict[str, Any]:
+    """The document as crm.config_for gives it to a role: its rights compiled, what it may not see
+    left out."""
     role = next(r for r in config.roles if r.key == role_key and isinstance(r, Role))
     document = json.loads(json.dumps(config.document()))
-    required = {"customer": {"name", "source", "level"}, "companion": {"name"}, "policy": {"expires_on"}}
+    required = {
+        "customer": {"name", "source", "level"},
+        "companion": {"name"},
+        "policy": {"expires_on"},
+    }
     access = {}
     for form, definition in config.forms.items():
         rights: Mapping[str, str] = role.rights.get(form, {})
         keys = [f.key for f in definition.fields]
-        writable = [k for k in keys if rights.get(k) == "write" and definition.field(k).type_in(form) != "formula"]
-        needs = [f.key for f in definition.fields if f.required or f.require is not None or f.required_methods or f.key in required.get(form, ())]
+        writable = [
+            k
+            for k in keys
+            if rights.get(k) == "write" and present(definition.field(k)).type_in(form) != "formula"
+        ]
+        needs = [
+            f.key
+            for f in definition.fields
+            if f.required
+            or f.require is not None
+            or f.required_methods
+            or f.key in required.get(form, ())
+        ]
         access[form] = {
-            "readable": [k for k in keys if rights.get(k) in ("read", "write")], "masked": [k for k in keys if rights.get(k) == "masked"],
-            "writable": writable, "required": [k for k in needs if k in writable],
-        }  # fmt: skip
+            "readable": [k for k in keys if rights.get(k) in ("read", "write")],
+            "masked": [k for k in keys if rights.get(k) == "masked"],
+            "writable": writable,
+            "required": [k for k in needs if k in writable],
+        }
         shown = {*access[form]["readable"], *access[form]["masked"]}
-        document["forms"][form]["fields"] = [f for f in document["forms"][form]["fields"] if f["key"] in shown]
-    return document | {"access": access, "roles": [r for r in document["roles"] if r["key"] == role_key]}
+        document["forms"][form]["fields"] = [
+            f for f in document["forms"][form]["fields"] if f["key"] in shown
+        ]
+    return document | {
+        "access": access,
+        "roles": [r for r in document["roles"] if r["key"] == role_key],
+    }
+
+
+def unsigned_token(user_id: UUID | str) -> str:
+    """An access token that names a user, signed by nobody."""
+
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    claims = {"sub": str(user_id), "role": "authenticated", "exp": 9_999_999_999}
+    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims)}.x"
 
 
 def ident(name: str) -> str:
@@ -84,13 +121,13 @@ def ident(name: str) -> str:
     return str(uuid5(SPACE, name))
 
 
-class Book:
-    """Rows of a book to come, written as the server would send them."""
+class LocalData:
+    """Rows of local data to come, written as the server would send them."""
 
     def __init__(self, today: date) -> None:
         self.today, self.rows, self.people = today, {}, []
 
-    def put(self, form: str, known_as: str, /, **fields: Any) -> str:
+    def insert(self, form: str, known_as: str, /, **fields: Any) -> str:
         row = {"id": ident(known_as), "version": 1, "custom": {}, **fields}
         for key, value in row.items():
             if isinstance(value, date | datetime):
@@ -100,7 +137,18 @@ class Book:
 
     def customer(self, name: str, **fields: Any) -> str:
         phone = f"138{abs(hash(name)) % 10**8:08}"
-        return self.put("customers", name, **{"name": name, "owner_id": str(ME), "phone": phone, "level": "intent", "source": "walk_in", **fields})
+        return self.insert(
+            "customers",
+            name,
+            **{
+                "name": name,
+                "owner_id": str(ME),
+                "phone": phone,
+                "level": "intent",
+                "source": "walk_in",
+                **fields,
+            },
+        )
 
     def colleague(self, name: str, *, active: bool = True) -> str:
         self.people.append(Colleague(id=UUID(ident(name)), name=name, active=active))
@@ -109,15 +157,31 @@ class Book:
     def task(self, customer: str, name: str = "", *, due: int = 0, **fields: Any) -> str:
         """Due so many days from today."""
         found = {
-            "customer_id": customer, "assignee_id": str(ME), "why": "cadence", "subject_form": "customer", "subject_id": customer,
-            "due_on": self.today + timedelta(days=due), "status": "open", **fields,
-        }  # fmt: skip
-        return self.put("tasks", f"task {name or customer}", **found)
+            "customer_id": customer,
+            "assignee_id": str(ME),
+            "kind": "cadence",
+            "subject_form": "customer",
+            "subject_id": customer,
+            "due_on": self.today + timedelta(days=due),
+            "status": "open",
+            **fields,
+        }
+        return self.insert("tasks", f"task {name or customer}", **found)
 
-    def talk(self, customer: str, name: str, *, days_ago: int = 1, **fields: Any) -> str:
+    def log_conversation(
+        self, customer: str, name: str, *, days_ago: int = 1, **fields: Any
+    ) -> str:
         at = datetime.now(UTC) - timedelta(days=days_ago)
-        found = {"customer_id": customer, "outcome": "interested", "reached": True, "words": "聊过", "method": "call", "occurred_at": at, **fields}
-        return self.put("conversations", f"talk {name}", **found)
+        found = {
+            "customer_id": customer,
+            "outcome": "interested",
+            "reached": True,
+            "notes": "聊过",
+            "method": "call",
+            "occurred_at": at,
+            **fields,
+        }
+        return self.insert("conversations", f"talk {name}", **found)
 
 
 class Phone:
@@ -127,44 +191,84 @@ class Phone:
 
     async def sent(self) -> list[dict[str, Any]]:
         """The operations that wait in the outbox."""
-        return await self.session.book.outbox.waiting()
+        return await self.session.local_store.outbox.pending()
 
     async def shown(self, form: str) -> list[dict[str, Any]]:
-        rows = await self.session.book.database.read(lambda c: c.execute("select doc from shown where form = ?", (form,)).fetchall())
+        rows = await self.session.local_store.database.read(
+            lambda c: c.execute(
+                "select record from effective_rows where form = ?", (form,)
+            ).fetchall()
+        )
         return [json.loads(r[0]) for r in rows]
 
 
 def membership(config: StoreConfig, role_key: str, today: date) -> dict[str, Any]:
     role = next(r for r in config.roles if r.key == role_key and isinstance(r, Role))
     return {
-        "store_id": str(STORE), "store_name": "虹桥店", "user_id": str(ME), "name": "林晓", "role": role.key, "role_label": role.label, "scope": role.scope,
-        "verbs": role.verbs, "screens": role.screens, "pools": role.pools, "time_zone": "Asia/Shanghai", "today": today.isoformat(), "config_version": 1,
-    }  # fmt: skip
+        "store_id": str(STORE),
+        "store_name": "虹桥店",
+        "user_id": str(ME),
+        "name": "林晓",
+        "role": role.key,
+        "role_label": role.label,
+        "scope": role.scope,
+        "verbs": role.verbs,
+        "screens": role.screens,
+        "pools": role.pools,
+        "time_zone": "Asia/Shanghai",
+        "today": today.isoformat(),
+        "config_version": 1,
+    }
 
 
 @asynccontextmanager
 async def phone(
-    folder: Path, config: StoreConfig, role: str, book: Book, *, route: str = "/", now=None, settings: dict[str, Any] | None = None
+    folder: Path,
+    config: StoreConfig,
+    role: str,
+    local_data: LocalData,
+    *,
+    route: str = "/",
+    now=None,
+    settings: dict[str, Any] | None = None,
 ) -> AsyncIterator[Phone]:
-    """The app of one person, started from his device. A second one on the same folder is the app after it was ended."""
+    """The app of one person, started from their device. A second one on the same folder is the app
+    after it was ended."""
     clock = now or (lambda: datetime.now(UTC))
     network, preferences = NoNetwork(), MemoryPreferences({})
     file = folder / str(ME) / f"{STORE}.sqlite"
     if not file.exists():
-        database = Database(file)
+        database = Database(file, user_id=ME, store_id=STORE)
         page = Page(
-            user_id=ME, store_id=STORE, today=book.today, reset=True, more=False, rows=book.rows, removed={}, config_version=1, config=cut_to(config, role),
-            cursor={"since": 1}, complete_to=1, people=tuple(book.people),
-        )  # fmt: skip
-        await Replica(database).take(page, after=None)
+            user_id=ME,
+            store_id=STORE,
+            today=local_data.today,
+            reset=True,
+            more=False,
+            rows=local_data.rows,
+            removed={},
+            config_version=1,
+            config=visible_to_role(config, role),
+            cursor={"since": 1},
+            complete_to=1,
+            people=tuple(local_data.people),
+        )
+        await Replica(database).apply_page(page, after=None)
         await database.close()
-    await preferences.set("memberships", json.dumps([membership(config, role, book.today)]))
     await preferences.set("settings", json.dumps(settings or {}))
-    store = MemoryStore()
-    await store.write(json.dumps({"access_token": "x", "refresh_token": "y", "user_id": str(ME), "expires_at": clock().timestamp() + 3600}))
+    stored = {
+        "access_token": unsigned_token(ME),
+        "refresh_token": "y",
+        "user_id": str(ME),
+        "expires_at": clock().timestamp() + 3600,
+    }
+    identity = StoredIdentity(preferences)
+    await identity.write(json.dumps(stored))
+    known = Membership.model_validate(membership(config, role, local_data.today))
+    await identity.remember([known], str(ME))
     http = httpx.AsyncClient(transport=network)
-    gateway = Gateway("http://nowhere.invalid", "key", http=http, store=store)
-    session = Session(Services(gateway, folder, preferences, clock, uuid6.uuid7))
+    gateway = Gateway("http://nowhere.invalid", "key", http=http, store=identity)
+    session = Session(Services(gateway, folder, preferences, clock, uuid6.uuid7, identity))
     found = Phone(session, network, folder)
     found.screen = await Screen.open(App, session, Connection(), route=route)
     await session.start()
@@ -178,8 +282,11 @@ async def phone(
 
 
 @asynccontextmanager
-async def signed_in(stack: Stack, role: str) -> AsyncIterator[tuple[Gateway, World]]:
-    """A new person of that role in the east store of a world of his own, over the real stack; what a test writes there it commits itself."""
+async def signed_in(
+    stack: Stack, role: str, network: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[tuple[Gateway, World]]:
+    """A new person of that role in the east store of a world of their own, over the real stack;
+    what a test writes there it commits itself. `network`: a transport that a test can break."""
     email = f"{new_id()}@forecourt.example"
     user = sign_up(stack.supabase_url, stack.publishable_key, email)
     with psycopg.connect(stack.db_url) as connection:
@@ -187,20 +294,29 @@ async def signed_in(stack: Stack, role: str) -> AsyncIterator[tuple[Gateway, Wor
         world.users["me"] = UUID(str(user))
         world.join("me", "east", role)
         connection.commit()
-        async with make_http() as http:
+        async with make_http(network) as http:
             gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-            await gateway.keeper.sign_in(email, PASSWORD)
+            await gateway.auth_session.sign_in(email, PASSWORD)
             yield gateway, world
 
 
 @asynccontextmanager
-async def real_phone(folder: Path, gateway: Gateway, *, route: str = "/", now=None) -> AsyncIterator[Phone]:
-    """The same app over the real stack: `gateway` is signed in already; its transport can be a broken network (tests/support/faults.py)."""
-    session = Session(Services(gateway, folder, MemoryPreferences({}), now or (lambda: datetime.now(UTC)), uuid6.uuid7))
+async def real_phone(
+    folder: Path, gateway: Gateway, *, route: str = "/", now=None
+) -> AsyncIterator[Phone]:
+    """The same app over the real stack: `gateway` is signed in already; its transport can be a
+    broken network (tests/support/faults.py)."""
+    session = Session(
+        Services(
+            gateway, folder, MemoryPreferences({}), now or (lambda: datetime.now(UTC)), uuid6.uuid7
+        )
+    )
     found = Phone(session, NoNetwork(), folder)
     found.screen = await Screen.open(App, session, Connection(), route=route)
     await session.start()
-    await found.screen.settle(until=lambda: session.sync.complete and not session.sync.running, seconds=30)
+    await found.screen.settle(
+        until=lambda: session.sync.complete and not session.sync.running, seconds=30
+    )
     try:
         yield found
     finally:

@@ -1,4 +1,5 @@
-"""Phones over the real stack: each with a file of its own, a person who signed in, and a network that can be broken."""
+"""Phones over the real stack: each with a file of its own, a person who signed in, and a network
+that can be broken."""
 
 import asyncio
 import time
@@ -14,6 +15,7 @@ import pytest
 import uuid6
 
 from forecourt.demo import sign_up
+from mobile_app.identity import StoredIdentity
 from mobile_app.offline.attachments import Attachments, NewAttachment
 from mobile_app.offline.clock import DeviceClock
 from mobile_app.offline.database import Database
@@ -24,15 +26,24 @@ from mobile_app.services import Services
 from mobile_app.session import Session
 from shared.domain.records import RECORDS
 from shared.gateway.client import Gateway, make_http
-from shared.ui.preferences import PreferencesSessionStore
 from tests.support.faults import Network
 from tests.support.people import World
+from tests.support.present import dynamic
 
 PASSWORD = "zhanting-2026"
-# The book in SQL, written apart from sync_pull: what a phone must show once everything has come through.
-MINE = "(owner_id = %(me)s or renewal_owner_id = %(me)s)"
+# The local data in SQL, written apart from sync_pull: what a phone must show once everything has
+# come through.
+UNFINISHED = "assignee_id = %(me)s and status in ('open', 'cancel_requested')"
+MINE = (
+    "(owner_id = %(me)s or renewal_owner_id = %(me)s or id in "
+    f"(select customer_id from api.tasks where store_id = %(store)s and {UNFINISHED}))"
+)
 ON_MINE = f"customer_id in (select id from api.customers where store_id = %(store)s and {MINE})"
-BOOK = {form: ON_MINE for form in RECORDS} | {"customers": MINE, "tasks": "assignee_id = %(me)s", "approvals": "requester_id = %(me)s"}
+OWN_ROWS = {form: ON_MINE for form in RECORDS} | {
+    "customers": MINE,
+    "tasks": "assignee_id = %(me)s",
+    "approvals": "requester_id = %(me)s",
+}
 
 AGREED = datetime(2026, 11, 1, tzinfo=UTC)  # to being recorded
 
@@ -71,52 +82,78 @@ class Phone:
     def user_id(self) -> UUID:
         return self.world.users[self.name]
 
-    async def do(self, verb: str, payload: dict[str, Any], base_version: int | None = None, attachments: tuple[NewAttachment, ...] = ()) -> UUID:
+    async def do(
+        self,
+        verb: str,
+        payload: dict[str, Any],
+        base_version: int | None = None,
+        attachments: tuple[NewAttachment, ...] = (),
+    ) -> UUID:
         files = [await self.attachments.store(new) for new in attachments]
-        return await self.outbox.add(verb, payload, now=self.clock.now(), base_version=base_version, files=files)
+        return await self.outbox.add(
+            verb, payload, now=self.clock.now(), base_version=base_version, files=files
+        )
 
     async def new_customer(self, name: str = "张三丰", phone: str = "13800138000") -> str:
         customer = str(uuid6.uuid7())
-        await self.do("save_customer", {"id": customer, "set": {"name": name, "phone": phone, "source": "walk_in", "level": "near"}})
+        await self.do(
+            "save_customer",
+            {
+                "id": customer,
+                "set": {"name": name, "phone": phone, "source": "walk_in", "level": "near"},
+            },
+        )
         return customer
 
-    async def talk(self, customer: str, words: str = "聊得不错", **more: Any) -> UUID:
-        payload = {"id": str(uuid6.uuid7()), "customer_id": customer, "outcome": "interested", "level": "near", "words": words, **more}
+    async def log_conversation(self, customer: str, notes: str = "聊得不错", **more: Any) -> UUID:
+        payload = {
+            "id": str(uuid6.uuid7()),
+            "customer_id": customer,
+            "outcome": "interested",
+            "level": "near",
+            "notes": notes,
+            **more,
+        }
         return await self.do("log_conversation", payload)
 
     async def holds(self) -> dict[str, dict[str, Any]]:
         """What the screens would show, by form and id."""
-        found = await self.database.read(lambda c: c.execute("select form, doc from shown").fetchall())
-        book: dict[str, dict[str, Any]] = {form: {} for form in RECORDS}
-        for form, doc in found:
-            record = RECORDS[form].model_validate_json(doc)
-            book[form][str(record.id)] = record
-        return book
+        found = await self.database.read(
+            lambda c: c.execute("select form, record from effective_rows").fetchall()
+        )
+        rows: dict[str, dict[str, Any]] = {form: {} for form in RECORDS}
+        for form, text in found:
+            record = RECORDS[form].model_validate_json(text)
+            rows[form][str(record.id)] = record
+        return rows
 
     def should_hold(self) -> dict[str, dict[str, Any]]:
         """The same as SQL shows it to this person."""
         store = self.world.store_of(self.name)
-        book = {}
-        for form, mine in BOOK.items():
+        expected = {}
+        for form, mine in OWN_ROWS.items():
             text = f"select to_jsonb(v) from api.{form} v where store_id = %(store)s and {mine}"
             with psycopg.ClientCursor(self.world.db) as cursor:
-                sql = cursor.mogrify(text, {"store": store, "me": self.user_id}).replace("%", "%%")
-            rows = self.world.ask(self.name, sql)
-            book[form] = {r[0]["id"]: RECORDS[form].model_validate(r[0]) for r in rows}
+                sql = cursor.mogrify(dynamic(text), {"store": store, "me": self.user_id})
+            rows = self.world.ask(self.name, sql.replace("%", "%%"))
+            expected[form] = {r[0]["id"]: RECORDS[form].model_validate(r[0]) for r in rows}
         self.world.db.commit()
-        return book
+        return expected
 
 
 @pytest.fixture
-def town(stack) -> Iterator[World]:
-    """A committed world in which lin, chen and the manager he have real accounts: `town.logins` says by which name they sign in."""
+def dealers(stack) -> Iterator[World]:
+    """A committed world in which lin, chen and the manager he have real accounts: `dealers.logins`
+    says by which name they sign in."""
     with psycopg.connect(stack.db_url) as connection:
         world = World(connection)
         world.logins = {}  # type: ignore[attr-defined]
         for name in ("lin", "chen", "he"):
             login = f"{name}-{uuid4().hex[:10]}@forecourt.example"
             user = sign_up(stack.supabase_url, stack.publishable_key, login, PASSWORD)
-            connection.execute("update crm.members set user_id = %s where user_id = %s", (user, world.users[name]))
+            connection.execute(
+                "update crm.members set user_id = %s where user_id = %s", (user, world.users[name])
+            )
             world.users[name], world.logins[name] = UUID(str(user)), login  # type: ignore[attr-defined]
         connection.commit()
         yield world
@@ -124,23 +161,42 @@ def town(stack) -> Iterator[World]:
 
 
 @pytest.fixture
-async def phone(stack, town: World, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Makes phones: `await phone("lin")`; a second one of the same name with `file=` shares the first one's file, as two tabs do."""
+async def phone(stack, dealers: World, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Makes phones: `await phone("lin")`; a second one of the same name with `file=` shares the
+    first one's file, as two tabs do."""
     made: list[Phone] = []
 
     async def make(
-        name: str = "lin", *, file: Path | None = None, url: str | None = None, device_now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        name: str = "lin",
+        *,
+        file: Path | None = None,
+        url: str | None = None,
+        device_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Phone:
         network = Network()
         gateway = Gateway(url or stack.supabase_url, stack.publishable_key, http=make_http(network))
-        await gateway.keeper.sign_in(town.logins[name], PASSWORD)  # type: ignore[attr-defined]
-        database = Database(file or tmp_path / f"{name}-{len(made)}.sqlite")
-        store = town.store_of(name)
-        outbox = Outbox(database, user_id=town.users[name], store_id=store, new_id=uuid6.uuid7)
+        await gateway.auth_session.sign_in(dealers.logins[name], PASSWORD)  # type: ignore[attr-defined]
+        store = dealers.store_of(name)
+        database = Database(
+            file or tmp_path / f"{name}-{len(made)}.sqlite",
+            user_id=dealers.users[name],
+            store_id=store,
+        )
+        outbox = Outbox(database, new_id=uuid6.uuid7)
         replica = Replica(database)
         attachments, clock = Attachments(database, uuid6.uuid7), DeviceClock(device_now)
-        sync = Sync(gateway, outbox, replica, store, lambda state: device.hear(state), attachments=attachments, clock=clock)
-        device = Phone(town, name, gateway, network, database, outbox, replica, sync, attachments, clock)
+        sync = Sync(
+            gateway,
+            outbox,
+            replica,
+            store,
+            lambda state: device.hear(state),
+            attachments=attachments,
+            clock=clock,
+        )
+        device = Phone(
+            dealers, name, gateway, network, database, outbox, replica, sync, attachments, clock
+        )
         made.append(device)
         return device
 
@@ -150,8 +206,9 @@ async def phone(stack, town: World, tmp_path: Path) -> AsyncIterator[Callable[..
         await device.gateway._http.aclose()
 
 
-class Drawer:
-    """Small settings of one device, as a phone keeps them: they outlive a page session and a sign-out."""
+class InMemoryPreferences:
+    """Small settings of one device, as a phone keeps them: they outlive a page session and a
+    sign-out."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
@@ -166,14 +223,18 @@ class Drawer:
 
 
 @dataclass
-class Hand:
-    """One device with the whole app on it: `session` is what the screens work with; `restart` is a new process on the same device."""
+class AppDevice:
+    """One device with the whole app on it: `session` is what the screens work with; `restart` is a
+    new process on the same device."""
 
-    session: Session
     network: Network
-    drawer: Drawer
+    preferences: InMemoryPreferences
     folder: Path
-    _new: Callable[["Hand"], Session]
+    _new: Callable[["AppDevice"], Session]
+    session: Session = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.session = self._new(self)
 
     async def leave(self) -> Session:
         """The process ends; answers the session of the next one, not started yet."""
@@ -187,7 +248,7 @@ class Hand:
         return session
 
     async def until(self, claim: Callable[[Session], bool], seconds: float = 10) -> Session:
-        """Wait for what the loop of the book will bring about. Raises TimeoutError."""
+        """Wait for what the loop of the local data will bring about. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while not claim(self.session):  # noqa: ASYNC110 - an observable tells only components
                 await asyncio.sleep(0.02)
@@ -195,22 +256,37 @@ class Hand:
 
 
 @pytest.fixture
-async def hand(stack, town: World, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Makes devices with the app on them: `await hand("lin")` has signed in; `device=` is another person's device."""
-    made: list[Hand] = []
+async def app_device(stack, dealers: World, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Makes devices with the app on them: `await hand("lin")` has signed in; `device=` is another
+    person's device."""
+    made: list[AppDevice] = []
 
-    def new(device: Hand) -> Session:
-        store = PreferencesSessionStore(device.drawer, "session")  # type: ignore[arg-type]
-        gateway = Gateway(stack.supabase_url, stack.publishable_key, http=make_http(device.network), store=store)
-        return Session(Services(gateway, device.folder, device.drawer, lambda: datetime.now(UTC), uuid6.uuid7))
+    def new(device: AppDevice) -> Session:
+        identity = StoredIdentity(device.preferences)
+        gateway = Gateway(
+            stack.supabase_url,
+            stack.publishable_key,
+            http=make_http(device.network),
+            store=identity,
+        )
+        return Session(
+            Services(
+                gateway,
+                device.folder,
+                device.preferences,
+                lambda: datetime.now(UTC),
+                uuid6.uuid7,
+                identity,
+            )
+        )
 
-    async def make(name: str | None = "lin") -> Hand:
-        device = Hand(None, Network(), Drawer(), tmp_path / f"device{len(made)}", new)  # type: ignore[arg-type]
-        device.session = new(device)
+    async def make(name: str | None = "lin") -> AppDevice:
+        folder = tmp_path / f"device{len(made)}"
+        device = AppDevice(Network(), InMemoryPreferences(), folder, new)
         made.append(device)
         await device.session.start()
         if name:
-            await device.session.sign_in(town.logins[name], PASSWORD)  # type: ignore[attr-defined]
+            await device.session.sign_in(dealers.logins[name], PASSWORD)  # type: ignore[attr-defined]
             await device.until(lambda session: session.sync.complete and not session.sync.running)
         return device
 

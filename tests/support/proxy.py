@@ -1,4 +1,5 @@
-"""A server between phone and API that behaves like a bad network, on real sockets: the faults of battery T6 and of the airplane journey."""
+"""A server between phone and API that behaves like a bad network, on real sockets: the faults of
+battery T6 and of the airplane journey."""
 
 import asyncio
 import random
@@ -13,11 +14,29 @@ JSON = b"content-type: application/json\r\n"
 HTML = "<html><body>欢迎来到酒店,请登录</body></html>".encode()
 # What is done with one request. "" = served as it is.
 FAULTS = (
-    "refused", "dropped_before", "reply_lost", "half_reply", "twice", "late_copy", "stalled", "slow", "429", "500", "500_after", "502", "503", "504",
-    "portal", "portal_as_json", "tls_garbage", "reset", "empty_200",
-)  # fmt: skip
-UNHEARD = {"reply_lost", "half_reply", "stalled", "500_after", "reset"}  # the server did it, the phone does not know
-Weather = Callable[[str], tuple[str, ...]]  # path → faults of this request; "twice" and "late_copy" go with another one
+    "refused",
+    "dropped_before",
+    "reply_lost",
+    "half_reply",
+    "twice",
+    "late_copy",
+    "stalled",
+    "slow",
+    "429",
+    "500",
+    "500_after",
+    "502",
+    "503",
+    "504",
+    "portal",
+    "portal_as_json",
+    "tls_garbage",
+    "reset",
+    "empty_200",
+)
+Weather = Callable[
+    [str], tuple[str, ...]
+]  # path → faults of this request; "twice" and "late_copy" go with another one
 
 
 def clear(path: str) -> tuple[str, ...]:
@@ -31,7 +50,8 @@ class FaultProxy:
         at = urlsplit(upstream)
         self._host, self._port = at.hostname or "127.0.0.1", at.port or 80
         self.weather: Weather = clear
-        self.requests, self.done = 0, dict.fromkeys(FAULTS, 0)
+        self.requests = 0
+        self.done: dict[str, int] = dict.fromkeys(FAULTS, 0)
         self.url = ""
         self._server: asyncio.Server | None = None
         self._late: list[bytes] = []
@@ -63,10 +83,21 @@ class FaultProxy:
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+        length = next(
+            (
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length:")
+            ),
+            0,
+        )
         body = await reader.readexactly(length) if length else b""
-        lines = [line for line in head.split(b"\r\n") if line and not line.lower().startswith((b"connection:", b"accept-encoding:"))]
-        request = b"\r\n".join([*lines, b"connection: close", b"", b""]) + body
+        dropped = (b"connection:", b"accept-encoding:", b"host:")
+        lines = [
+            line for line in head.split(b"\r\n") if line and not line.lower().startswith(dropped)
+        ]
+        host = f"host: {self._host}:{self._port}".encode()  # the API serves under its own name only
+        request = b"\r\n".join([*lines, host, b"connection: close", b"", b""]) + body
         path = head.split(b" ", 2)[1].decode()
         self.requests += 1
         faults = self.weather(path)
@@ -82,7 +113,9 @@ class FaultProxy:
         for copy in late:  # an old request that lay in some buffer arrives after a newer one
             await self._forward(copy)
 
-    async def _answer(self, faults: tuple[str, ...], request: bytes, writer: asyncio.StreamWriter) -> bytes | None:
+    async def _answer(
+        self, faults: tuple[str, ...], request: bytes, writer: asyncio.StreamWriter
+    ) -> bytes | None:
         """The bytes to send back; None = nothing more."""
         if "refused" in faults or "dropped_before" in faults:
             return None
@@ -90,7 +123,11 @@ class FaultProxy:
             return b"\x15\x03\x01\x00\x02\x02\x28"
         if status := next((f for f in faults if f in ("429", "500", "502", "503", "504")), None):
             extra = b"retry-after: 1\r\n" if status == "429" else b""
-            return self._made(int(status), JSON + extra, b'{"code": "XX000", "message": "faulty"}' if status in ("500", "429") else b"{}")
+            return self._made(
+                int(status),
+                JSON + extra,
+                b'{"code": "XX000", "message": "faulty"}' if status in ("500", "429") else b"{}",
+            )
         if "portal" in faults:
             return self._made(200, b"content-type: text/html\r\n", HTML)
         if "portal_as_json" in faults:
@@ -125,7 +162,11 @@ class FaultProxy:
 
     @staticmethod
     def _made(status: int, headers: bytes, body: bytes) -> bytes:
-        return b"HTTP/1.1 %d Faulty\r\n%scontent-length: %d\r\nconnection: close\r\n\r\n" % (status, headers, len(body)) + body
+        return (
+            b"HTTP/1.1 %d Faulty\r\n%scontent-length: %d\r\nconnection: close\r\n\r\n"
+            % (status, headers, len(body))
+            + body
+        )
 
     async def _forward(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(self._host, self._port)
@@ -156,8 +197,11 @@ class ThreadedProxy:
         self._thread.join(10)
 
 
-def storm(seed: int, *, fails: float, everything_twice: bool = False, only: str = "/rest/") -> Weather:
-    """Every request sent twice if wanted; a share of them fails in one of the ways a network has."""
+def storm(
+    seed: int, *, fails: float, everything_twice: bool = False, only: str = "/rest/"
+) -> Weather:
+    """Every request sent twice if wanted; a share of them fails in one of the ways a network
+    has."""
     dice = random.Random(seed)
 
     def weather(path: str) -> tuple[str, ...]:
@@ -166,6 +210,20 @@ def storm(seed: int, *, fails: float, everything_twice: bool = False, only: str 
         twice = ("twice",) if everything_twice else ()
         if dice.random() >= fails:
             return twice
-        return (*twice, dice.choice(["dropped_before", "reply_lost", "half_reply", "500_after", "502", "503", "portal", "reset"]))
+        return (
+            *twice,
+            dice.choice(
+                [
+                    "dropped_before",
+                    "reply_lost",
+                    "half_reply",
+                    "500_after",
+                    "502",
+                    "503",
+                    "portal",
+                    "reset",
+                ]
+            ),
+        )
 
     return weather

@@ -1,6 +1,8 @@
-"""`make reliability`: runs the long batteries one after the other, then writes docs/reliability.md from what they left in docs/reliability/*.json.
+"""`make reliability`: runs the long batteries one after the other, then writes
+docs/developers/reliability.md from what they left in docs/developers/reliability/*.json.
 
-`--only-page` writes the page from the results there are. Bounded in time per battery, loopback only.
+`--only-page` writes the page from the results there are. Bounded in time per battery, loopback
+only.
 """
 
 import json
@@ -12,10 +14,13 @@ from typing import Any
 from forecourt.settings import ROOT
 from tests.support.battery import RESULTS
 
-PAGE = ROOT / "docs" / "reliability.md"
+PAGE = ROOT / "docs" / "developers" / "reliability.md"
 # battery → (test file, what pytest selects with -k, seconds it may take)
 RUNS = {
     "airplane": ("tests/journeys/test_airplane.py", "whole", 900),
+    "chromium-kills": ("tests/journeys/test_static_batteries.py", "two_hundred", 5400),
+    "chromium-faults": ("tests/journeys/test_static_batteries.py", "every_fault", 2400),
+    "chromium-backlog": ("tests/journeys/test_static_batteries.py", "thousand", 900),
     "T5": ("tests/mobile_app/offline/test_crash.py", "two_thousand", 2400),
     "T6": ("tests/mobile_app/offline/test_faults.py", "25_seeds", 3600),
     "T6-partitions": ("tests/mobile_app/offline/test_faults.py", "thousand_partitions", 900),
@@ -26,20 +31,28 @@ RUNS = {
     "T11": ("tests/mobile_app/offline/test_races.py", "five_hundred", 900),
     "T12": ("tests/gateway/test_login_session.py", "sixty", 300),
 }
-MEANING = """What a phone calls saved survives a kill and a month without network, and reaches the server exactly once. These are the last long runs of the
-batteries that try to break that. The columns that must be nothing:
+MEANING = """What a phone calls saved survives a kill and a month without network, and reaches the
+server exactly once. These are the last long runs of the batteries that try to break that. The
+columns that must be nothing:
 
 * **lost**: a screen said saved, and the operation is neither on the phone nor at the server;
 * **doubled**: one operation made two records of a kind;
 * **stuck**: still waiting after the trouble was over and the phone tried again by itself;
-* **wrong saved**: the phone says sent, the server neither applied nor holds it; **books apart**: once all is quiet, the phone shows something
-  else than the same question in SQL, asked as that person.
+* **wrong saved**: the phone says sent, the server neither applied nor holds it; **books apart**:
+  once all is quiet, the phone shows something else than the same question in SQL, asked as that
+  person.
 
-`make test` runs a small part of each; `make reliability` runs them whole, one after the other, and writes this page. T10 (nine wrong clocks) and T23
-(the protocol's rules, one test each) run whole every time: tests/mobile_app/offline/test_races.py, test_protocol.py.
+The batteries whose name begins with chromium run the static build in Chromium. Firefox and Safari
+are not tested.
 
-The counts in the tables are what was run, which may be less than a battery's goal (T5: 2,000 kills, 20 at each point; T6: 25 seeds): a short
-look is made with FORECOURT_KILLS, FORECOURT_POINTS, FORECOURT_SEEDS, FORECOURT_SECONDS. A battery that has not run says so."""
+`make test` runs a small part of each; `make reliability` runs them whole, one after the other, and
+writes this page. T10 (nine wrong clocks) and T23 (the protocol's rules, one test each) run whole
+every time: tests/mobile_app/offline/test_races.py, test_protocol.py.
+
+The counts in the tables are what was run, which may be less than a battery's goal
+(chromium-kills: 200; T5: 2,000 kills, 20 at each point; T6: 25 seeds): a short look is made with
+FORECOURT_KILLS, FORECOURT_POINTS, FORECOURT_SEEDS, FORECOURT_SECONDS. A battery that has not run
+says so."""
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -69,12 +82,21 @@ def main() -> int:
             print(f"· {key}", flush=True)
             command = [sys.executable, "-m", "pytest", "-q", "-m", "long", "-k", chosen, file]
             try:
-                done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FORECOURT_RELIABILITY": "1"}, timeout=seconds, check=False)
+                done = subprocess.run(
+                    command,
+                    cwd=ROOT,
+                    env={**os.environ, "FORECOURT_RELIABILITY": "1"},
+                    timeout=seconds,
+                    check=False,
+                )
                 failed += [key] if done.returncode else []
             except subprocess.TimeoutExpired:
                 failed.append(key)
     write_page()
-    print(f"docs/reliability.md is written{', failed: ' + ', '.join(failed) if failed else ''}")
+    print(
+        "docs/developers/reliability.md is "
+        f"written{', failed: ' + ', '.join(failed) if failed else ''}"
+    )
     return len(failed)
 
 

@@ -1,4 +1,5 @@
-"""Makes the pictures of docs/screenshots from a throw-away demo: `make screenshots`. Looked at by people; not a test."""
+"""Makes the pictures of docs/screenshots from a throw-away demo: `make screenshots`. Looked at by
+people; not a test."""
 
 import argparse
 import os
@@ -15,22 +16,37 @@ from forecourt.settings import ROOT
 from forecourt.stack import Stack
 from tests.support import panel_pictures
 from tests.support.browser import DESKTOP, App, browser
+from tests.support.present import present
 from tests.support.proxy import ThreadedProxy
 
 PICTURES = ROOT / "docs" / "screenshots"
 
 
 def main(tour: str, states: tuple[str, ...]) -> None:
-    """`tour` "": the pictures of docs/; else `panel`, `daily` or `phone`, cut to `states` where some are named."""
+    """`tour` "": the pictures of docs/; else `panel`, `daily` or `phone`, cut to `states` where
+    some are named."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="forecourt-pictures-"))
     stack = Stack(home, usual_ports=False).start(say=lambda line: None)
-    people = {u.email.split("@")[0]: u for u in demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key)}
+    people = {
+        u.email.split("@")[0]: u
+        for u in demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key)
+    }
     door = ThreadedProxy(stack.supabase_url)
     proxy = door.__enter__()
-    environment = {**os.environ, "SUPABASE_URL": proxy.url, "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key, "FORECOURT_HOME": str(home)}
+    environment = {
+        **os.environ,
+        "SUPABASE_URL": proxy.url,
+        "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key,
+        "FORECOURT_HOME": str(home),
+    }
     port = stack.settings.web_port
-    server = subprocess.Popen([sys.executable, "-m", "forecourt.serve", "--port", str(port)], cwd=ROOT, env=environment, stdin=subprocess.PIPE)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "forecourt.serve", "--port", str(port)],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+    )
     try:
         wait_for(f"http://127.0.0.1:{port}/healthz")
         with browser() as opened:
@@ -90,7 +106,7 @@ def phone_pictures(opened, base: str, people, look: str) -> None:
     app.see_id("progress")
     app.shot(str(PICTURES / f"today-{look}.png"))
     app.tap("outcome-interested")
-    app.see_id("words")
+    app.see_id("notes")
     app.shot(str(PICTURES / f"log-{look}.png"))
     go(app, "/customers", "customers")
     app.tap(app.starting("customer-"))
@@ -98,14 +114,14 @@ def phone_pictures(opened, base: str, people, look: str) -> None:
     app.shot(str(PICTURES / f"customer-{look}.png"))
     go(app, "/customers/new", "new-customer")
     go(app, "/funnel", "funnel")
-    go(app, "/customers/receive", "reception")
+    go(app, "/customers/visit", "visit")
     go(app, "/customers/pool", "pool")
     app.page.goto(base + "/customers")
     app.ready()
     app.tap(app.starting("customer-"))
     app.see_id("customer-name")
     card = app.page.url.split("?")[0].removeprefix(base)
-    go(app, f"{card}/story", "story")
+    go(app, f"{card}/timeline", "timeline")
     go(app, f"{card}/edit/customer/{card.rsplit('/', 1)[1]}", "edit-customer")
     app.page.goto(base + "/funnel")
     app.ready()
@@ -122,7 +138,7 @@ def phone_pictures(opened, base: str, people, look: str) -> None:
     manager = visit("he")
     go(manager, "/approvals", "approvals")
     go(manager, "/team", "team-leads")
-    for part in ("waiting", "queues"):
+    for part in ("pending", "queues"):
         manager.tap(f"part-{part}")
         manager.page.wait_for_timeout(900)
         manager.shot(str(PICTURES / f"team-{part}-{look}.png"))
@@ -130,10 +146,11 @@ def phone_pictures(opened, base: str, people, look: str) -> None:
 
 
 def reach(app: App, identifier: str) -> None:
-    """Scroll until a control is in sight: below the fold it has no place in the page's tree, or one that cannot be tapped."""
+    """Scroll until a control is in sight: below the fold it has no place in the page's tree, or one
+    that cannot be tapped."""
     for _step in range(20):
         box = app.id(identifier).first.bounding_box() if app.id(identifier).count() else None
-        if box and box["y"] + box["height"] < app.page.viewport_size["height"] * 0.55:
+        if box and box["y"] + box["height"] < present(app.page.viewport_size)["height"] * 0.55:
             return
         app.page.mouse.move(180, 260)
         app.page.mouse.wheel(0, 120)
@@ -141,15 +158,21 @@ def reach(app: App, identifier: str) -> None:
 
 
 def daily_pictures(opened, base: str, people, look: str) -> None:
-    """Today and the sheet: {Chinese, English} × {empty, typical, extreme}; extreme is long words at 200 % on a small phone."""
+    """Today and the sheet: {Chinese, English} × {empty, typical, extreme}; extreme is long words at
+    200 % on a small phone."""
     from tests.support.browser import PHONE
 
     small = {**PHONE, "viewport": {"width": 360, "height": 640}}
     for language in ("zh_CN", "en"):
         for state in ("typical", "extreme", "empty"):
-            app = App(opened, base, **{**(small if state == "extreme" else PHONE), "color_scheme": look})
+            app = App(
+                opened, base, **{**(small if state == "extreme" else PHONE), "color_scheme": look}
+            )
             if state == "extreme":
-                app.page.add_init_script("document.addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '32px')")
+                app.page.add_init_script(
+                    "document.addEventListener('DOMContentLoaded', () => "
+                    "document.documentElement.style.fontSize = '32px')"
+                )
             app.open("/")
             who = "xu" if state == "empty" else "zhou"  # the assistant has no calls
             app.sign_in(people[who].email, people[who].password)
@@ -161,7 +184,9 @@ def daily_pictures(opened, base: str, people, look: str) -> None:
                 app.page.goto(f"{base}/")
                 app.ready()
 
-            def shot(name: str, app: App = app, language: str = language, state: str = state) -> None:
+            def shot(
+                name: str, app: App = app, language: str = language, state: str = state
+            ) -> None:
                 app.shot(str(PICTURES / f"daily-{name}-{language}-{state}-{look}.png"))
 
             if state == "empty":
@@ -181,7 +206,7 @@ def daily_pictures(opened, base: str, people, look: str) -> None:
                 shot("script")
                 reach(app, "outcome-interested")
                 app.tap("outcome-interested")
-                app.see_id("words")
+                app.see_id("notes")
                 shot("sheet")
                 app.tap("clear-outcome")
                 app.tap("toggle-list")
@@ -190,20 +215,41 @@ def daily_pictures(opened, base: str, people, look: str) -> None:
 
 
 PHONE_TOURS = tuple(
-    f"{state}-{look}-{language}" for state in ("typical", "empty", "extreme") for look in ("light", "dark") for language in ("zh", "en")
+    f"{state}-{look}-{language}"
+    for state in ("typical", "empty", "extreme")
+    for look in ("light", "dark")
+    for language in ("zh", "en")
 )
 ADVISOR = {
-    "today": "/", "choose": "/log", "customers": "/customers", "new-customer": "/customers/new", "reception": "/customers/receive", "pool": "/customers/pool",
-    "funnel": "/funnel", "me": "/me", "waiting": "/me/waiting",
-}  # fmt: skip
-CARD = {"card": "", "story": "/story", "log": "/log", "edit-companion": "/edit/companion/new", "edit-vehicle": "/edit/vehicle/new"}
-MANAGER = {"approvals": "/approvals", "team": "/team", "held": "/me/held", "customers-store": "/customers"}
+    "today": "/",
+    "choose": "/log",
+    "customers": "/customers",
+    "new-customer": "/customers/new",
+    "visit": "/customers/visit",
+    "pool": "/customers/pool",
+    "funnel": "/funnel",
+    "me": "/me",
+    "pending": "/me/pending",
+}
+CARD = {
+    "card": "",
+    "timeline": "/timeline",
+    "log": "/log",
+    "edit-companion": "/edit/companion/new",
+    "edit-vehicle": "/edit/vehicle/new",
+}
+MANAGER = {
+    "approvals": "/approvals",
+    "team": "/team",
+    "quarantine": "/me/quarantine",
+    "customers-store": "/customers",
+}
 LONG = "欧阳慕容司徒·阿卜杜拉赫曼诺维奇先生及其夫人(上海浦东某某物流有限公司采购部)"
 
 
 def phone_tour(opened, base: str, stack: Stack, people, wanted: tuple[str, ...]) -> None:
-    """Every screen of the phone: {typical, empty, extreme} × {light, dark} × {zh, en}. Empty is the first day in a new store; extreme is long
-    names and 200 % on a small phone."""
+    """Every screen of the phone: {typical, empty, extreme} × {light, dark} × {zh, en}. Empty is the
+    first day in a new store; extreme is long names and 200 % on a small phone."""
     import psycopg
 
     from tests.support.browser import PHONE
@@ -214,15 +260,22 @@ def phone_tour(opened, base: str, stack: Stack, people, wanted: tuple[str, ...])
             state, look, language = tour.split("-")
             if state == "extreme":  # last: the names stay
                 operator.execute(
-                    "update crm.customers set name = %s || left(name, 2), need = repeat('想要七座,', 12) where owner_id is not null", (LONG,)
+                    "update crm.customers set name = %s || left(name, 2), "
+                    "need = repeat('想要七座,', 12) where owner_id is not null",
+                    (LONG,),
                 )
             size = {"viewport": {"width": 360, "height": 640}} if state == "extreme" else {}
             for user, screens in (
-                ((people["lin"], ADVISOR), (people["he"], MANAGER)) if state != "empty" else zip(first_day, (ADVISOR, MANAGER), strict=True)
+                ((people["lin"], ADVISOR), (people["he"], MANAGER))
+                if state != "empty"
+                else zip(first_day, (ADVISOR, MANAGER), strict=True)
             ):
                 app = App(opened, base, **{**PHONE, **size, "color_scheme": look})
                 if state == "extreme":
-                    app.page.add_init_script("document.addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '32px')")
+                    app.page.add_init_script(
+                        "document.addEventListener('DOMContentLoaded', () => "
+                        "document.documentElement.style.fontSize = '32px')"
+                    )
                 app.open("/").sign_in(user.email, user.password)
                 app.see_id("sync-mark")
                 if language == "en":
@@ -242,7 +295,7 @@ def phone_tour(opened, base: str, stack: Stack, people, wanted: tuple[str, ...])
                     for view in ("board", "mine") if name == "funnel" else ():
                         app.tap(f"view-{view}")
                         app.shot(str(PICTURES / f"{tour}-funnel-{view}.png"))
-                    for part in ("waiting", "queues") if name == "team" else ():
+                    for part in ("pending", "queues") if name == "team" else ():
                         app.tap(f"part-{part}")
                         app.shot(str(PICTURES / f"{tour}-team-{part}.png"))
                 if screens is ADVISOR and state != "empty":
@@ -251,7 +304,10 @@ def phone_tour(opened, base: str, stack: Stack, people, wanted: tuple[str, ...])
                     app.tap(app.starting("customer-"))
                     app.see_id("customer-name")
                     card = app.page.url.split("?")[0].removeprefix(base)
-                    for name, path in {**CARD, "edit-customer": f"/edit/customer/{card.rsplit('/', 1)[1]}"}.items():
+                    for name, path in {
+                        **CARD,
+                        "edit-customer": f"/edit/customer/{card.rsplit('/', 1)[1]}",
+                    }.items():
                         shot(name, card + path)
                     app.page.goto(base + card)
                     app.ready()
@@ -268,18 +324,42 @@ def newcomers(operator, stack: Stack) -> list[demo.DemoUser]:
     from psycopg.types.json import Jsonb
     from uuid6 import uuid7
 
-    group, store = operator.execute("select group_id from crm.stores limit 1").fetchone()[0], uuid7()
-    operator.execute("select crm.create_store(%s, %s, '新店', %s)", (group, store, Jsonb(json.loads(demo.PRESET.read_text(encoding="utf8")))))
+    group, store = (
+        operator.execute("select group_id from crm.stores limit 1").fetchone()[0],
+        uuid7(),
+    )
+    operator.execute(
+        "select crm.create_store(%s, %s, '新店', %s)",
+        (group, store, Jsonb(json.loads(demo.PRESET.read_text(encoding="utf8")))),
+    )
     found = []
     for name, role in (("新顾问", "advisor"), ("新经理", "manager")):
         email = f"first-{role}@forecourt.example"
-        user = demo.DemoUser(email, demo.PASSWORD, role, "新店", name, demo.sign_up(stack.supabase_url, stack.publishable_key, email))
-        operator.execute("insert into crm.members (store_id, user_id, role, name) values (%s, %s, %s, %s)", (store, user.user_id, role, name))
+        user = demo.DemoUser(
+            email,
+            demo.PASSWORD,
+            role,
+            "新店",
+            name,
+            demo.sign_up(stack.supabase_url, stack.publishable_key, email),
+        )
+        operator.execute(
+            "insert into crm.members (store_id, user_id, role, name) values (%s, %s, %s, %s)",
+            (store, user.user_id, role, name),
+        )
         found.append(user)
     return found
 
 
-DOCUMENTED = ("members", "stages", "imports", "rules", "duplicates", "export", "audit")  # the ones docs/ shows
+DOCUMENTED = (
+    "members",
+    "stages",
+    "imports",
+    "rules",
+    "duplicates",
+    "export",
+    "audit",
+)  # the ones docs/ shows
 
 
 def open_panel(opened, base: str, user, **context) -> App:
@@ -300,10 +380,15 @@ def documented(opened, base: str, people) -> None:
 
 def overview(opened) -> None:
     """Four pictures side by side, for the README."""
-    pictures = "".join(f'<img src="file://{PICTURES}/{name}-light.png">' for name in ("today", "log", "funnel", "approvals"))
+    pictures = "".join(
+        f'<img src="file://{PICTURES}/{name}-light.png">'
+        for name in ("today", "log", "funnel", "approvals")
+    )
     page = opened.new_page(viewport={"width": 1240, "height": 660})
     target = PICTURES / "overview.html"
-    target.write_text(f"<style>body{{margin:10px;display:flex;gap:10px;background:#e9edf3}}img{{height:640px;border-radius:18px}}</style>{pictures}")
+    target.write_text(
+        f"<style>body{{margin:10px;display:flex;gap:10px;background:#e9edf3}}img{{height:640px;border-radius:18px}}</style>{pictures}"
+    )
     page.goto(f"file://{target}")
     page.screenshot(path=str(PICTURES / "overview.png"))
     page.close()
@@ -311,13 +396,29 @@ def overview(opened) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tests.support.screenshots", description="The pictures of docs/, or a tour to be looked at.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.support.screenshots",
+        description="The pictures of docs/, or a tour to be looked at.",
+    )
     tours = parser.add_mutually_exclusive_group()
     tours.add_argument(
-        "--panel", metavar="FOLDER", type=Path, help="every page of the panel; states: light dark tablet en long … (panel_pictures.py)"
+        "--panel",
+        metavar="FOLDER",
+        type=Path,
+        help="every page of the panel; states: light dark tablet en long … (panel_pictures.py)",
     )
-    tours.add_argument("--phone", metavar="FOLDER", type=Path, help="every screen of the phone; states: typical-dark-en extreme-light-zh …")
-    tours.add_argument("--daily", metavar="FOLDER", type=Path, help="Today and the sheet in every language, look and length")
+    tours.add_argument(
+        "--phone",
+        metavar="FOLDER",
+        type=Path,
+        help="every screen of the phone; states: typical-dark-en extreme-light-zh …",
+    )
+    tours.add_argument(
+        "--daily",
+        metavar="FOLDER",
+        type=Path,
+        help="Today and the sheet in every language, look and length",
+    )
     parser.add_argument("states", nargs="*", help="only these")
     chosen = parser.parse_args()
     kind = next((name for name in ("panel", "phone", "daily") if getattr(chosen, name)), "")

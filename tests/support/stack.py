@@ -11,17 +11,27 @@ from typing import Self
 import psutil
 import pytest
 
+from forecourt.settings import _free_port
 from forecourt.stack import Stack, supabase_from_environment
+
+STATIC_HOSTS = 8  # web hosts that may serve the phone app at one time
 
 
 class HostedStack(Stack):
-    """A full Supabase, migrated beforehand: SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, and DATABASE_URL as its role postgres."""
+    """A full Supabase, migrated beforehand.
+
+    SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY (it makes the tests' accounts), and
+    DATABASE_URL as its role postgres.
+    """
 
     def __init__(self, home: Path, url: str, key: str) -> None:
         super().__init__(home)
         self._url, self._key = url, key
         if "DATABASE_URL" not in os.environ:
-            pytest.exit("tests against a hosted Supabase also need DATABASE_URL (role postgres)", returncode=2)
+            pytest.exit(
+                "tests against a hosted Supabase also need DATABASE_URL (role postgres)",
+                returncode=2,
+            )
 
     def start(self, say=print) -> Self:
         (self.home / "logs").mkdir(parents=True, exist_ok=True)
@@ -60,15 +70,26 @@ def embedded_only(stack: Stack) -> None:
 
 @contextmanager
 def running_stack() -> Iterator[Stack]:
-    """The stack of one test run; its folder is kept when a test run is killed, and deleted otherwise."""
+    """The stack of one test run; its folder is kept when a test run is killed, and deleted
+    otherwise."""
     home = Path(tempfile.mkdtemp(prefix="forecourt-test-"))
     hosted = supabase_from_environment()
     stack = HostedStack(home, *hosted) if hosted else Stack(home, usual_ports=False)
+    # the API answers browsers of known origins only: those of the static hosts of this run
+    taken: set[int] = set()
+    for _ in range(STATIC_HOSTS):
+        taken.add(_free_port(0, taken))
+    before = os.environ.get("FORECOURT_ORIGINS")
+    os.environ["FORECOURT_ORIGINS"] = ",".join(f"http://127.0.0.1:{port}" for port in taken)
     stack.start(say=lambda line: None)
     try:
         yield stack
     finally:
         stack.stop()
+        if before is None:
+            del os.environ["FORECOURT_ORIGINS"]
+        else:
+            os.environ["FORECOURT_ORIGINS"] = before
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -79,6 +100,11 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def still_alive(processes: list[psutil.Process], seconds: float = 30) -> list[psutil.Process]:
-    """Those that have not ended within `seconds`. A zombie has ended: its new parent only has not looked yet."""
+    """Those that have not ended within `seconds`. A zombie has ended: its new parent only has not
+    looked yet."""
     _, left = psutil.wait_procs(processes, timeout=seconds)
-    return [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return [
+        process
+        for process in left
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ]

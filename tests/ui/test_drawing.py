@@ -19,7 +19,8 @@ class Count:
 
 @pytest.mark.parametrize("depth", [2, 6])
 async def test_a_change_draws_each_part_once(depth):
-    """Every level watches the same thing, as parts of a screen do; Flet's own order drew the inner ones once for each level."""
+    """Every level watches the same thing, as parts of a screen do; Flet's own order drew the inner
+    ones once for each level."""
     drawn, state = Counter(), Count()
 
     @component
@@ -44,7 +45,8 @@ async def test_a_change_draws_each_part_once(depth):
 
 
 async def test_a_letter_is_not_lost_to_the_redraw_of_the_one_before():
-    """The client's words reach the control at once, the handler a moment later; a redraw between them puts the older words back on the control."""
+    """The client's words reach the control at once, the handler a moment later; a redraw between
+    them puts the older words back on the control."""
 
     @ft.observable
     @dataclass(eq=False)

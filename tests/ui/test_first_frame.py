@@ -1,4 +1,5 @@
-"""The entry of the phone: something is on the screen before the app is read in; then the app has the page. It is read in and frozen once."""
+"""The entry of the phone: something is on the screen before the app is read in; then the app has
+the page. It is read in and frozen once."""
 
 import functools
 import gc
@@ -23,7 +24,9 @@ async def test_the_first_frame_comes_before_the_app(monkeypatch):
         steps.append(of)
 
     monkeypatch.setattr(main, "import_module", read_in)
-    monkeypatch.setattr(main, "read_app", functools.cache(main.read_app.__wrapped__))  # this test's own: no other may find what it read
+    monkeypatch.setattr(
+        main, "read_app", functools.cache(main.read_app.__wrapped__)
+    )  # this test's own: no other may find what it read
     monkeypatch.setattr(gc, "freeze", lambda: steps.append("frozen"))
     await main.main(page)
     assert steps == [("mobile_app.app", [ft.ProgressRing]), "frozen", page]

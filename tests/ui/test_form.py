@@ -1,4 +1,5 @@
-"""The form renderer: every type and condition of a document, by the same taps and keys a person uses."""
+"""The form renderer: every type and condition of a document, by the same taps and keys a person
+uses."""
 
 from datetime import date
 
@@ -26,22 +27,55 @@ FIELDS = [
     {"key": "name", "label": {"zh_CN": "姓名"}, "required": True},
     {"key": "phone", "label": {"zh_CN": "电话"}},
     {"key": "level", "label": {"zh_CN": "级别"}},
-    {"key": "note", "label": {"zh_CN": "备注"}, "type": "long_text", "section": "more", "hint": {"zh_CN": "写下客户的原话"}},
+    {
+        "key": "note",
+        "label": {"zh_CN": "备注"},
+        "type": "long_text",
+        "section": "more",
+        "hint": {"zh_CN": "写下客户的原话"},
+    },
     {"key": "seats", "label": {"zh_CN": "座位"}, "type": "number", "min": 2, "max": 9},
     {"key": "budget", "label": {"zh_CN": "预算"}, "type": "money"},
     {"key": "seen_on", "label": {"zh_CN": "看车日"}, "type": "date"},
     {"key": "at", "label": {"zh_CN": "几点"}, "type": "time"},
     {"key": "loan", "label": {"zh_CN": "贷款"}, "type": "bool"},
-    {"key": "bank", "label": {"zh_CN": "银行"}, "type": "select", "options": options(3), "show": {"==": [{"var": "loan"}, True]}},
-    {"key": "rate", "label": {"zh_CN": "利率"}, "type": "number", "show": {"==": [{"var": "bank"}, "o1"]}},
-    {"key": "why", "label": {"zh_CN": "原因"}, "type": "text", "require": {"==": [{"var": "bank"}, "o2"]}},
+    {
+        "key": "bank",
+        "label": {"zh_CN": "银行"},
+        "type": "select",
+        "options": options(3),
+        "show": {"==": [{"var": "loan"}, True]},
+    },
+    {
+        "key": "rate",
+        "label": {"zh_CN": "利率"},
+        "type": "number",
+        "show": {"==": [{"var": "bank"}, "o1"]},
+    },
+    {
+        "key": "why",
+        "label": {"zh_CN": "原因"},
+        "type": "text",
+        "require": {"==": [{"var": "bank"}, "o2"]},
+    },
     {"key": "brand", "label": {"zh_CN": "品牌"}, "type": "select", "options": options(12)},
-    {"key": "colors", "label": {"zh_CN": "颜色"}, "type": "multi", "options": options(4), "options_when": {"o3": {"==": [{"var": "loan"}, True]}}},
+    {
+        "key": "colors",
+        "label": {"zh_CN": "颜色"},
+        "type": "multi",
+        "options": options(4),
+        "options_when": {"o3": {"==": [{"var": "loan"}, True]}},
+    },
     {"key": "plate", "label": {"zh_CN": "车牌"}, "type": "plate"},
     {"key": "vin", "label": {"zh_CN": "车架号"}, "type": "vin"},
     {"key": "helper", "label": {"zh_CN": "同事"}, "type": "person"},
     {"key": "card", "label": {"zh_CN": "名片"}, "type": "file"},
-    {"key": "deposit", "label": {"zh_CN": "订金"}, "type": "formula", "formula": {"*": [{"var": "budget"}, 0.1]}},
+    {
+        "key": "deposit",
+        "label": {"zh_CN": "订金"},
+        "type": "formula",
+        "formula": {"*": [{"var": "budget"}, 0.1]},
+    },
     {"key": "secret", "label": {"zh_CN": "底价"}, "type": "money"},
     {"key": "id_card", "label": {"zh_CN": "证件"}, "type": "text", "mask": "tail4"},
     {"key": "fixed", "label": {"zh_CN": "编号"}, "type": "text"},
@@ -56,16 +90,34 @@ def config() -> StoreConfig:
             "roles": [],
             "pipelines": [],
             "outcomes": [],
-            "levels": [{"key": "near", "label": {"zh_CN": "准购买"}, "rank": 2}, {"key": "intent", "label": {"zh_CN": "意向"}, "rank": 1}],
-            "forms": {"customer": {"label": L, "sections": [{"key": "more", "label": {"zh_CN": "更多"}}], "fields": FIELDS}},
-            "access": {"customer": {"readable": readable, "masked": ["id_card"], "writable": writable, "required": ["name", "why"]}},
+            "levels": [
+                {"key": "near", "label": {"zh_CN": "准购买"}, "rank": 2},
+                {"key": "intent", "label": {"zh_CN": "意向"}, "rank": 1},
+            ],
+            "forms": {
+                "customer": {
+                    "label": L,
+                    "sections": [{"key": "more", "label": {"zh_CN": "更多"}}],
+                    "fields": FIELDS,
+                }
+            },
+            "access": {
+                "customer": {
+                    "readable": readable,
+                    "masked": ["id_card"],
+                    "writable": writable,
+                    "required": ["name", "why"],
+                }
+            },
         }
     )
 
 
 @screen_component
 def FormScreen(state: FormState) -> ft.View:
-    return View(route="/", controls=[ft.ListView([FormView(state)], build_controls_on_demand=False)])  # as the screens use it: every child is built
+    return View(
+        route="/", controls=[ft.ListView([FormView(state)], build_controls_on_demand=False)]
+    )  # as the screens use it: every child is built
 
 
 @pytest.fixture
@@ -101,9 +153,19 @@ async def test_every_type_is_filled_in_by_taps_and_keys(open_form):
     await screen.tap(f"helper-{B}")
     assert state.check(), [(p.field, p.code) for p in state.problems()]
     assert state.changes() == {
-        "name": "欧阳修远", "phone": "13911110000", "level": "near", "note": "周末带家人来,\n要七座", "seats": 7, "budget": 19980000, "seen_on": "2026-11-25",
-        "at": "14:00", "loan": True, "colors": ["o0", "o3"], "vin": "LSVAU2180N2183294", "helper": B,
-    }  # fmt: skip
+        "name": "欧阳修远",
+        "phone": "13911110000",
+        "level": "near",
+        "note": "周末带家人来,\n要七座",
+        "seats": 7,
+        "budget": 19980000,
+        "seen_on": "2026-11-25",
+        "at": "14:00",
+        "loan": True,
+        "colors": ["o0", "o3"],
+        "vin": "LSVAU2180N2183294",
+        "helper": B,
+    }
     assert state.value("deposit") == 1998000  # the formula follows while the budget is typed
     assert screen.sees("更多") and screen.sees("写下客户的原话")
 
@@ -129,7 +191,9 @@ async def test_a_field_follows_its_conditions_and_what_was_typed_stays(open_form
     assert "请填写。" in screen.texts("why")
 
 
-async def test_an_option_that_its_condition_closes_is_kept_visible_and_named_as_the_problem(open_form):
+async def test_an_option_that_its_condition_closes_is_kept_visible_and_named_as_the_problem(
+    open_form,
+):
     screen, state = await open_form()
     await screen.type("name", "甲")
     assert not screen.has("colors-o3")
@@ -160,7 +224,11 @@ async def test_a_plate_is_typed_with_provinces_first(open_form):
     await screen.tap("plate-keys")
     assert screen.has("plate-key-苏") and not screen.has("plate-key-E")
     await screen.tap("plate-key-苏")
-    assert screen.has("plate-key-E") and not screen.has("plate-key-I") and not screen.has("plate-key-7")
+    assert (
+        screen.has("plate-key-E")
+        and not screen.has("plate-key-I")
+        and not screen.has("plate-key-7")
+    )
     for sign in "E123450":
         await screen.tap(f"plate-key-{sign}")
     await screen.tap("plate-back")
@@ -171,7 +239,13 @@ async def test_a_plate_is_typed_with_provinces_first(open_form):
 
 
 async def test_masked_and_read_only_values_are_shown_and_never_sent(open_form):
-    record = {"name": "甲", "phone": "138****1234", "id_card": "**************1234", "fixed": "A-1", "secret": 1}
+    record = {
+        "name": "甲",
+        "phone": "138****1234",
+        "id_card": "**************1234",
+        "fixed": "A-1",
+        "secret": 1,
+    }
     screen, state = await open_form(record=record, creating=False)
     assert screen.sees("**************1234") and screen.sees("A-1") and not screen.sees("底价")
     assert not any(isinstance(c, ft.TextField) for c in _walk_of(screen, "id-card"))
@@ -188,11 +262,17 @@ async def test_what_cannot_be_read_stays_in_its_box_and_is_named(open_form):
     await screen.type("phone", "12")
     await screen.type("budget", "-3")
     assert not state.check()
-    assert {f.key: f.problem for f in state.fields() if f.problem} == {"seats": "type", "phone": "format", "budget": "range"}
+    assert {f.key: f.problem for f in state.fields() if f.problem} == {
+        "seats": "type",
+        "phone": "format",
+        "budget": "range",
+    }
     await screen.settle()
     assert screen.inside("seats", ft.TextField).value == "七"
     await screen.type("seats", "12")
-    assert "超出允许范围。" in screen.texts("seats")  # said on leaving the field, before anything is sent
+    assert "超出允许范围。" in screen.texts(
+        "seats"
+    )  # said on leaving the field, before anything is sent
     await screen.type("seats", "7", leave=False)
     assert state.field("seats").problem is None
 
@@ -200,15 +280,21 @@ async def test_what_cannot_be_read_stays_in_its_box_and_is_named(open_form):
 async def test_a_refusal_of_the_server_stands_by_its_field(open_form):
     screen, state = await open_form()
     await screen.type("phone", "13911110000")
-    state.refuse([FieldProblem("phone", "taken"), FieldProblem("nothing", "required")])
+    state.reject([FieldProblem("phone", "taken"), FieldProblem("nothing", "required")])
     await screen.settle()
     assert "已有其他记录使用这个值。" in screen.texts("phone")
     assert screen.inside("phone", ft.TextField).value == "13911110000"
 
 
 async def test_a_few_fields_can_be_asked_for_and_demanded(open_form):
-    screen, state = await open_form(record={"name": "甲"}, creating=False, only=("budget", "seats"), demanded=("budget",))
-    assert screen.all("seats") == ["seats"] and not screen.has("name") and "预算 *" in screen.texts("budget")
+    screen, state = await open_form(
+        record={"name": "甲"}, creating=False, only=("budget", "seats"), demanded=("budget",)
+    )
+    assert (
+        screen.all("seats") == ["seats"]
+        and not screen.has("name")
+        and "预算 *" in screen.texts("budget")
+    )
     assert not state.check() and state.field("budget").problem == "required"
     await screen.type("budget", "8万")
     assert state.check() and state.changes() == {"budget": 8_000_000}

@@ -1,13 +1,25 @@
-"""The panel's frame in process: what a page change sends, what a return keeps, what is told when the server is away."""
+"""The panel's frame in process: what a page change sends, what a return keeps, what is told when
+the server is away."""
 
 import pytest
 
 from tests.support.panel_screen import panel
+from tests.support.present import present
 
 SIGNS = {
-    "members": "invite", "stages": "stage-name-0", "forms": "phone-preview", "rights": "view-proof", "lists": "add-entry", "rules": "dry-run",
-    "settings": "setting-cut-off", "publish": "impacts", "history": "versions", "imports": "pick-file", "export": "make-export", "audit": "audit-who",
-}  # fmt: skip
+    "members": "invite",
+    "stages": "stage-name-0",
+    "forms": "phone-preview",
+    "rights": "view-proof",
+    "lists": "add-entry",
+    "rules": "dry-run",
+    "settings": "setting-cut-off",
+    "publish": "impacts",
+    "history": "versions",
+    "imports": "pick-file",
+    "export": "make-export",
+    "audit": "audit-who",
+}
 
 
 @pytest.fixture
@@ -19,7 +31,9 @@ async def p(stack, people):
 
 def frame(p) -> list[int]:
     """The identities of the frame's own controls: the client keeps what keeps its identity."""
-    return [p.screen.find(x)._i for x in (*(f"nav-{page}" for page in SIGNS), "draft-state", "sign-out")]
+    return [
+        p.screen.find(x)._i for x in (*(f"nav-{page}" for page in SIGNS), "draft-state", "sign-out")
+    ]
 
 
 async def test_a_page_change_leaves_the_frame_alone(p):
@@ -54,9 +68,9 @@ async def test_a_server_that_is_away_is_told_with_what_to_do_and_is_asked_again(
     monkeypatch.setattr("admin.draft.AGAIN", 0.2)
     p.wire.cut = True
     await p.go("stages", "try-again")
-    assert p.screen.sees("服务器没有响应。您填写的内容还在这里,请稍后重试。")
+    assert p.screen.sees("服务器没有响应。您填写的内容还在这里，请稍后重试。")
     await p.screen.type("stage-name-0", "断网时改的名字")
-    await p.screen.settle(until=lambda: p.screen.sees("尚未保存:服务器没有响应"))
+    await p.screen.settle(until=lambda: p.screen.sees("尚未保存：服务器没有响应"))
     p.wire.cut = False
     await p.screen.tap("try-again")
     await p.screen.settle(until=lambda: not p.screen.has("problem"))
@@ -77,8 +91,10 @@ async def test_a_panel_opened_while_the_server_is_away_stays_signed_in(p):
 
 async def test_who_has_no_right_to_the_first_page_is_led_to_his_own(stack, people):
     async with panel(stack, people["he"].email) as he:
-        await he.screen.settle(until=lambda: he.screen.has("nav-duplicates") and not he.screen.has("loading"))
-        assert he.session.me.role == "manager"
+        await he.screen.settle(
+            until=lambda: he.screen.has("nav-duplicates") and not he.screen.has("loading")
+        )
+        assert present(he.session.me).role == "manager"
         assert he.screen.all("nav-") == ["nav-duplicates", "nav-imports"]
         assert he.screen.session.page.route == "/duplicates"
         assert not he.screen.has("problem")

@@ -1,4 +1,5 @@
-"""Readable in sunlight and in the dark: every ink on every ground a screen may put it on, and every control named."""
+"""Readable in sunlight and in the dark: every ink on every ground a screen may put it on, and every
+control named."""
 
 import re
 
@@ -7,13 +8,32 @@ import pytest
 from forecourt.settings import ROOT
 from shared.ui.theme import DARK, LIGHT, STAGE_COLORS
 
-GROUNDS = ("surface", "surface_container_lowest", "surface_container_low", "surface_container", "surface_container_high", "surface_container_highest")
+GROUNDS = (
+    "surface",
+    "surface_container_lowest",
+    "surface_container_low",
+    "surface_container",
+    "surface_container_high",
+    "surface_container_highest",
+)
 PAIRS = [
     *((ink, ground) for ground in GROUNDS for ink in ("on_surface", "on_surface_variant")),
     *((ink, ground) for ground in GROUNDS[:4] for ink in ("primary", "error", "tertiary")),
-    *((f"on_{name}", name) for name in ("primary", "primary_container", "secondary_container", "tertiary", "tertiary_container", "error", "error_container", "inverse_surface")),
+    *(
+        (f"on_{name}", name)
+        for name in (
+            "primary",
+            "primary_container",
+            "secondary_container",
+            "tertiary",
+            "tertiary_container",
+            "error",
+            "error_container",
+            "inverse_surface",
+        )
+    ),
     ("inverse_primary", "inverse_surface"),
-]  # fmt: skip
+]
 
 
 def luminance(color: str) -> float:
@@ -50,4 +70,6 @@ def test_screens_use_the_roles_of_the_scheme_and_no_colour_of_their_own():
         text = file.read_text(encoding="utf8")
         assert not re.search(r"['\"]#[0-9A-Fa-f]{6}['\"]", text), file
         for role in re.findall(r"ft\.Colors\.([A-Z_]+)", text):
-            assert role.lower() in LIGHT or role in ("TRANSPARENT",), f"{file.name} uses {role}, which no test measures"
+            assert role.lower() in LIGHT or role in ("TRANSPARENT",), (
+                f"{file.name} uses {role}, which no test measures"
+            )

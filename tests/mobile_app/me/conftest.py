@@ -1,5 +1,5 @@
 """Phones and the town they live in (tests/support/phones.py)."""
 
-from tests.support.phones import hand, phone, town
+from tests.support.phones import app_device, dealers, phone
 
-__all__ = ["hand", "phone", "town"]
+__all__ = ["app_device", "dealers", "phone"]

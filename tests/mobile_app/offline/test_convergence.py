@@ -1,4 +1,5 @@
-"""T7: phones that work under every kind of trouble show, once it is over, exactly what the server would show. T8: a very long time offline."""
+"""T7: phones that work under every kind of trouble show, once it is over, exactly what the server
+would show. T8: a very long time offline."""
 
 import asyncio
 import os
@@ -14,6 +15,7 @@ from mobile_app.offline.attachments import NewAttachment
 from mobile_app.offline.database import Database
 from mobile_app.offline.replica import Replica
 from tests.support.battery import Battery, Verdict, judge
+from tests.support.files import wav
 from tests.support.people import new_id
 from tests.support.phones import AGREED
 
@@ -58,19 +60,48 @@ class Life:
         if len(self.customers) < 3 or self.dice.random() < 0.15:
             customer = new_id()
             self.customers.append(customer)
-            payload = {"id": customer, "set": {"name": f"客{n}", "phone": f"139{n:08d}", "source": "walk_in", "level": "near"}}
+            payload = {
+                "id": customer,
+                "set": {
+                    "name": f"客{n}",
+                    "phone": f"139{n:08d}",
+                    "source": "walk_in",
+                    "level": "near",
+                },
+            }
             self.promised.add(str(await self.phone.do("save_customer", payload)))
         elif self.dice.random() < 0.3:
             payload = {"id": self.dice.choice(self.customers), "set": {"need": f"要{n}"}}
             self.promised.add(str(await self.phone.do("save_customer", payload, 1)))
         else:
-            self.promised.add(str(await self.phone.talk(self.dice.choice(self.customers), f"聊{n}")))
+            self.promised.add(
+                str(await self.phone.log_conversation(self.dice.choice(self.customers), f"聊{n}"))
+            )
         self.phone.sync.wake()
 
 
-async def converge(phone, town, tmp_path, *, mode: str, devices: int, seconds: float, pace: float, seed: int, battery: Battery) -> Verdict:
+async def converge(
+    phone,
+    dealers,
+    tmp_path,
+    *,
+    mode: str,
+    devices: int,
+    seconds: float,
+    pace: float,
+    seed: int,
+    battery: Battery,
+) -> Verdict:
     dice = random.Random(seed)
-    lives = [Life(phone, ("lin", "chen")[n % 2], tmp_path / f"{mode}{seed}-{n}.sqlite", random.Random(seed * 100 + n)) for n in range(devices)]
+    lives = [
+        Life(
+            phone,
+            ("lin", "chen")[n % 2],
+            tmp_path / f"{mode}{seed}-{n}.sqlite",
+            random.Random(seed * 100 + n),
+        )
+        for n in range(devices)
+    ]
     for life in lives:
         await life.begin()
     until = time.monotonic() + seconds
@@ -87,16 +118,19 @@ async def converge(phone, town, tmp_path, *, mode: str, devices: int, seconds: f
             await asyncio.sleep(0.7)
             life = dice.choice(lives)
             if life.customers:
-                other = town.users["chen" if life.name == "lin" else "lin"]
-                town.db.execute("update crm.customers set owner_id = %s where id = %s", (other, dice.choice(life.customers)))
-                town.db.commit()
+                other = dealers.users["chen" if life.name == "lin" else "lin"]
+                dealers.db.execute(
+                    "update crm.customers set owner_id = %s where id = %s",
+                    (other, dice.choice(life.customers)),
+                )
+                dealers.db.commit()
 
     await asyncio.gather(*(live(life) for life in lives), reassign())
     healed = time.monotonic()
     total = Verdict()
     for life in lives:
         life.phone.sync.wake()
-        while await life.phone.outbox.operations_waiting() and time.monotonic() - healed < 30:  # noqa: ASYNC110 - a cold look at the disk
+        while await life.phone.outbox.pending_operations() and time.monotonic() - healed < 30:  # noqa: ASYNC110 - a cold look at the disk
             await asyncio.sleep(0.05)
     drained = time.monotonic() - healed
     apart = 0
@@ -106,37 +140,60 @@ async def converge(phone, town, tmp_path, *, mode: str, devices: int, seconds: f
     for life in lives:  # once more: what the last ones sent
         await life.phone.sync.once()
         apart += await life.phone.holds() != life.phone.should_hold()
-        found = await judge(life.phone, life.promised, town.db)
-        total = Verdict(total.lost + found.lost, max(total.doubled, found.doubled), total.stuck + found.stuck, total.wrong_saved + found.wrong_saved)
-    battery.row(**{
-        "trouble": mode, "phones": devices, "seconds": seconds, "seed": seed, "operations": sum(len(life.promised) for life in lives),
-        "drained by itself in, s": round(drained, 1), **total.figures(), "books apart": apart,
-    })  # fmt: skip
+        found = await judge(life.phone, life.promised, dealers.db)
+        total = Verdict(
+            total.lost + found.lost,
+            max(total.doubled, found.doubled),
+            total.stuck + found.stuck,
+            total.wrong_saved + found.wrong_saved,
+        )
+    battery.row(
+        **{
+            "trouble": mode,
+            "phones": devices,
+            "seconds": seconds,
+            "seed": seed,
+            "operations": sum(len(life.promised) for life in lives),
+            "drained by itself in, s": round(drained, 1),
+            **total.figures(),
+            "books apart": apart,
+        }
+    )
     total.wrong_saved += apart
     assert total.clean, battery.rows[-1]
     return total
 
 
-async def test_phones_converge_after_any_trouble(phone, town, tmp_path):
+async def test_phones_converge_after_any_trouble(phone, dealers, tmp_path):
     battery = Battery("T7", "Convergence of phones under trouble", seeds="7")
-    await converge(phone, town, tmp_path, mode="all", devices=3, seconds=5, pace=8, seed=7, battery=battery)
+    await converge(
+        phone, dealers, tmp_path, mode="all", devices=3, seconds=5, pace=8, seed=7, battery=battery
+    )
     battery.finish()
 
 
 @pytest.mark.long
-async def test_phones_converge_after_each_trouble(phone, town, tmp_path):
+async def test_phones_converge_after_each_trouble(phone, dealers, tmp_path):
     seconds = float(os.environ.get("FORECOURT_SECONDS", "60"))
     battery = Battery("T7", "Convergence of phones under trouble", seeds="70…75")
     try:
         for number, mode in enumerate(MODES):
             await converge(
-                phone, town, tmp_path, mode=mode, devices=5 if number < 4 else 10, seconds=seconds, pace=4, seed=70 + number, battery=battery
+                phone,
+                dealers,
+                tmp_path,
+                mode=mode,
+                devices=5 if number < 4 else 10,
+                seconds=seconds,
+                pace=4,
+                seed=70 + number,
+                battery=battery,
             )
     finally:
         battery.finish()
 
 
-async def long_offline(phone, town, operations: int, files: int) -> None:
+async def long_offline(phone, dealers, operations: int, files: int) -> None:
     battery = Battery("T8", "Thirty days offline", seeds="8")
     lin, dice = await phone("lin"), random.Random(8)
     await lin.sync.once()
@@ -150,23 +207,29 @@ async def long_offline(phone, town, operations: int, files: int) -> None:
             "customer_id": dice.choice(customers),
             "outcome": "interested",
             "level": "near",
-            "words": f"第{n}次聊",
+            "notes": f"第{n}次聊",
             "occurred_at": lin.clock.now().isoformat(),
         }
-        memo = (NewAttachment("voice", "audio/wav", dice.randbytes(20_000), AGREED),) if n < files else ()
+        memo = (
+            (NewAttachment("voice", "audio/wav", wav(dice.randbytes(20_000)), AGREED),)
+            if n < files
+            else ()
+        )
         started = time.perf_counter()
         await lin.do("log_conversation", payload, attachments=memo)
         if not memo:
             times.append((time.perf_counter() - started) * 1000)
     assert (await lin.outbox.counts())[0] == operations + files
     started = time.perf_counter()
-    again = Replica(cold := Database(lin.database.file))
+    again = Replica(
+        cold := Database(lin.database.file, user_id=lin.user_id, store_id=lin.database.store_id)
+    )
     assert len(await again.customers()) == min(50, len(customers))
     assert len(await again.recent()) == 8
     opened = time.perf_counter() - started
     await cold.close()
-    keeper = lin.gateway.keeper
-    object.__setattr__(keeper.session, "expires_at", time.time() - 30 * 86400)
+    auth_session = lin.gateway.auth_session
+    object.__setattr__(auth_session.session, "expires_at", time.time() - 30 * 86400)
     lin.network.heal()
     started = time.perf_counter()
     await lin.sync._push()
@@ -174,27 +237,43 @@ async def long_offline(phone, town, operations: int, files: int) -> None:
     started = time.perf_counter()
     await lin.sync.once()
     sent = time.perf_counter() - started
-    found = await judge(lin, set(), town.db)
-    arrived = town.row("select count(*) from crm.conversations where author_id = %s", lin.user_id)
-    whole = town.row("select count(*) from crm.attachments where author_id = %s and received = bytes", lin.user_id)
-    town.db.rollback()
+    found = await judge(lin, set(), dealers.db)
+    arrived = dealers.row(
+        "select count(*) from crm.conversations where author_id = %s", lin.user_id
+    )
+    whole = dealers.row(
+        "select count(*) from crm.attachments where author_id = %s and received = bytes",
+        lin.user_id,
+    )
+    dealers.db.rollback()
     p95 = statistics.quantiles(times, n=20)[-1]
-    battery.row(**{
-        "operations": operations, "files": files, "enqueue p50, ms": round(statistics.median(times), 2), "enqueue p95, ms": round(p95, 2), "cold start, s": round(opened, 2),
-        "drained in, s": round(drained, 1), "operations/s": round(operations / drained), "book and files, s": round(sent, 1),
-        "memory +MB": round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024), **found.figures(),
-    })  # fmt: skip
+    battery.row(
+        **{
+            "operations": operations,
+            "files": files,
+            "enqueue p50, ms": round(statistics.median(times), 2),
+            "enqueue p95, ms": round(p95, 2),
+            "cold start, s": round(opened, 2),
+            "drained in, s": round(drained, 1),
+            "operations/s": round(operations / drained),
+            "book and files, s": round(sent, 1),
+            "memory +MB": round(
+                (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
+            ),
+            **found.figures(),
+        }
+    )
     battery.finish()
     assert found.clean
     assert arrived == operations - len(customers)
     assert whole == files
-    assert lin.sync.state.waiting == 0
+    assert lin.sync.state.pending == 0
 
 
-async def test_a_long_time_offline(phone, town):
-    await long_offline(phone, town, operations=300, files=10)
+async def test_a_long_time_offline(phone, dealers):
+    await long_offline(phone, dealers, operations=300, files=10)
 
 
 @pytest.mark.long
-async def test_ten_thousand_entries_and_five_hundred_files(phone, town):
-    await long_offline(phone, town, operations=10_000, files=500)
+async def test_ten_thousand_entries_and_five_hundred_files(phone, dealers):
+    await long_offline(phone, dealers, operations=10_000, files=500)

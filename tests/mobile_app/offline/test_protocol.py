@@ -1,4 +1,5 @@
-"""T23: the rules of the sync protocol, one test each (after WatermelonDB's list of what a backend must and should do)."""
+"""T23: the rules of the sync protocol, one test each (after WatermelonDB's list of what a backend
+must and should do)."""
 
 import asyncio
 from typing import Any
@@ -6,42 +7,61 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from shared.domain.problems import Refused
+from shared.domain.problems import Rejected
 from shared.gateway import sync as remote
 from tests.support.people import new_id
 
 NEW = {"name": "张三丰", "phone": "13800138000", "source": "walk_in", "level": "near"}
 
 
-class Wire:
+class RecordingTransport:
     """lin at the API, without the client's own cleverness."""
 
-    def __init__(self, phone, town) -> None:
-        self.phone, self.town, self.store, self.seq = phone, town, str(town.stores["east"]), 0
+    def __init__(self, phone, dealers) -> None:
+        self.phone, self.dealers, self.store, self.seq = (
+            phone,
+            dealers,
+            str(dealers.stores["east"]),
+            0,
+        )
 
-    def op(self, verb: str, payload: dict[str, Any], base: int | None = None, op_id: str | None = None) -> dict[str, Any]:
+    def op(
+        self, verb: str, payload: dict[str, Any], base: int | None = None, op_id: str | None = None
+    ) -> dict[str, Any]:
         self.seq += 1
-        return {"op_id": op_id or new_id(), "seq": self.seq, "verb": verb, "base_version": base, "payload": {"store_id": self.store, **payload}}
+        return {
+            "op_id": op_id or new_id(),
+            "seq": self.seq,
+            "verb": verb,
+            "base_version": base,
+            "payload": {"store_id": self.store, **payload},
+        }
 
-    async def push(self, *ops: dict[str, Any]) -> list[dict[str, Any]]:
-        return await self.phone.gateway.call("sync_push", {"device_id": new_id(), "ops": list(ops)})
+    async def push(self, *operations: dict[str, Any]) -> list[dict[str, Any]]:
+        return await self.phone.gateway.call(
+            "sync_push", {"device_id": new_id(), "operations": list(operations)}
+        )
 
     async def pull(self, cursor: Any = None, **more: Any) -> dict[str, Any]:
-        return await self.phone.gateway.call("sync_pull", {"store_id": self.store, "cursor": cursor, **more})
+        return await self.phone.gateway.call(
+            "sync_pull", {"store_id": self.store, "cursor": cursor, **more}
+        )
 
     async def customer(self, **fields: Any) -> str:
         customer = new_id()
-        [answer] = await self.push(self.op("save_customer", {"id": customer, "set": {**NEW, **fields}}))
+        [answer] = await self.push(
+            self.op("save_customer", {"id": customer, "set": {**NEW, **fields}})
+        )
         assert answer["status"] == "applied"
         return customer
 
 
 @pytest.fixture
-async def wire(phone, town) -> Wire:
-    return Wire(await phone("lin"), town)
+async def wire(phone, dealers) -> RecordingTransport:
+    return RecordingTransport(await phone("lin"), dealers)
 
 
-# Pulling ---------------------------------------------------------------------------------------------------------------------
+# Pulling ------------------------------------------------------------------------------------------
 
 
 async def test_without_a_cursor_everything_comes(wire):
@@ -89,7 +109,16 @@ async def test_a_changed_row_comes_whole(wire):
 
 async def test_what_was_removed_comes_as_its_id_alone(wire):
     customer = await wire.customer()
-    op = wire.op("log_conversation", {"id": new_id(), "customer_id": customer, "outcome": "interested", "words": "聊", "level": "near"})
+    op = wire.op(
+        "log_conversation",
+        {
+            "id": new_id(),
+            "customer_id": customer,
+            "outcome": "interested",
+            "notes": "聊",
+            "level": "near",
+        },
+    )
     await wire.push(op)
     cursor = (await wire.pull())["cursor"]
     await wire.push(wire.op("undo", {"op_id": op["op_id"]}))
@@ -107,20 +136,38 @@ async def test_what_came_and_went_between_two_pulls_is_no_row(wire):
 
 async def test_no_key_comes_without_a_right_to_it(wire):
     await wire.customer()
-    version = wire.town.row("select config_version from crm.stores where id = %s", wire.store)
-    document = wire.town.row("select document from crm.config_versions where store_id = %s order by version desc limit 1", wire.store)
-    next(r for r in document["roles"] if r["key"] == "advisor")["rights"]["customer"]["wechat"] = "hidden"
-    wire.town.ask("liang", "select api.publish_config(%s, %s, %s)", wire.town.stores["east"], Jsonb(document), version)
-    wire.town.db.commit()
+    version = wire.dealers.row("select config_version from crm.stores where id = %s", wire.store)
+    document = wire.dealers.row(
+        "select document from crm.config_versions where store_id = %s order by version desc "
+        "limit 1",
+        wire.store,
+    )
+    next(r for r in document["roles"] if r["key"] == "advisor")["rights"]["customer"]["wechat"] = (
+        "hidden"
+    )
+    wire.dealers.ask(
+        "liang",
+        "select api.publish_config(%s, %s, %s)",
+        wire.dealers.stores["east"],
+        Jsonb(document),
+        version,
+    )
+    wire.dealers.db.commit()
     assert (await wire.pull())["rows"]["customers"][0]["wechat"] is None
 
 
 async def test_another_document_is_announced_and_starts_over(wire):
     page = await wire.pull()
-    assert page["config"]["version"] == page["config_version"] if "version" in page["config"] else page["config"]
+    assert (
+        page["config"]["version"] == page["config_version"]
+        if "version" in page["config"]
+        else page["config"]
+    )
     assert "config" not in await wire.pull(page["cursor"], config_version=page["config_version"])
-    wire.town.db.execute("update crm.stores set config_version = config_version + 1 where id = %s", (wire.store,))
-    wire.town.db.commit()
+    wire.dealers.db.execute(
+        "update crm.stores set config_version = config_version + 1 where id = %s", (wire.store,)
+    )
+    wire.dealers.db.commit()
     assert (await wire.pull(page["cursor"], config_version=page["config_version"]))["reset"]
 
 
@@ -132,36 +179,57 @@ async def test_a_cursor_that_is_not_ours_begins_anew_and_deletes_nothing(wire):
 
 
 async def test_who_is_no_member_gets_a_refusal_and_no_empty_book(wire):
-    with pytest.raises(Refused):
-        await wire.phone.gateway.call("sync_pull", {"store_id": str(wire.town.stores["far"]), "cursor": None})
+    with pytest.raises(Rejected):
+        await wire.phone.gateway.call(
+            "sync_pull", {"store_id": str(wire.dealers.stores["far"]), "cursor": None}
+        )
 
 
-# Pushing ---------------------------------------------------------------------------------------------------------------------
+# Pushing ------------------------------------------------------------------------------------------
 
 
 async def test_answers_come_in_order_one_each(wire):
-    ops = [wire.op("save_customer", {"id": new_id(), "set": {**NEW, "name": name}}) for name in ("甲", "", "丙")]
-    answers = await wire.push(*ops)
-    assert [(a["op_id"], a["status"]) for a in answers] == list(zip([o["op_id"] for o in ops], ["applied", "rejected", "applied"], strict=True))
+    operations = [
+        wire.op("save_customer", {"id": new_id(), "set": {**NEW, "name": name}})
+        for name in ("甲", "", "丙")
+    ]
+    answers = await wire.push(*operations)
+    assert [(a["op_id"], a["status"]) for a in answers] == list(
+        zip([o["op_id"] for o in operations], ["applied", "rejected", "applied"], strict=True)
+    )
 
 
 async def test_an_operation_is_done_whole_or_not_at_all(wire):
     customer = await wire.customer()
-    before = wire.town.digest()
-    wire.town.db.rollback()
+    before = wire.dealers.digest()
+    wire.dealers.db.rollback()
     op = wire.op(
-        "log_conversation", {"id": new_id(), "customer_id": customer, "outcome": "interested", "words": "聊", "level": "near", "task_id": new_id()}
+        "log_conversation",
+        {
+            "id": new_id(),
+            "customer_id": customer,
+            "outcome": "interested",
+            "notes": "聊",
+            "level": "near",
+            "task_id": new_id(),
+        },
     )
     [answer] = await wire.push(op)
     assert answer["code"] == "not_found"
-    after = dict(part.split(":") for part in wire.town.digest().split("|"))
-    assert {t for t, digest in (part.split(":") for part in before.split("|")) if after[t] != digest} == {"ops"}
+    after = dict(part.split(":") for part in wire.dealers.digest().split("|"))
+    assert {
+        t for t, digest in (part.split(":") for part in before.split("|")) if after[t] != digest
+    } == {"operations"}
 
 
 async def test_a_replay_answers_the_first_result_and_does_nothing(wire):
     op = wire.op("save_customer", {"id": new_id(), "set": NEW})
     [first], [again] = await wire.push(op), await wire.push(op)
-    assert (first["status"], again["status"], again["first"]["status"]) == ("applied", "duplicate", "applied")
+    assert (first["status"], again["status"], again["first"]["status"]) == (
+        "applied",
+        "duplicate",
+        "applied",
+    )
 
 
 async def test_the_same_operation_twice_in_one_call_is_done_once(wire):
@@ -177,7 +245,9 @@ async def test_a_replayed_refusal_is_still_one(wire):
 
 async def test_creating_with_a_known_id_overwrites_nothing(wire):
     customer = await wire.customer()
-    [answer] = await wire.push(wire.op("save_customer", {"id": customer, "set": {**NEW, "name": "李四"}}))
+    [answer] = await wire.push(
+        wire.op("save_customer", {"id": customer, "set": {**NEW, "name": "李四"}})
+    )
     assert answer["code"] == "id_taken"
     assert (await wire.pull())["rows"]["customers"][0]["name"] == "张三丰"
 
@@ -195,7 +265,10 @@ async def test_undoing_what_is_undone_is_harmless(wire):
 
 async def test_the_same_field_changed_since_is_a_conflict_with_the_servers_row(wire):
     customer = await wire.customer()
-    first, second = (wire.op("save_customer", {"id": customer, "set": {"need": need}}, 1) for need in ("一", "二"))
+    first, second = (
+        wire.op("save_customer", {"id": customer, "set": {"need": need}}, 1)
+        for need in ("一", "二")
+    )
     answers = await wire.push(first, second)
     assert [a["status"] for a in answers] == ["applied", "conflict"]
     assert answers[1]["row"]["need"] == "一"
@@ -203,27 +276,43 @@ async def test_the_same_field_changed_since_is_a_conflict_with_the_servers_row(w
 
 async def test_another_field_changed_since_is_none(wire):
     customer = await wire.customer()
-    ops = [wire.op("save_customer", {"id": customer, "set": s}, 1) for s in ({"need": "一"}, {"wechat": "二"})]
-    assert [a["status"] for a in await wire.push(*ops)] == ["applied", "applied"]
+    operations = [
+        wire.op("save_customer", {"id": customer, "set": s}, 1)
+        for s in ({"need": "一"}, {"wechat": "二"})
+    ]
+    assert [a["status"] for a in await wire.push(*operations)] == ["applied", "applied"]
 
 
 async def test_an_unknown_verb_harms_no_other(wire):
-    answers = await wire.push(wire.op("drop_everything", {}), wire.op("save_customer", {"id": new_id(), "set": NEW}))
+    answers = await wire.push(
+        wire.op("drop_everything", {}), wire.op("save_customer", {"id": new_id(), "set": NEW})
+    )
     assert [a.get("code") for a in answers] == ["unknown_verb", None]
 
 
-@pytest.mark.parametrize("key", ["store_id", "owner_id", "version", "change_no", "created_at", "removed_at", "custom", "id"])
+@pytest.mark.parametrize(
+    "key",
+    ["store_id", "owner_id", "version", "change_no", "created_at", "removed_at", "custom", "id"],
+)
 async def test_what_the_server_owns_is_not_taken_from_a_client(wire, key):
     customer = await wire.customer()
-    [answer] = await wire.push(wire.op("save_customer", {"id": customer, "set": {key: new_id()}}, 1))
+    [answer] = await wire.push(
+        wire.op("save_customer", {"id": customer, "set": {key: new_id()}}, 1)
+    )
     assert answer["status"] == "rejected"
 
 
-@pytest.mark.parametrize(("ops", "code"), [(201, "ops_too_many"), (None, "ops_malformed")])
-async def test_a_call_that_is_none_is_refused_as_a_whole(wire, ops, code):
-    given = [wire.op("undo", {"op_id": new_id()}) for _ in range(ops)] if ops else {"not": "a list"}
-    with pytest.raises(Refused) as refused:
-        await wire.phone.gateway.call("sync_push", {"device_id": new_id(), "ops": given})
+@pytest.mark.parametrize(
+    ("operations", "code"), [(201, "too_many_operations"), (None, "operations_malformed")]
+)
+async def test_a_call_that_is_none_is_refused_as_a_whole(wire, operations, code):
+    given = (
+        [wire.op("undo", {"op_id": new_id()}) for _ in range(operations)]
+        if operations
+        else {"not": "a list"}
+    )
+    with pytest.raises(Rejected) as refused:
+        await wire.phone.gateway.call("sync_push", {"device_id": new_id(), "operations": given})
     assert refused.value.code == code
 
 
@@ -233,19 +322,25 @@ async def test_nothing_to_push_is_no_error(wire):
 
 async def test_a_times_of_the_past_are_moved_by_the_senders_clock(wire):
     customer = await wire.customer()
-    talk = {
+    conversation = {
         "id": new_id(),
         "customer_id": customer,
         "outcome": "interested",
-        "words": "聊",
+        "notes": "聊",
         "level": "near",
         "occurred_at": "2006-11-24T10:00:00+08:00",
     }
-    await wire.push({**wire.op("log_conversation", talk), "sent_at": "2006-11-24T11:00:00+08:00"})
-    assert wire.town.row("select abs(extract(epoch from now() - occurred_at) - 3600) < 60 from crm.conversations where customer_id = %s", customer)
+    await wire.push(
+        {**wire.op("log_conversation", conversation), "sent_at": "2006-11-24T11:00:00+08:00"}
+    )
+    assert wire.dealers.row(
+        "select abs(extract(epoch from now() - occurred_at) - 3600) < 60 from "
+        "crm.conversations where customer_id = %s",
+        customer,
+    )
 
 
-# The client's side -------------------------------------------------------------------------------------------------------------
+# The client's side --------------------------------------------------------------------------------
 
 
 async def test_a_pull_never_overwrites_what_waits(phone):
@@ -259,7 +354,7 @@ async def test_a_pull_never_overwrites_what_waits(phone):
     assert (await lin.holds())["customers"][customer].need == "我的"
 
 
-async def test_what_is_done_while_a_push_is_under_way_is_not_lost(phone, town):
+async def test_what_is_done_while_a_push_is_under_way_is_not_lost(phone, dealers):
     lin = await phone("lin")
     await lin.new_customer("甲", "13900000001")
     under_way = asyncio.Event()
@@ -268,18 +363,28 @@ async def test_what_is_done_while_a_push_is_under_way_is_not_lost(phone, town):
     await under_way.wait()
     await lin.new_customer("乙", "13900000002")
     await started
-    assert town.row("select count(*) from crm.customers where owner_id = %s", lin.user_id) + lin.sync.state.waiting == 2
+    assert (
+        dealers.row("select count(*) from crm.customers where owner_id = %s", lin.user_id)
+        + lin.sync.state.pending
+        == 2
+    )
     await lin.sync.once()
-    assert lin.sync.state.waiting == 0
+    assert lin.sync.state.pending == 0
 
 
-async def test_a_newer_servers_keys_and_forms_are_read_past(phone, town):
+async def test_a_newer_servers_keys_and_forms_are_read_past(phone, dealers):
     lin = await phone("lin")
     customer = await lin.new_customer()
     await lin.sync.once()
     cursor, _ = await lin.replica.position()
-    page = await remote.pull(lin.gateway, town.stores["east"], None)
+    page = await remote.pull(lin.gateway, dealers.stores["east"], None, user_id=lin.user_id)
     row = {**page.rows["customers"][0], "a_key_of_next_year": 1}
-    newer = page.model_copy(update={"rows": {"customers": [row], "spaceships": [{"id": new_id()}]}, "reset": False, "cursor": cursor})
-    assert await lin.replica.take(newer, after=cursor)
+    newer = page.model_copy(
+        update={
+            "rows": {"customers": [row], "spaceships": [{"id": new_id()}]},
+            "reset": False,
+            "cursor": cursor,
+        }
+    )
+    assert await lin.replica.apply_page(newer, after=cursor)
     assert list((await lin.holds())["customers"]) == [customer]

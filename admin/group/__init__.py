@@ -1,0 +1,1 @@
+"""People who work for the whole dealer group."""

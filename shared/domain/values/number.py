@@ -1,0 +1,168 @@
+"""Numbers, sums of money and percentages, as people and programs write them."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from shared.domain.values.blank import is_blank
+from shared.domain.values.parsed import (
+    DASHES,
+    Parsed,
+    is_error_cell,
+    is_masked,
+    is_scientific,
+    plain,
+)
+
+YUAN_SIGNS = "¥¥"  # half and full width
+UNITS = {
+    "万": 10_000,
+    "萬": 10_000,
+    "w": 10_000,
+    "亿": 100_000_000,
+    "億": 100_000_000,
+    "千": 1_000,
+    "k": 1_000,
+}
+_YUAN_WORDS = re.compile(
+    r"^(rmb|cny|人民币|人民幣)[:\s]*|\s*(rmb|cny|人民币|人民幣|元整|圆整|元|圆|圓|块钱|块|塊)$",
+    re.IGNORECASE,
+)
+_FOREIGN = re.compile(
+    r"[$€£₩₽฿]|us\$?d?\b|usd|eur|hkd|hk\$|gbp|jpy|krw|港[币元]|美[元金]|欧元|日元", re.IGNORECASE
+)
+_GROUPED = re.compile(r"\d{1,3}([, '’]\d{3})+(\.\d*)?")
+_DECIMAL = re.compile(r"\d+(\.\d*)?|\.\d+")
+MAX_FEN = 10**13
+MAX_NUMBER = Decimal(10) ** 15
+
+
+def _decimal(text: str) -> Decimal | str:
+    """The number, or the code of what is wrong with it."""
+    written = DASHES.sub("-", text).strip()
+    if is_error_cell(written):
+        return "error_cell"
+    if is_masked(written):
+        return "masked"
+    if is_scientific(written):
+        return "scientific"
+    if not written:  # a percent sign alone
+        return "type"
+    sign = 1
+    if inner := re.fullmatch(r"\((.+)\)", written):
+        sign, written = -1, inner[1].strip()
+    elif written.endswith("-") and len(written) > 1:
+        sign, written = -1, written[:-1].strip()
+    elif written[:1] in "+-":
+        sign, written = (-1 if written[0] == "-" else 1), written[1:].strip()
+    factor = 1
+    while written and written[-1].lower() in UNITS:
+        factor, written = factor * UNITS[written[-1].lower()], written[:-1].strip()
+    if _GROUPED.fullmatch(written):
+        written = re.sub(r"[, '’]", "", written)
+    elif not _DECIMAL.fullmatch(written):
+        return "separators" if re.fullmatch(r"[\d.,]*\d[\d.,]*", written) else "type"
+    try:
+        found = Decimal(written) * factor * sign
+    except InvalidOperation:
+        return "type"
+    return found if abs(found) <= MAX_NUMBER else "range"
+
+
+def parse_number(text: str) -> Parsed[Decimal]:
+    """A number. Codes: type, separators (1,23: is it a decimal?), scientific, masked, error_cell,
+    range. Warning percent: 85 % is read as 85."""
+    written = plain(text)
+    if is_blank(written):
+        return Parsed()
+    percent = written.endswith("%")
+    found = _decimal(written.removesuffix("%"))
+    if isinstance(found, str):
+        return Parsed(code=found)
+    return Parsed(found, warning="percent" if percent else "")
+
+
+def parse_percent(text: str) -> Parsed[Decimal]:
+    """So many of a hundred: 12.5%, 百分之12.5, 12.5. Codes as of parse_number."""
+    written = plain(text)
+    if is_blank(written):
+        return Parsed()
+    per_mille = written.endswith("‰")
+    written = written.removesuffix("‰").removesuffix("%").strip().removeprefix("百分之")
+    found = _decimal(written)
+    if isinstance(found, str):
+        return Parsed(code=found)
+    return Parsed(found / 10 if per_mille else found)
+
+
+def parse_money(text: str, *, in_fen: bool = False) -> Parsed[int]:
+    """分 from a sum in 元: 12500, ¥12,500.50, 1.25万, RMB 300, (300). Codes as of parse_number, and
+    currency. Warning money_rounded: there were parts of a 分."""
+    written = plain(text)
+    if is_blank(written):
+        return Parsed()
+    if _FOREIGN.search(written):
+        return Parsed(code="currency")
+    sign = ""
+    if inner := re.fullmatch(r"\((.+)\)", written):
+        sign, written = "-", inner[1].strip()
+    if lead := re.match(r"[+\-−]\s*(?=[¥a-zA-Z人])", written):
+        sign, written = lead[0].strip(), written[lead.end() :]
+    written = written.lstrip(YUAN_SIGNS).strip()
+    while (shorter := _YUAN_WORDS.sub("", written).strip()) != written:
+        written = shorter.lstrip(YUAN_SIGNS).strip()
+    found = _decimal(sign + written)
+    if isinstance(found, str):
+        return Parsed(code=found)
+    fen = found if in_fen else found * 100
+    if abs(fen) > MAX_FEN:
+        return Parsed(code="range")
+    whole = int(fen.to_integral_value())
+    noise = abs(fen - whole) < Decimal("0.001")  # 1234.5600000000001: a spreadsheet's binary digits
+    return Parsed(whole, warning="" if noise else "money_rounded")
+
+
+def number_of(text: str) -> int | float | None:
+    """The number somebody typed, full-width or with separators, or None when it is none."""
+    found = parse_number(text)
+    if found.value is None or found.warning:
+        return None
+    whole = found.value == found.value.to_integral_value()
+    return int(found.value) if whole else float(found.value)
+
+
+def money_of(text: str) -> int | None:
+    """分 from what was typed in 元: 12500, ¥12,500.50, 19.98万; None when it is no amount. More
+    than two decimals are no money."""
+    found = parse_money(text)
+    return None if found.warning else found.value
+
+
+def money_typed(fen: int) -> str:
+    """分 as it is edited: 12500, 12500.50, -0.05."""
+    sign, (yuan, rest) = "-" if fen < 0 else "", divmod(abs(fen), 100)
+    return f"{sign}{yuan}" if rest == 0 else f"{sign}{yuan}.{rest:02}"
+
+
+YEARS = range(1950, 2101)
+
+
+def parse_year(text: str) -> Parsed[int]:
+    """A model year: 2024, 2024款, 2024年, 24款, 2024年3月. Codes: type, range. Warning
+    year_short."""
+    written = plain(text)
+    if is_blank(written):
+        return Parsed()
+    if is_error_cell(written):
+        return Parsed(code="error_cell")
+    if short := re.fullmatch(r"(\d{2})\s*(款|年|年款|model)", written):
+        year = int(short[1]) + (2000 if int(short[1]) < 50 else 1900)
+        return Parsed(year, warning="year_short")
+    found = re.fullmatch(
+        r"(\d{4})(\.0+)?\s*"
+        r"((年|款|年款|年式|年型|型|my)|[-/.年]\d{1,2}([-/.月]\d{1,2})?[日月]?( .*)?)?",
+        written,
+        re.IGNORECASE,
+    )
+    if not found:
+        return Parsed(code="type")
+    return Parsed(int(found[1])) if int(found[1]) in YEARS else Parsed(code="range")

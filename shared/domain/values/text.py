@@ -1,0 +1,56 @@
+"""Plain text: names, remarks, model series."""
+
+import re
+import unicodedata
+
+# NUL, other control signs (not tab and line end) and half a surrogate pair: Postgres takes none of
+# them, and a whole call would be refused for one.
+_IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_FORMULA_SIGNS = "=+-@\t\r＝＋－＠"
+
+
+def clean_text(text: str) -> str:
+    """The text without signs no database keeps."""
+    return _IMPOSSIBLE.sub("", text)
+
+
+def escape_formula(text: str) -> str:
+    """A cell no spreadsheet will run: formulas begin with = + - @, also full width, tab or return
+    (ASVS 1.2.10)."""
+    first = text.lstrip(" \n\u00a0\u3000")[:1]
+    return f"'{text}" if first and first in _FORMULA_SIGNS else text
+
+
+def unescape_formula(text: str) -> str:
+    """The text of a cell that escape_formula made safe."""
+    return text[1:] if text[:1] == "'" and escape_formula(text[1:]) == text else text
+
+
+def full_name(given: str, family: str) -> str:
+    """Two columns of a name as one: 三丰 + 张 → 张三丰, Jose + Fritz → Jose Fritz."""
+    if not (given and family):
+        return (given or family).strip()
+    return (
+        f"{family}{given}"
+        if re.fullmatch(r"[\u3400-\u9fff\U00020000-\U0003ffff·]+", family + given)
+        else f"{given} {family}"
+    )
+
+
+# Signs no search looks at; the same stand in crm.search_name and crm.search_plate.
+UNSEARCHED = re.compile("[ \t\n\r·•・‧∙⋅●․ㆍᐧ｡。．._'’`\u200b-\u200f\u2010-\u2015\u2043\ufeff-]")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_SMALL = {capital: capital + 32 for capital in range(65, 91)}  # ASCII only, as Postgres in "C"
+
+
+def search_name(text: str) -> str:
+    """A name as it is looked for: small letters without accents in half width, no dots, spaces or
+    dashes. As crm.search_name."""
+    letters = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    return UNSEARCHED.sub("", unicodedata.normalize("NFKC", letters)).translate(_SMALL)
+
+
+def search_plate(text: str) -> str:
+    """A plate, or a part of one, as plates are stored. As crm.search_plate."""
+    signs = re.sub("[:~]", "", unicodedata.normalize("NFKC", text))
+    return UNSEARCHED.sub("", signs).translate({k + 32: k for k in _SMALL})

@@ -1,0 +1,217 @@
+"""Removing a stage takes its deals along, merging reasons takes their history along, restoring
+brings both back."""
+
+import pytest
+
+from tests.database.test_config_life import check, document, of_kind, publish, refusal
+from tests.support.people import new_id
+
+
+def deal_at(world, stage: str, who: str = "lin") -> str:
+    deal = new_id()
+    world.done(
+        who,
+        "save_deal",
+        {
+            "id": deal,
+            "customer_id": world.customer(),
+            "pipeline": "new_car",
+            "set": {"amount_fen": 100},
+        },
+    )
+    if stage != "lead":
+        world.done(
+            who,
+            "move_deal",
+            {"id": deal, "stage": stage, **({"lost_reason": "price"} if stage == "lost" else {})},
+        )
+    return deal
+
+
+def without_stage(stage: str, to: str | None) -> dict:
+    doc = document()
+    doc["pipelines"][0]["stages"] = [s for s in doc["pipelines"][0]["stages"] if s["key"] != stage]
+    if to:
+        doc["replacements"] = {"stages": {f"new_car.{stage}": to}}
+    return doc
+
+
+def stage_of(world, deal: str) -> str:
+    return world.row("select pipeline || '.' || stage from crm.deals where id = %s", deal)
+
+
+def test_deals_move_with_the_stage_that_goes_and_come_back_with_it(world):
+    deal, untouched = deal_at(world, "test_drive"), deal_at(world, "visited")
+    doc = without_stage("test_drive", "new_car.visited")
+    item = of_kind(check(world, doc), "stage_moved")[0]
+    assert (item["key"], item["after"], item["count"], item["ids"], item["level"]) == (
+        "test_drive",
+        "new_car.visited",
+        1,
+        [deal],
+        "warning",
+    )
+    assert of_kind(check(world, doc), "stage_removed") == []
+    publish(world, doc)
+    assert stage_of(world, deal) == "new_car.visited" == stage_of(world, untouched)
+    assert (
+        world.ask(
+            "lin",
+            "select count(*) from api.timeline where field = 'stage' and subject_id = %s",
+            deal,
+        )[0][0]
+        >= 2
+    )  # the move is in the history
+    counted = world.row(
+        "select deals from crm.funnel_counts where store_id = %s and stage = 'visited'",
+        world.stores["east"],
+    )
+    assert counted == 2
+    world.ask("liang", "select api.restore_config(%s, 1, 2, '')", world.stores["east"])
+    assert (
+        stage_of(world, deal) == "new_car.test_drive"
+        and stage_of(world, untouched) == "new_car.visited"
+    )
+
+
+def test_a_deal_that_went_on_meanwhile_stays_where_it_is(world):
+    deal = deal_at(world, "test_drive")
+    publish(world, without_stage("test_drive", "new_car.visited"))
+    world.db.execute(
+        "update crm.replaced_records set moved_at = now() - interval '1 minute'"
+    )  # one transaction has one clock
+    world.done("lin", "move_deal", {"id": deal, "stage": "quoted", "set": {"amount_fen": 100}})
+    world.done("lin", "move_deal", {"id": deal, "stage": "visited"})
+    world.ask("liang", "select api.restore_config(%s, 1, 2, '')", world.stores["east"])
+    assert stage_of(world, deal) == "new_car.visited"
+
+
+def test_a_stage_with_deals_and_nowhere_to_go_stays(world):
+    deal_at(world, "test_drive")
+    assert refusal(world, without_stage("test_drive", None)) == "PT422 stage_in_use"
+    assert (
+        of_kind(check(world, without_stage("test_drive", None)), "stage_removed")[0]["level"]
+        == "refused"
+    )
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "new_car.nowhere",
+        "new_car.delivered",
+        "new_car.lost",
+        "new_car.test_drive",
+        "nowhere.visited",
+        "x",
+        "",
+    ],
+)
+def test_deals_go_only_to_a_stage_of_the_same_kind(world, to):
+    deal = deal_at(world, "test_drive")
+    doc = without_stage("test_drive", None) | {
+        "replacements": {"stages": {"new_car.test_drive": to}}
+    }
+    assert refusal(world, doc) == "PT422 bad_replacement"
+    assert "bad_replacement" in [x["kind"] for x in check(world, doc) if x["level"] == "refused"]
+    assert stage_of(world, deal) == "new_car.test_drive"
+
+
+def test_a_whole_pipeline_may_go_into_another(world):
+    deal = deal_at(world, "visited")
+    doc = document()
+    doc["pipelines"] = doc["pipelines"][1:]
+    for role in doc["roles"]:
+        role.pop("pipeline", None)
+    stages = ("lead", "visited", "test_drive", "quoted", "ordered")
+    doc["replacements"] = {"stages": {f"new_car.{s}": "renewal.to_contact" for s in stages}}
+    publish(world, doc)
+    assert stage_of(world, deal) == "renewal.to_contact"
+
+
+def test_merged_reasons_take_their_history_along_and_come_back(world):
+    lost, other = deal_at(world, "lost"), deal_at(world, "lost")
+    world.db.execute("update crm.deals set lost_reason = 'gave_up' where id = %s", (other,))
+    doc = document()
+    doc["reasons"] = [r for r in doc["reasons"] if r["key"] != "price"]
+    doc["replacements"] = {"reasons": {"price": "gave_up"}}
+    assert [
+        (x["key"], x["after"], x["count"]) for x in of_kind(check(world, doc), "reason_merged")
+    ] == [("price", "gave_up", 1)]
+    publish(world, doc)
+    assert (
+        world.row(
+            "select count(*) from crm.deals where lost_reason = 'gave_up' and store_id = %s",
+            world.stores["east"],
+        )
+        == 2
+    )
+    world.ask("liang", "select api.restore_config(%s, 1, 2, '')", world.stores["east"])
+    assert world.row("select lost_reason from crm.deals where id = %s", lost) == "price"
+    assert world.row("select lost_reason from crm.deals where id = %s", other) == "gave_up"
+
+
+def test_successors_touch_one_store_only(world):
+    here = deal_at(world, "test_drive")
+    there = new_id()
+    world.done(
+        "ma",
+        "save_deal",
+        {"id": there, "customer_id": world.customer(who="ma"), "pipeline": "new_car", "set": {}},
+    )
+    world.done("ma", "move_deal", {"id": there, "stage": "test_drive"})
+    publish(world, without_stage("test_drive", "new_car.visited"))
+    assert (
+        stage_of(world, here) == "new_car.visited"
+        and stage_of(world, there) == "new_car.test_drive"
+    )
+
+
+def test_a_successor_of_a_stage_that_is_still_there_says_nothing(world):
+    deal = deal_at(world, "test_drive")
+    publish(
+        world,
+        document(
+            replacements={
+                "stages": {"new_car.test_drive": "new_car.visited"},
+                "reasons": {"price": "gave_up"},
+            }
+        ),
+    )
+    assert stage_of(world, deal) == "new_car.test_drive"
+
+
+@pytest.mark.parametrize(
+    ("part", "gone", "new_owner", "column"),
+    [("levels", "intent", "near", "level"), ("pools", "retained", "market", "pool")],
+)
+def test_customers_are_never_left_in_a_level_or_pool_that_is_gone(
+    world, part, gone, new_owner, column
+):
+    kind = part[:-1]
+    customer = (
+        world.customer(who="he", level="intent", pool="retained")
+        if kind == "pool"
+        else world.customer(level=gone)
+    )
+    doc = document()
+    doc[part] = [x for x in doc[part] if x["key"] != gone]
+    for role in doc["roles"]:
+        role["pools"] = [p for p in role.get("pools", []) if p != gone or kind != "pool"]
+    assert [
+        (x["key"], x["level"], x["count"], x["ids"])
+        for x in of_kind(check(world, doc), f"{kind}_removed")
+    ] == [(gone, "refused", 1, [customer])]
+    assert refusal(world, doc) == f"PT422 {kind}_in_use"
+    doc["replacements"] = {part: {gone: new_owner}}
+    assert [
+        (x["key"], x["after"], x["level"]) for x in of_kind(check(world, doc), f"{kind}_merged")
+    ] == [(gone, new_owner, "warning")]
+    publish(world, doc)
+    assert world.row(f"select {column} from crm.customers where id = %s", customer) == new_owner
+    world.ask("liang", "select api.restore_config(%s, 1, 2, '')", world.stores["east"])
+    assert world.row(f"select {column} from crm.customers where id = %s", customer) == gone
+    assert (
+        refusal(world, doc | {"replacements": {part: {gone: "nowhere"}}}, base=3)
+        == "PT422 bad_replacement"
+    )
