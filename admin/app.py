@@ -34,7 +34,14 @@ from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_theme
-from shared.ui.view import Connection, ConnectionContext, View, screen, watch_connection
+from shared.ui.view import (
+    Connection,
+    ConnectionContext,
+    View,
+    draw_parents_first,
+    screen,
+    watch_connection,
+)
 from shared.ui.visits import join_page
 from shared.ui.widgets import primary_button
 
@@ -87,6 +94,7 @@ def Panel(session: AdminSession, connection: Connection) -> Any:
         page.locale_configuration = flutter_locale(session.language)
         page.update()
 
+    ft.on_mounted(lambda: draw_parents_first(page))
     ft.use_effect(apply_language, [session.language])
 
     def inside() -> Any:

@@ -85,7 +85,10 @@ class Session:
 
     def kept(self, name: str, make: Callable[[], Kept]) -> Kept:
         """What a tab was doing: Flet forgets a tab's own state when it is left, and half a sentence
-        with it."""
+        with it. Nothing is kept before the store's document is here: a form made without it has no
+        fields, and stayed empty for as long as it was kept."""
+        if self.config is None:
+            return make()
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]

@@ -51,8 +51,22 @@ def watch_connection(
 def remount(page: ft.Page) -> None:
     """Start the page's update loop again if an error in a control ended it; nothing happens while
     it lives. A control that does not validate (a navigation bar with one tab) ends it silently, and
-    from then on no tap changes the screen."""
+    from then on no tap changes the screen. Where `draw_parents_first` was called it lives on."""
     page.session.start_updates_scheduler()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A control that waits to be drawn. An error in it is logged and stops nothing else: Flet's
+    loop ends with it, and what was read later never reached the screen."""
+
+    control: Any
+
+    def update(self) -> None:
+        try:
+            self.control.update()
+        except Exception:
+            logger.exception("could not draw %s", self.control)
 
 
 class ParentsFirst(set):
@@ -60,8 +74,8 @@ class ParentsFirst(set):
     and Flet then passes over those. In a set's own order a card is drawn once for itself and once
     more with each of its parents (measured: 122 drawings for one save)."""
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(sorted(set.__iter__(self), key=_depth))
+    def __iter__(self) -> Iterator[Waiting]:
+        return (Waiting(control) for control in sorted(set.__iter__(self), key=_depth))
 
 
 def _depth(control: Any) -> int:
@@ -75,7 +89,8 @@ def draw_parents_first(page: ft.Page) -> None:
     """Flet keeps what waits in a private set of the session (1.0.5); tests/ui/test_drawing.py says
     so when that changes."""
     name = "_Session__pending_updates"
-    setattr(page.session, name, ParentsFirst(getattr(page.session, name)))
+    if not isinstance(getattr(page.session, name), ParentsFirst):
+        setattr(page.session, name, ParentsFirst(getattr(page.session, name)))
 
 
 def error_card() -> ft.Control:

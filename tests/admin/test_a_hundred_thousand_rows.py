@@ -24,11 +24,11 @@ async def test_a_hundred_thousand_rows(panel, stack, tmp_path):  # noqa: F811
             )
     start = time.monotonic()
     await state.open(file, file.name)
-    assert (state.problem, len(state.sheet.rows)) == ("", ROWS)
+    assert (state.problem, len(state.file.sheet.rows)) == ("", ROWS)
     read = time.monotonic()
-    state.set_value("pool", "retained")
+    state.options.set_value("pool", "retained")
     await state.preview()
-    assert (state.problem, state.good_rows, state.problems) == ("", ROWS, [])
+    assert (state.problem, state.rows.good, state.rows.problems) == ("", ROWS, [])
     checked = time.monotonic()
     await state.commit()
     done = time.monotonic()
@@ -37,6 +37,6 @@ async def test_a_hundred_thousand_rows(panel, stack, tmp_path):  # noqa: F811
         f"\nread {read - start:.1f} s, checked {checked - read:.1f} s, imported "
         f"{done - checked:.1f} s ({ROWS / (done - checked):.0f} rows/s), {megabytes} MB"
     )
-    assert (state.problem, state.counts["created"]) == ("", ROWS)
+    assert (state.problem, state.rows.counts["created"]) == ("", ROWS)
     assert ask(stack, "select count(*) from crm.policies where store_id = %s", store) == [(ROWS,)]
     assert megabytes <= 512

@@ -71,11 +71,11 @@ async def test_every_mistake_is_told_and_nothing_else_changes(panel, stack, tmp_
     assert (state.problem, state.step) == ("", "preview")
     refused = {number: code for number, (_c, stored, code) in seeded.items() if stored == "refused"}
     doubted = {number: code for number, (_c, stored, code) in seeded.items() if stored != "refused"}
-    assert {p.row: p.code for p in state.problems} == refused
-    assert {w.row: w.code for w in state.warnings} == doubted
-    assert {e.row for e in state.effects if e.made == ("customer", "vehicle")} == set(rows) - set(
-        refused
-    )
+    assert {p.row: p.code for p in state.rows.problems} == refused
+    assert {w.row: w.code for w in state.rows.warnings} == doubted
+    assert {e.row for e in state.rows.effects if e.made == ("customer", "vehicle")} == set(
+        rows
+    ) - set(refused)
     await state.commit()
     assert (state.problem, state.step) == ("", "done")
     expected = set()

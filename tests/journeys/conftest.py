@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from forecourt.build.phone import ensure_phone_app
 from forecourt.settings import ROOT
 from forecourt.stack import Stack
-from tests.support.browser import CONSOLE, App, browser, chromium_path
+from tests.support.browser import CONSOLE, PAGES, App, browser, chromium_path, what_stands_on
 from tests.support.device import Device
 from tests.support.static_server import StaticHost, known_port, static_host
 
@@ -29,12 +29,14 @@ DAYS_LATE = itertools.count(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """A failed journey shows what its browsers said."""
+    """A failed journey shows what its browsers said, and what stood on their pages."""
     report = yield
     if report.failed:
+        report.sections.append(("browser pages", "\n\n".join(map(what_stands_on, PAGES))))
         report.sections.append(("browser console", "\n".join(CONSOLE)))
     if report.when == "teardown":
         CONSOLE.clear()
+        PAGES.clear()
     return report
 
 

@@ -7,11 +7,19 @@ from tests.support.phone_screen import real_phone, signed_in
 
 
 @pytest.mark.parametrize(
-    "route",
-    ["/customers", "/customers/new", "/customers/visit", "/funnel", "/team", "/approvals", "/me"],
+    ("route", "mark"),
+    [
+        ("/customers", "filter"),
+        ("/customers/new", "phone"),
+        ("/customers/visit", "need"),
+        ("/funnel", "view-board"),
+        ("/team", "part-queues"),
+        ("/approvals", "refresh"),
+        ("/me", "sync-status"),
+    ],
 )
 async def test_a_screen_that_was_open_first_is_the_screen_that_is_opened_later(
-    stack, tmp_path, route
+    stack, tmp_path, route, mark
 ):
     async with (
         signed_in(stack, "manager") as (gateway, _world),
@@ -22,6 +30,7 @@ async def test_a_screen_that_was_open_first_is_the_screen_that_is_opened_later(
             until=lambda: phone.session.config is not None and not screen.has("loading")
         )
         first = screen.all("")
+        assert mark in first
         await screen.go("/")
         await screen.go(route)
         await screen.settle(until=lambda: screen.all("") == first)

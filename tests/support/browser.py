@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 T = TypeVar("T")
 
@@ -48,12 +50,55 @@ DESKTOP = {
     "locale": "zh-CN",
     "timezone_id": "Asia/Shanghai",
 }
-RECORD_SOCKETS = """const W=window.WebSocket; window.__ws=[];
-  window.WebSocket=class extends W{constructor(...a){super(...a); window.__ws.push(this)}}"""
+# window.__ws: the page's sockets; window.__sent: how often it has told Python something.
+RECORD_SOCKETS = """
+  const W = window.WebSocket;
+  window.__ws = [];
+  window.__sent = 0;
+  window.WebSocket = class extends W {
+    constructor(...a) { super(...a); window.__ws.push(this); }
+    send(...a) { window.__sent += 1; return super.send(...a); }
+  };
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (...a) {
+    window.__sent += 1;
+    return post.apply(this, a);
+  };
+"""
+# Arms the watch for the next tap: whether anything came of it, a word to Python or a change of the
+# semantics.
+ARM = """() => {
+  const sent = window.__sent;
+  window.__changed = false;
+  const host = document.querySelector("flt-semantics-host");
+  window.__watch?.disconnect();
+  window.__watch = new MutationObserver(() => { window.__changed = true; });
+  if (host) {
+    window.__watch.observe(host, {
+      subtree: true, childList: true, attributes: true, characterData: true,
+    });
+  }
+  window.__reacted = () => window.__changed || window.__sent > sent;
+}"""
 
 # The last lines of every browser's console: Python's log in the page is there, and tells why a
 # start failed. tests/journeys/conftest.py puts them into the report of a failed test.
 CONSOLE: deque[str] = deque(maxlen=60)
+# The pages that are open, for the same report.
+PAGES: list[Page] = []
+
+
+def what_stands_on(page: Page) -> str:
+    """Address and semantics of a page, for the report of a failed journey."""
+    try:
+        host = page.locator("flt-semantics-host")
+        marks = page.locator("[flt-semantics-identifier]").evaluate_all(
+            "nodes => nodes.map(node => node.getAttribute('flt-semantics-identifier'))"
+        )
+        return f"{page.url}\n{host.aria_snapshot(timeout=2000)}\nidentifiers: {' '.join(marks)}"
+    except PlaywrightError as error:
+        return f"{page.url}\n{error}"
+
 
 # Resolves when the semantics tree has not changed for a quarter of a second: a tap on a page that
 # is still being laid out lands where the button was.
@@ -122,6 +167,8 @@ class App:
 
     def _watch(self, page: Page) -> None:
         self.page = page
+        PAGES.append(page)
+        page.on("close", lambda closed: PAGES.remove(closed) if closed in PAGES else None)
         self.errors: list[str] = []
         self.taps = self.typed = 0  # what a person did so far
         self.blocked: set[str] = set()
@@ -214,12 +261,23 @@ class App:
 
     # doing
     def tap(self, where: Locator | str) -> None:
+        """Tap it. A tap that reached nothing is made again, as a person would: a page that was just
+        being laid out lets it fall beside the button."""
         self.page.bring_to_front()  # a page behind another never has the focus
         self.page.evaluate(QUIET)
         target = (self.id(where) if isinstance(where, str) else where).first
         self.taps += 1
         button = target.locator("[role=button]").first
-        (button if button.count() else target).click()
+        aim = button if button.count() else target
+        self.page.evaluate(ARM)
+        aim.click()
+        try:
+            self.page.wait_for_function(
+                "() => !window.__reacted || window.__reacted()", timeout=2500
+            )
+        except PlaywrightTimeout:
+            if aim.count():
+                aim.click()
 
     def scroll_to_text(self, words: str, screens: int = 12) -> None:
         """Down until these words are there; fails when they never come."""
@@ -254,6 +312,7 @@ class App:
                     return
                 up = middle < 0
             self.page.mouse.wheel(0, size["height"] * (-0.6 if up else 0.6))
+        expect(wanted.first).to_be_attached()
 
     def type(self, identifier: str, value: str, *, submit: bool = False) -> None:
         """Never fill(): on an unfocused field it silently does nothing. insert_text carries

@@ -44,6 +44,35 @@ async def test_a_change_draws_each_part_once(depth):
     s.close()
 
 
+async def test_an_error_in_one_control_leaves_the_others_alive():
+    """Nobody taps: a list that was read a moment later has to appear by itself."""
+    broken, read = Count(), Count()
+
+    @component
+    def Tabs(count: Count) -> ft.Control:
+        bar = ft.NavigationBar([ft.NavigationBarDestination(icon=ft.Icons.HOME)])
+        return bar if count.n else ft.Text("tabs")
+
+    @component
+    def Rows(count: Count) -> ft.Control:
+        return ft.Text(f"rows {count.n}")
+
+    @screen
+    def Whole() -> ft.View:
+        page = ft.context.page
+        ft.on_mounted(lambda: draw_parents_first(page))
+        return View(route="/", controls=[Tabs(broken), Rows(read)])
+
+    s = await Screen.open(lambda: [Whole()])
+    broken.n = 1
+    await s.settle()
+    read.n = 1
+    await s.settle(until=lambda: s.sees("rows 1"))
+    broken.n = read.n = 2  # and in the same round as the error
+    await s.settle(until=lambda: s.sees("rows 2"))
+    s.close()
+
+
 async def test_a_letter_is_not_lost_to_the_redraw_of_the_one_before():
     """The client's words reach the control at once, the handler a moment later; a redraw between
     them puts the older words back on the control."""
