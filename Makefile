@@ -6,7 +6,7 @@ STAMPS := .forecourt/stamps
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 
-.PHONY: help env phone-files demo phone up release down status tick test test-long reliability check coverage requirements format text screenshots bench bench-client bench-phone bench-web advisors lock reset clean
+.PHONY: help env phone-files demo phone up release down status tick test test-long reliability check coverage requirements format text screenshots bench bench-client bench-phone bench-web bench-load advisors lock reset clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -101,8 +101,11 @@ bench-client: env ## measure the phone app itself: taps, first page, search, byt
 bench: env ## measure; results in bench/results and docs/developers/performance.md
 	@$(BIN)/python -m bench.run
 
-bench-web: env $(STAMPS)/browser phone-files ## measure the phone app in a real browser, as static files and served
+bench-web: env $(STAMPS)/browser phone-files ## measure the phone app in a real browser
 	@$(BIN)/python -m bench.web_phone
+
+bench-load: env ## 300 phones sign in, 16 work: requests per second, p95, errors
+	@$(BIN)/python -m bench.load
 
 bench-phone: env ## measure the phone itself: saving, draining, first sync, deltas, cold start
 	@$(BIN)/python -m bench.phone

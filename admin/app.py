@@ -10,6 +10,7 @@ import flet as ft
 import uuid6
 
 from admin.audit.screen import AuditScreen
+from admin.connection import Connection, ConnectionContext, watch_connection
 from admin.draft import DraftContext
 from admin.duplicates.screen import DuplicatesScreen
 from admin.export.screen import ExportScreen
@@ -34,14 +35,7 @@ from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_theme
-from shared.ui.view import (
-    Connection,
-    ConnectionContext,
-    View,
-    draw_parents_first,
-    screen,
-    watch_connection,
-)
+from shared.ui.view import View, draw_parents_first, screen
 from shared.ui.visits import join_page
 from shared.ui.widgets import primary_button
 
@@ -81,9 +75,7 @@ def UnreachableScreen() -> ft.View:
 @screen
 def PanelScreen() -> ft.View:
     kept = ft.use_memo(Kept, [])
-    return TabStateContext(
-        kept, lambda: View(key="panel", route="/", in_place=False, controls=[ft.Router(ROUTES)])
-    )
+    return TabStateContext(kept, lambda: View(key="panel", route="/", controls=[ft.Router(ROUTES)]))
 
 
 @ft.component

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import flet as ft
 
+from admin.connection import ConnectionContext
 from admin.draft import use_draft
 from admin.session import use_admin
 from admin.widgets import Trouble
 from shared.domain.members import Membership
 from shared.ui.feedback import Skeleton, act
 from shared.ui.text import Texts, use_text
-from shared.ui.view import ConnectionContext, component
+from shared.ui.view import component
 from shared.ui.widgets import icon_button, identified, pill, text_button
 
 NARROW = 1100  # px: below it the pages stand as icons

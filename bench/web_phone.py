@@ -1,4 +1,4 @@
-"""The phone app in real Chromium: as static files, and for comparison drawn by our server.
+"""The phone app in real Chromium, as the static files that `make phone` makes.
 
 python -m bench.web_phone [--later 5] [--taps 20]      prints a table for
 docs/developers/performance.md
@@ -10,25 +10,26 @@ import os
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from playwright.sync_api import Browser, Locator
 
 from forecourt import demo
 from forecourt.build.phone import ensure_phone_app
-from forecourt.settings import _free_port
-from tests.journeys.conftest import Server
 from tests.support.browser import browser
 from tests.support.device import Device
 from tests.support.stack import running_stack
-from tests.support.static_server import static_host
+from tests.support.static_server import StaticHost, static_host
 
 MBPS = 1_000_000 / 8  # bytes a second
-# From the release of the finger until the semantics tree shows another text there.
+# From the release of the finger until the semantics tree shows another text there, or until what
+# begins with that identifier is there for the first time.
 WATCH = """(identifier) => {
-  const place = `[flt-semantics-identifier='${identifier}']`;
+  const place = `[flt-semantics-identifier^='${identifier}']`;
   const text = () => document.querySelector(place)?.textContent;
   const before = text();
   let began = null;
@@ -106,46 +107,93 @@ def later_visits(device: Device, base: str, times: int, throttle: int) -> dict[s
     }
 
 
-def taps(device: Device, times: int) -> dict[str, Any]:
-    """An outcome of a call until the next card is painted; taken back each time."""
-    found = []
+def tap_time(device: Device, target: Locator | str, awaited: str) -> float | None:
+    """Milliseconds from the finger's release until `awaited` is painted anew."""
+    device.page.evaluate(WATCH, awaited)
+    device.tap(target)
+    return device.page.evaluate("window.__tap")
+
+
+def summary(times: list[float | None]) -> dict[str, int]:
+    found = sorted(time for time in times if time is not None)
+    p95 = found[max(0, round(len(found) * 0.95) - 1)]
+    return {"p50": round(statistics.median(found)), "p95": round(p95)}
+
+
+def taps(device: Device, base: str, times: int) -> dict[str, Any]:
+    """The five daily taps in milliseconds, each until it is painted: an outcome until the next
+    card (taken back each time), a customer's card from the list, the form of a new customer, the
+    board of the funnel, the filter of the list."""
+    found: dict[str, list[float | None]] = defaultdict(list)
     for _ in range(times):
-        device.page.evaluate(WATCH, "card-name")
-        device.tap("outcome-no-answer")
-        if (took := device.page.evaluate("window.__tap")) is not None:
-            found.append(took)
+        found["outcome -> next card"].append(tap_time(device, "outcome-no-answer", "card-name"))
         device.tap("undo")
         device.page.wait_for_timeout(700)
-    found.sort()
-    p95 = found[max(0, round(len(found) * 0.95) - 1)]
-    return {"tap p50 (ms)": round(statistics.median(found)), "p95": round(p95)}
+    go(device, base, "/customers")
+    for _ in range(times):
+        card = device.starting("customer-").first
+        found["list -> card"].append(tap_time(device, card, "customer-name"))
+        back(device)
+        found["list -> new customer"].append(tap_time(device, "new-customer", "save-customer"))
+        back(device)
+        found["list -> filter"].append(tap_time(device, "filter", "filter-show"))
+        device.tap("filter-show")
+        device.page.wait_for_timeout(300)
+    go(device, base, "/funnel")
+    for _ in range(times):
+        found["funnel -> board"].append(tap_time(device, "view-board", "deal-"))
+        device.tap("view-funnel")
+        device.page.wait_for_timeout(300)
+    go(device, base, "/")
+    return {name: summary(measured) for name, measured in found.items()}
 
 
-def measure(name: str, opened, base: str, user, sent, later: int, many: int) -> dict[str, Any]:
-    folder = Path(tempfile.mkdtemp(prefix="forecourt-bench-"))
+def go(device: Device, base: str, route: str) -> None:
+    device.page.goto(base + route)
+    device.ready()
+
+
+def back(device: Device) -> None:
+    device.page.go_back()
+    device.see_id("new-customer")
+    device.page.wait_for_timeout(300)
+
+
+def measure(opened: Browser, host: StaticHost, user: demo.DemoUser, later: int, many: int) -> None:
+    """Print what one phone needs, a line of JSON for each part."""
+    base, folder = host.url, Path(tempfile.mkdtemp(prefix="forecourt-bench-"))
     device = Device(opened, base, folder, timeout=120_000)
-    result: dict[str, Any] = {"form": name, "first visit": first_visit(device, base, sent)}
+    say("first visit", first_visit(device, base, lambda: host.sent))
     device.ready()
     device.sign_in(user.email, user.password)
     device.see_id("card-name")
     device.see("已全部上传")
     device.page.wait_for_timeout(25_000)  # fonts and memory image are made in the background
-    before = sent()
-    result["later visit"] = later_visits(device, base, later, 1)
-    result["later visit"]["kB on the wire"] = round((sent() - before) / later / 1000, 1)
-    result["later visit, page 4x slower"] = later_visits(device, base, max(2, later // 2), 4)
+    before = host.sent
+    visits = later_visits(device, base, later, 1)
+    say("later visit", {**visits, "kB on the wire": round((host.sent - before) / later / 1000, 1)})
+    say("later visit, page 4x slower", later_visits(device, base, max(2, later // 2), 4))
     device.close()
     device.start()
     device.open("/")
     device.see_id("card-name")
-    result["taps"] = taps(device, many)
     device.page.wait_for_timeout(3000)
-    result["renderer PSS (MB)"] = renderer_megabytes(device)
+    say("largest renderer, PSS in MB", renderer_megabytes(device))
+    asked = len(host.requests)
+    for _ in range(5):
+        tap_time(device, "outcome-no-answer", "card-name")
+        device.tap("undo")
+    say("requests to the web host during ten taps", len(host.requests) - asked)
+    say("taps (ms)", taps(device, base, many))
+    say("largest renderer after them, PSS in MB", renderer_megabytes(device))
     session = device.context.new_cdp_session(device.page)
     session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
-    result["taps, page 4x slower"] = taps(device, many // 2)
+    say("taps, page 4x slower (ms)", taps(device, base, max(3, many // 4)))
     device.close()
-    return result
+
+
+def say(what: str, found: object) -> None:
+    print(json.dumps({what: found}, ensure_ascii=False), "load", os.getloadavg()[0], flush=True)
 
 
 def main() -> None:
@@ -166,18 +214,10 @@ def main() -> None:
                 folder = Path(tempfile.mkdtemp(prefix="forecourt-bench-"))
                 device = Device(opened, host.url, folder, timeout=240_000)
                 found = first_visit(device, host.url, lambda: host.sent)
-                print(json.dumps({"first visit at Mbps": rate, **found}), flush=True)
+                say(f"first visit at {rate} Mbps", found)
                 device.close()
             host.rate = None
-            found = measure(
-                "static", opened, host.url, user, lambda: host.sent, given.later, given.taps
-            )
-            print(json.dumps(found), os.getloadavg(), flush=True)
-        served = Server(stack, _free_port(0, set()))
-        served.start()
-        found = measure("served", opened, served.url, user, lambda: 0, given.later, given.taps)
-        print(json.dumps(found), os.getloadavg(), flush=True)
-        served.stop()
+            measure(opened, host, user, given.later, given.taps)
 
 
 if __name__ == "__main__":

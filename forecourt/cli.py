@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from forecourt import configure, demo, group, signed_in
-from forecourt.build.phone import ensure_phone_app, phone_is_served
+from forecourt.build.phone import ensure_phone_app
 from forecourt.check_access import check_access
 from forecourt.migrate import MigrationChanged, migrate, release
 from forecourt.postgres_files import remove_cluster
@@ -69,14 +69,9 @@ def command_line() -> argparse.ArgumentParser:
             "compile supabase/schemas into a migration for `supabase db push`",
         ),
         ("tick", run_tick, "run what is due in every store: missed nights, then the hour"),
-        ("reset", run_reset, "delete the local database and devices"),
+        ("reset", run_reset, "delete the local database"),
     ):
         commands.add_parser(name, help=text).set_defaults(run=run)
-    commands.choices["demo"].add_argument(
-        "--served",
-        action="store_true",
-        help="draw the phone app on this machine instead of in the browser: for development only",
-    )
     built = commands.add_parser("build", help="make the phone app's static files for any web host")
     built.add_argument("folder", nargs="?", default="dist/phone", help="default: dist/phone")
     configure.add_commands(
@@ -96,8 +91,6 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def perform(arguments: argparse.Namespace) -> None:
-    if getattr(arguments, "served", False):
-        os.environ["FORECOURT_PHONE"] = "served"
     if "perform" in arguments:
         signed_in.perform(arguments)
     elif "on_group" in arguments:
@@ -145,10 +138,7 @@ def run_demo() -> None:
     _end_when_told()
     home = home_folder()
     ensure_webroot(home, say)
-    if phone_is_served():
-        say("the phone app is drawn by this machine: for development only")
-    else:
-        ensure_phone_app(say)
+    ensure_phone_app(say)
     hosted = supabase_from_environment()
     if hosted:
         settings = load_settings(home)
@@ -317,9 +307,7 @@ def run_reset() -> None:
     if is_running(home):
         raise SystemExit("it is running: `forecourt down` first")
     remove_cluster(home)
-    for name in ("devices", "demo.json"):
-        target = home / name
-        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+    (home / "demo.json").unlink(missing_ok=True)
     say("deleted; the next start begins from scratch")
 
 

@@ -1,5 +1,5 @@
-"""Serves the phone app at /, the admin panel at /admin, and says it is well at /healthz: one
-process, one origin, no CDN.
+"""Serves the phone app's static files at /, the admin panel at /admin, and says it is well at
+/healthz: one process, one origin, no CDN.
 
 python -m forecourt.serve --port 8550      with SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY in the
 environment
@@ -13,9 +13,9 @@ import os
 import secrets
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from forecourt.build.phone import ensure_phone_app, phone_is_served
+from forecourt.build.phone import ensure_phone_app
 from forecourt.gate import CLOSED_PATHS, App, Gate
 from forecourt.settings import home_folder
 from forecourt.static_files import StaticPhoneApp
@@ -23,7 +23,7 @@ from forecourt.uploads import Uploads
 from forecourt.webroot import ensure_webroot
 from shared.ui.visits import VISIT
 
-SESSION_TIMEOUT = 600  # seconds a closed page's memory is kept: a locked phone comes back within it
+SESSION_TIMEOUT = 600  # seconds a closed page of the panel is kept in memory
 
 for _kind, _suffix in (
     ("text/javascript", ".mjs"),
@@ -96,24 +96,19 @@ async def _send(send, status: int, data: bytes, headers, is_head: bool) -> None:
 def make_private(home: Path) -> None:
     """Only this user may read what this process writes, and what an earlier one left."""
     os.umask(0o077)
-    for name in ("devices", "uploads", "webroot", "logs"):
+    for name in ("uploads", "webroot", "logs"):
         folder = home / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-    for file in (home / "devices").rglob("*"):
-        if not file.is_symlink():
-            file.chmod(0o700 if file.is_dir() else 0o600)
     if (log := home / "logs" / "web.log").is_file():
         log.chmod(0o600)
 
 
 def make_app(home: Path):
     """The ASGI app. FLET_WEB_PATH must be set before Flet is asked for anything."""
-    os.environ["FORECOURT_SERVED"] = "1"  # the local databases lie on this machine
     make_private(home)
     root_folder = ensure_webroot(home)
     os.environ["FLET_WEB_PATH"] = str(root_folder)
-    os.environ.setdefault("FORECOURT_DEVICES", str(home / "devices"))
     import flet as ft
     import flet_web.fastapi as flet_fastapi
 
@@ -129,32 +124,23 @@ def make_app(home: Path):
     def healthz() -> dict[str, bool]:
         return {"ok": True}
 
-    def served(main, **options):
-        app = flet_fastapi.app(
-            main,
-            no_cdn=True,
-            web_renderer=ft.WebRenderer.AUTO,
-            session_timeout_seconds=SESSION_TIMEOUT,
-            secret_key=secret,
-            assets_dir=str(root_folder),
-            **options,
-        )
-        app.router.routes = [
-            r for r in app.router.routes if getattr(r, "path", "") not in CLOSED_PATHS
-        ]
-        return app
-
-    root.add_route("/admin/upload", uploads.put, methods=["PUT"])
-    root.mount(
-        "/admin",
-        Precompressed(
-            served(admin_main, app_name="展厅助手 · 管理后台", app_short_name="管理后台"),
-            root_folder,
-            prefix="/admin",
-            version=version,
-        ),
+    panel = flet_fastapi.app(
+        admin_main,
+        no_cdn=True,
+        web_renderer=ft.WebRenderer.AUTO,
+        session_timeout_seconds=SESSION_TIMEOUT,
+        secret_key=secret,
+        assets_dir=str(root_folder),
+        app_name="展厅助手 · 管理后台",
+        app_short_name="管理后台",
     )
-    root.mount("/", phone_app(served, root_folder))
+    panel.router.routes = [
+        route for route in panel.router.routes if getattr(route, "path", "") not in CLOSED_PATHS
+    ]
+    root.add_route("/admin/upload", uploads.put, methods=["PUT"])
+    root.mount("/admin", Precompressed(panel, root_folder, prefix="/admin", version=version))
+    url, key = os.environ["SUPABASE_URL"], os.environ["SUPABASE_PUBLISHABLE_KEY"]
+    root.mount("/", StaticPhoneApp(ensure_phone_app(), url, key))
     gate = Gate(cast(App, root), timeout=SESSION_TIMEOUT)
     _forget_strangers_soon(gate.limits.kept)
     return gate
@@ -173,17 +159,6 @@ def _forget_strangers_soon(seconds: int) -> None:
         await original(app_manager, session_id, kept)
 
     app_manager.disconnect_session = disconnect_session
-
-
-def phone_app(served, root_folder: Path) -> Any:
-    """The phone app at /: static files that run in the browser, or for development served by us."""
-    if not phone_is_served():
-        url, key = os.environ["SUPABASE_URL"], os.environ["SUPABASE_PUBLISHABLE_KEY"]
-        return StaticPhoneApp(ensure_phone_app(), url, key)
-    from mobile_app.app import main as phone_main
-
-    inside = served(phone_main, app_name="展厅助手", app_short_name="展厅助手")
-    return Precompressed(inside, root_folder, version=root_folder.name)
 
 
 def _end_with_parent() -> None:

@@ -2,11 +2,12 @@
 
 import json
 import mimetypes
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 HASHED = b"public, max-age=31536000, immutable"
 REVALIDATED = b"no-cache"
 TYPES = {
@@ -45,7 +46,7 @@ class StaticPhoneApp:
             (b"x-content-type-options", b"nosniff"),
         ]
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
         if scope["type"] == "websocket":  # the app talks to Supabase only, never to its web server
             await receive()
             await send({"type": "websocket.close", "code": 1000})
@@ -66,7 +67,7 @@ class StaticPhoneApp:
         else:  # a route of the app
             await self._file(send, scope, self._files["/index.html"])
 
-    async def _file(self, send: Send, scope: dict[str, Any], file: Path) -> None:
+    async def _file(self, send: Send, scope: Scope, file: Path) -> None:
         asked = dict(scope["headers"])
         accepted = asked.get(b"accept-encoding", b"")
         tag = self._tags[file]

@@ -21,7 +21,7 @@ from mobile_app.customers.visit_screen import VisitScreen
 from mobile_app.device import DeviceContext
 from mobile_app.funnel.deal_screen import DealScreen
 from mobile_app.funnel.screen import FunnelScreen
-from mobile_app.identity import StoredIdentity, on_own_device
+from mobile_app.identity import StoredIdentity
 from mobile_app.me.device_screen import DeviceScreen
 from mobile_app.me.pending_screen import QuarantineScreen, ResolveScreen, SyncInboxScreen
 from mobile_app.me.screen import MeScreen
@@ -46,15 +46,7 @@ from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_text_scale, apply_theme
-from shared.ui.view import (
-    Connection,
-    ConnectionContext,
-    View,
-    draw_parents_first,
-    screen,
-    watch_connection,
-)
-from shared.ui.visits import join_page
+from shared.ui.view import View, draw_parents_first, screen
 from shared.ui.widgets import primary_button
 
 
@@ -107,7 +99,7 @@ def FirstTabScreen() -> ft.View:
 
 
 @ft.component
-def App(session: Session, connection: Connection) -> Any:
+def App(session: Session) -> Any:
     page = ft.context.page
     settings, _set = ft.use_state(session.settings)
 
@@ -119,14 +111,6 @@ def App(session: Session, connection: Connection) -> Any:
 
     ft.on_mounted(lambda: draw_parents_first(page))
     ft.use_effect(apply_appearance, [settings.theme, settings.language, settings.text_scale])
-
-    def begin_again() -> None:
-        if (
-            connection.epoch and session.phase == "starting"
-        ):  # a drop while it started: what was asked before is never answered
-            page.run_task(session.start)
-
-    ft.use_effect(begin_again, [connection.epoch])
 
     def inside() -> Any:
         if session.phase in ("starting", "leaving"):
@@ -152,12 +136,9 @@ def App(session: Session, connection: Connection) -> Any:
     def with_device() -> Any:
         return DeviceContext(session.device, lambda: NoticesContext(session.notices, inside))
 
-    return ConnectionContext(
-        connection,
-        lambda: TextContext(
-            Texts(settings.language, {str(p.id): p.name for p in session.people}),
-            lambda: SessionContext(session, watched),
-        ),
+    return TextContext(
+        Texts(settings.language, {str(p.id): p.name for p in session.people}),
+        lambda: SessionContext(session, watched),
     )
 
 
@@ -228,14 +209,14 @@ def devices_folder() -> Path:
 
 
 def make_services(page: ft.Page) -> Services:
-    """The real world of one page session; where Supabase is, the environment says."""
+    """The real world of one app; where Supabase is, the environment says."""
     preferences = browser.preferences(devices_folder()) or PagePreferences(page, "phone")
-    identity = StoredIdentity(preferences) if on_own_device() else None
+    identity = StoredIdentity(preferences)
     gateway = Gateway(
         os.environ["SUPABASE_URL"],
         os.environ["SUPABASE_PUBLISHABLE_KEY"],
         http=make_http(),
-        store=identity or PreferencesSessionStore(preferences, "session"),
+        store=identity,
     )
     return Services(
         gateway,
@@ -267,11 +248,10 @@ def make_view_as(page: ft.Page, link: ViewAsLink) -> Session:
 
 
 async def main(page: ft.Page) -> None:
-    """One page session: a phone, or a browser tab."""
+    """One run of the app: a phone, or a browser tab."""
     page.title = "展厅助手"
-    link, connection = ViewAsLink.read(browser.view_as_route() or page.route), Connection()
+    link = ViewAsLink.read(browser.view_as_route() or page.route)
     session = make_view_as(page, link) if link else Session(make_services(page))
-    join_page(page, session.owner)
 
     async def closed(_: object) -> None:
         await (session.view_as.leave("") if session.view_as else session.close())
@@ -285,9 +265,8 @@ async def main(page: ft.Page) -> None:
 
     page.on_close = closed
     page.on_app_lifecycle_state_change = lived
-    watch_connection(page, connection, lambda: join_page(page, session.owner))
     apply_theme(page)
-    page.render_views(App, session, connection)
+    page.render_views(App, session)
     if session.view_as is not None:
         if ViewAsLink.read(page.route):
             page.navigate("/")

@@ -34,7 +34,7 @@ class Authentication:
         return found
 
     async def remember(self, memberships: list[Membership], user_id: str) -> None:
-        """On a person's own device."""
+        """For the next start of this device."""
         if self._services.identity is not None:
             await self._services.identity.remember(memberships, user_id)
 

@@ -1,10 +1,8 @@
 """Who is signed in on a person's own device, for the time without a network."""
 
 import json
-import os
 from typing import Any
 
-from flet.utils import is_pyodide
 from pydantic import TypeAdapter, ValidationError
 
 from mobile_app.services import Preferences
@@ -13,17 +11,6 @@ from shared.gateway.session import read_session
 
 MEMBERSHIPS = TypeAdapter(list[Membership])
 KEY = "identity"
-NATIVE = ("android", "ios", "macos", "windows", "linux")  # what a Flet build says of itself
-
-
-def on_own_device() -> bool:
-    """Whether the local database lies on the device of the person who uses it, beside the
-    preferences: a native build, or a browser build. Otherwise it lies on our server's disk, and
-    what a browser says about its owner proves nothing. How this process was started decides it,
-    never the client."""
-    if "FORECOURT_SERVED" in os.environ:
-        return False
-    return is_pyodide() or os.environ.get("FLET_PLATFORM") in NATIVE
 
 
 class StoredIdentity:

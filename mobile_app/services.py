@@ -23,8 +23,8 @@ class Preferences(Protocol):
 class Services:
     """The outside world: server, device folder, small settings, clock, ids.
 
-    identity: who was signed in last, on a person's own device. None where the page is served:
-    there only the server says who somebody is, each time.
+    identity: who was signed in last on this device. None while viewing as another member: the
+    session is the panel's, and only the server says who they are.
     """
 
     gateway: Gateway

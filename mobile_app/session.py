@@ -25,7 +25,6 @@ from shared.domain.members import Colleague, Membership
 from shared.domain.problems import Offline, OtherUser, Problem, Rejected, SignedOut
 from shared.ui.feedback import act
 from shared.ui.form import FormState
-from shared.ui.visits import PageOwner
 
 logger = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
@@ -57,7 +56,6 @@ class Session:
     )
     sending: Sending = field(default_factory=Sending)
     notices: Notices = field(default_factory=Notices)
-    owner: PageOwner = field(default_factory=PageOwner)  # for the web server
     device: DeviceStatus = field(default_factory=DeviceStatus)
     reminded: set[UUID] = field(default_factory=set)  # tasks a notification was shown for
     changes: LocalDataChanges = field(default_factory=LocalDataChanges)
@@ -134,9 +132,7 @@ class Session:
     # coming and going -----------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Who was here last time. On a person's own device that needs no server; a served page asks
-        it first, and shows nothing before the answer. Called again when the connection to the
-        screen came back meanwhile: what the device was asked before then is never answered."""
+        """Who was here last time. That needs no server once it has named their memberships."""
         self._starts += 1
         mine = self._starts
         await self.settings.read()
@@ -253,7 +249,7 @@ class Session:
         if self._closed:  # the page went away meanwhile
             await self._close_local_store()
             return
-        self.phase, self.owner.signed_in = "ready", True
+        self.phase = "ready"
         self._loop = asyncio.create_task(self.local_store.sync.run())
         self.changes.tell()
 
@@ -269,7 +265,7 @@ class Session:
         if self._loop is not None:
             self._loop.cancel()
             self._loop = None
-        self._kept, self.owner.signed_in = {}, False
+        self._kept = {}
         self.clock.lose_server()
         self.calls.close()
         if self._local_store is not None:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
+from admin.connection import ConnectionContext
 from admin.imports.column_mapping import ColumnMapping
 from admin.imports.labels import counts_text, kind_name
 from admin.imports.map_step import MapStep
@@ -17,7 +18,7 @@ from shared.domain.imports import Kind
 from shared.gateway.imports import ImportRun, Reverted
 from shared.ui.feedback import act
 from shared.ui.text import Texts, use_text
-from shared.ui.view import ConnectionContext, component
+from shared.ui.view import component
 from shared.ui.widgets import card, chips, identified, pill, primary_button, section, text_button
 
 

@@ -52,11 +52,6 @@ HASH_DIGITS = 12
 KEPT_BUILDS = 4
 
 
-def phone_is_served() -> bool:
-    """Whether the phone app is drawn by our own web server: for development only."""
-    return os.environ.get("FORECOURT_PHONE") == "served"
-
-
 def cache_folder() -> Path:
     """Where wheels, compiled code, compressed twins and finished builds are kept."""
     return Path(os.environ.get("FORECOURT_BUILD") or ROOT / ".forecourt" / "build").resolve()

@@ -137,7 +137,7 @@ def _complaint_lines(_: Texts, session: Session, complaint: Conversation | None)
     if complaint is None:
         return []
     day = _.day(session.clock.day(complaint.occurred_at), session.clock.today)
-    words = _("Complaint: %(words)s") % {"words": f"{day} · {complaint.notes or ''}"}
+    words = _("Complaint: %(notes)s") % {"notes": f"{day} · {complaint.notes or ''}"}
     return [(ft.Icons.REPORT_GMAILERRORRED, words, ft.Colors.ERROR)]
 
 

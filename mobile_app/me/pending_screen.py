@@ -302,7 +302,7 @@ def QuarantineRow(state: Quarantine, row: QuarantinedOperation, refusal: str) ->
             )
             if x
         ),
-        _("%(who)s wrote: “%(words)s”") % {"who": row.author_name or "—", "words": row.notes}
+        _("%(who)s wrote: “%(notes)s”") % {"who": row.author_name or "—", "notes": row.notes}
         if row.notes
         else "",
         *(change_text(_, change, config) for change in row.effect),

@@ -1,5 +1,5 @@
-"""The only place that calls ft.View and ft.component: both need a cure (a dropped connection, an
-error while rendering)."""
+"""The only place that calls ft.View and ft.component: an error while drawing must not end the
+app."""
 
 import functools
 import logging
@@ -12,40 +12,13 @@ import flet as ft
 logger = logging.getLogger(__name__)
 
 
-@ft.observable
-@dataclass(eq=False)
-class Connection:
-    """How often the client has come back; every view carries it in its key, else a phone that was
-    locked shows a frozen screen."""
-
-    epoch: int = 0
-
-
-ConnectionContext = ft.create_context(Connection())
-
-
-def View(*, key: str | None = None, in_place: bool = True, **properties: Any) -> ft.View:
-    """A view that is drawn again after a reconnect. Tabs share one `key`, so that changing between
-    them does not animate. `in_place` is false where the browser loads itself again instead (the
-    panel, assets/web/return.js): its client is a new one and has nothing old to draw."""
-    epoch = ft.use_context(ConnectionContext).epoch if in_place else 0
+def View(*, key: str | None = None, **properties: Any) -> ft.View:
+    """A view in our measures. Tabs share one `key`, so that changing between them does not
+    animate."""
     properties.setdefault("padding", 0)
     properties.setdefault("spacing", 0)
     properties.setdefault("horizontal_alignment", ft.CrossAxisAlignment.STRETCH)
-    return ft.View(key=f"{key or properties.get('route', '')}@{epoch}", **properties)
-
-
-def watch_connection(
-    page: ft.Page, connection: Connection, back: Callable[[], None] = lambda: None
-) -> None:
-    """Count the client's returns, and call `back` at each. Called once per page."""
-
-    def returned(_: object) -> None:
-        back()
-        remount(page)
-        connection.epoch += 1
-
-    page.on_connect = returned
+    return ft.View(key=key or properties.get("route", ""), **properties)
 
 
 def remount(page: ft.Page) -> None:

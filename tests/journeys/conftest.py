@@ -1,4 +1,5 @@
-"""Journeys: the served apps, one browser, a demo store of one's own, one context per person."""
+"""Journeys: both apps as `make demo` has them, one browser, a demo store of one's own, one context
+per person."""
 
 import itertools
 import os
@@ -47,7 +48,6 @@ class Server:
 
     stack: Stack
     port: int
-    phone: str = "served"  # or "static": as `make demo` has it
     process: subprocess.Popen | None = None
 
     @property
@@ -60,7 +60,6 @@ class Server:
             "SUPABASE_URL": self.stack.supabase_url,
             "SUPABASE_PUBLISHABLE_KEY": self.stack.publishable_key,
             "FORECOURT_HOME": str(self.stack.home),
-            "FORECOURT_PHONE": self.phone,
         }
         log = open(self.stack.home / "logs" / "web.log", "ab")  # noqa: SIM115 - the process keeps it
         self.process = subprocess.Popen(
@@ -94,7 +93,7 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(stack: Stack, people) -> Iterator[Server]:
+def server(stack: Stack, people, phone_files: Path) -> Iterator[Server]:
     found = Server(stack, known_port())
     found.start()
     yield found

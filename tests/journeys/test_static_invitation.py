@@ -1,26 +1,14 @@
 """An invitation is scanned: the panel's link opens the phone app with the code filled in."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.conftest import Server
 from tests.support.browser import DESKTOP, App
 from tests.support.device import Device
-from tests.support.static_server import known_port
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture
-def both_apps(stack, people) -> Iterator[Server]:
-    """The web server as `make demo` starts it: static phone app, served panel."""
-    found = Server(stack, known_port(), phone="static")
-    found.start()
-    yield found
-    found.stop()
 
 
 def filled_in(phone: Device, code: str) -> None:
@@ -30,11 +18,11 @@ def filled_in(phone: Device, code: str) -> None:
 
 
 def test_a_scanned_invitation_leads_to_today_in_two_minutes(
-    chromium, both_apps, people, operator, tmp_path
+    chromium, server, people, operator, tmp_path
 ):
     contact = "13700007788"
-    admin = App(chromium, both_apps.url, **DESKTOP).open("/admin/")
-    phone = Device(chromium, both_apps.url, tmp_path / "profile")
+    admin = App(chromium, server.url, **DESKTOP).open("/admin/")
+    phone = Device(chromium, server.url, tmp_path / "profile")
     asked: list[str] = []
     phone.page.on("request", lambda request: asked.append(request.url))
     try:
@@ -49,7 +37,7 @@ def test_a_scanned_invitation_leads_to_today_in_two_minutes(
         code = admin.id("invitation-code").inner_text()
         admin.shot(str(tmp_path / "panel.png"))
 
-        assert link == f"{both_apps.url}/#invitation={code}"
+        assert link == f"{server.url}/#invitation={code}"
         began = time.monotonic()
         phone.page.goto(link)
         phone.ready()
@@ -71,7 +59,7 @@ def test_a_scanned_invitation_leads_to_today_in_two_minutes(
         print(f"1 tap, 2 fields, {seconds:.0f} s from the scan to the first screen")
         assert [url for url in asked if code in url.split("#")[0]] == []
         assert [url for url in asked if contact in url] == []
-        phone.page.goto(f"{both_apps.url}/me")
+        phone.page.goto(f"{server.url}/me")
         phone.ready()
         phone.tap("sign-out")
         phone.see_id("sign-in")

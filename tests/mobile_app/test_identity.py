@@ -5,9 +5,7 @@ import contextlib
 import json
 import random
 import stat
-import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import httpx
 import pytest
 
 from mobile_app import app
-from mobile_app.identity import StoredIdentity, on_own_device
+from mobile_app.identity import StoredIdentity
 from mobile_app.offline.attachments import NewAttachment
 from mobile_app.offline.database import Database
 from mobile_app.offline.outbox import Outbox
@@ -28,8 +26,6 @@ from shared.domain.problems import Offline, OtherUser, Problem, SignedOut
 from shared.gateway import sync as remote
 from shared.gateway.client import Gateway, make_http
 from shared.gateway.session import token_subject
-from shared.ui.preferences import PreferencesSessionStore
-from tests.support.faults import Network
 from tests.support.flet_screen import Screen
 from tests.support.panel_screen import panel
 from tests.support.people import new_id
@@ -45,190 +41,6 @@ NEW = {"name": SECRET, "phone": "13912345678", "source": "walk_in", "level": "ne
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
-
-
-class Attack:
-    """What lies in the browser of somebody who wants lin's data: `mine` is chen's real session."""
-
-    def __init__(self, lin, chen) -> None:
-        self.lin = str(lin.session.me.user_id)
-        self.memberships = [m.model_dump(mode="json") for m in lin.session.memberships]
-        self.mine = asdict(chen.session.services.gateway.auth_session.session)
-        self.settings: Any = {"store_id": str(lin.session.store_id)}
-
-    def forged(self, **changed: Any) -> dict[str, Any]:
-        nothing = {"access_token": "nothing", "refresh_token": "nothing", "expires_at": 9e12}
-        return {**nothing, "user_id": self.lin, **changed}
-
-    def storage(self, session: Any, memberships: Any = None, settings: Any = None) -> dict:
-        """The browser's preferences, in every form the app ever wrote them."""
-        memberships = self.memberships if memberships is None else memberships
-        return {
-            "forecourt.phone.session": session if isinstance(session, str) else json.dumps(session),
-            "forecourt.phone.identity": json.dumps(
-                {"session": session, "memberships": memberships}
-            ),
-            "forecourt.phone.memberships": json.dumps(memberships),
-            "forecourt.phone.settings": settings or json.dumps(self.settings),
-        }
-
-
-def other_stores(a: Attack) -> list[dict[str, Any]]:
-    return [{**m, "store_id": "../../../../tmp/x", "user_id": "../.."} for m in a.memberships]
-
-
-FORGED: dict[str, Callable[[Attack], dict[str, Any]]] = {
-    "tokens that are none": lambda a: a.storage(a.forged()),
-    "an unsigned token": lambda a: a.storage(a.forged(access_token=unsigned_token(a.lin))),
-    "an unsigned token that ended": lambda a: a.storage(
-        a.forged(access_token=unsigned_token(a.lin), expires_at=1)
-    ),
-    "an own token under another's id": lambda a: a.storage({**a.mine, "user_id": a.lin}),
-    "an own token and another's memberships": lambda a: a.storage(a.mine),
-    "an own token that ended, another's id": lambda a: a.storage(
-        {**a.mine, "user_id": a.lin, "expires_at": 1}
-    ),
-    "an own refresh token behind an unsigned token": lambda a: a.storage(
-        {**a.mine, "access_token": unsigned_token(a.lin), "user_id": a.lin, "expires_at": 1}
-    ),
-    "a session and its memberships in one record": lambda a: a.storage(
-        json.dumps(
-            {
-                "session": a.forged(access_token=unsigned_token(a.lin)),
-                "memberships": a.memberships,
-            }
-        )
-    ),
-    "ids that are paths": lambda a: a.storage(
-        a.forged(user_id="../../x"), memberships=other_stores(a)
-    ),
-    "values of other types": lambda a: a.storage(
-        {"access_token": [1], "refresh_token": {}, "user_id": 7, "expires_at": "soon"}
-    ),
-    "a list for a session": lambda a: a.storage([a.forged()]),
-    "settings that are none": lambda a: a.storage(a.forged(), settings="[1, 2"),
-    "settings of another shape": lambda a: a.storage(a.forged(), settings='["x"]'),
-    "settings that are paths": lambda a: a.storage(
-        a.forged(),
-        settings=json.dumps(
-            {"store_id": "../../../x", "language": "../../x", "theme": 3, "text_scale": "huge"}
-        ),
-    ),
-}
-
-
-@pytest.fixture
-def opened(monkeypatch) -> list[Path]:
-    """Every local database that is opened, by the file."""
-    found: list[Path] = []
-    original = Database._open
-
-    def spied(self: Database):
-        found.append(self.file)
-        return original(self)
-
-    monkeypatch.setattr(Database, "_open", spied)
-    return found
-
-
-@pytest.fixture
-async def attack(app_device, stack, monkeypatch):
-    """lin's data lies on the server's disk; chen is a colleague with an account of their own."""
-    lin, chen = await app_device("lin"), await app_device("chen")
-    await lin.session.act("save_customer", {"id": new_id(), "set": NEW})
-    await lin.until(lambda s: s.sync.pending == 0 and not s.sync.running)
-    found = Attack(lin, chen)
-    found.folder = lin.folder  # type: ignore[attr-defined]
-    await lin.session.close()
-    monkeypatch.setenv("SUPABASE_URL", stack.supabase_url)
-    monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", stack.publishable_key)
-    monkeypatch.setenv("FORECOURT_DEVICES", str(lin.folder))
-    return found
-
-
-async def visit(attack, storage: dict[str, Any], *, silent_from: int | None = None) -> Screen:
-    """A page of the served phone that has had time enough to do what it may."""
-    screen = await Screen.serve(app.main, storage, silent_from=silent_from)
-    if silent_from is None:
-        async with asyncio.timeout(20):
-            await present(screen.running)
-    else:
-        await screen.settle(until=lambda: len(screen.client.asked) >= silent_from, seconds=5)
-    await screen.settle()
-    return screen
-
-
-@pytest.mark.parametrize("variant", FORGED)
-async def test_forged_storage_opens_and_draws_nothing(attack, opened, variant):
-    before = files(attack.folder)
-    screen = await visit(attack, FORGED[variant](attack))
-    try:
-        assert not screen.sees(SECRET)
-        assert not screen.sees("13912345678")
-        assert [f for f in opened if attack.lin in str(f)] == []
-        now = files(attack.folder)
-        assert {k: v for k, v in now.items() if attack.lin in k} == before
-        assert {k.split("/")[0] for k in now} <= {attack.lin, attack.mine["user_id"]}
-    finally:
-        screen.close()
-
-
-@pytest.mark.parametrize("question", [1, 2, 3, 4, 5])
-async def test_questions_without_an_answer_leave_an_inert_page(attack, opened, question):
-    """The page is open, the browser is silent: no tap and no address opens anything."""
-    before = files(attack.folder)
-    storage = FORGED["an unsigned token"](attack)
-    screen = await Screen.serve(app.main, storage, silent_from=question)
-    try:
-        await screen.settle(
-            until=lambda: len(screen.client.asked) >= question or present(screen.running).done(),
-            seconds=5,
-        )
-        for route in ("/customers", "/customers/new", "/me"):
-            screen.session.page.route = route
-            await screen.session.dispatch_event(
-                screen.session.page._i, "route_change", {"route": route}
-            )
-            await screen.settle()
-        assert not screen.sees(SECRET)
-        assert not screen.has("save-customer")
-        assert opened == []
-        assert files(attack.folder) == before
-    finally:
-        screen.close()
-
-
-async def test_a_dismissed_member_sees_nothing_of_what_lies_on_the_servers_disk(
-    attack, opened, dealers, stack, monkeypatch
-):
-    async with make_http() as http:
-        gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        session = await gateway.auth_session.sign_in(dealers.logins["lin"], PASSWORD)
-    dealers.db.execute("update crm.members set active = false where user_id = %s", (attack.lin,))
-    dealers.db.commit()
-    screen = await visit(attack, attack.storage(asdict(session)))
-    try:
-        assert not screen.sees(SECRET)
-        assert opened == []
-    finally:
-        screen.close()
-
-
-@pytest.mark.parametrize("ended", [False, True])
-async def test_a_member_with_a_session_of_their_own_is_let_in(attack, dealers, stack, ended):
-    """The same way, with nothing forged: what is refused above is refused for what was forged."""
-    async with make_http() as http:
-        gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        session = await gateway.auth_session.sign_in(dealers.logins["lin"], PASSWORD)
-    if ended:
-        session = replace(session, expires_at=time.time() - 60)
-    screen = await Screen.serve(
-        app.main, {"forecourt.phone.session": json.dumps(asdict(session))}, route="/customers"
-    )
-    try:
-        await screen.settle(until=lambda: screen.sees(SECRET))
-    finally:
-        screen.close()
 
 
 # two people, one device -----------------------------------------------------------------------
@@ -572,20 +384,16 @@ class Server:
 class OneDevice:
     """One device in the hands of two people, over any weather."""
 
-    def __init__(self, folder: Path, served: bool) -> None:
-        self.folder, self.served = folder, served
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.server, self.preferences = Server(), InMemoryPreferences()
         self.by: dict[str, str] = {}  # op id → who did it
         self.session = self._session()
 
     def _session(self) -> Session:
         http = make_http(httpx.MockTransport(self.server))
-        if self.served:
-            preferences: Any = self.preferences
-            identity, store = None, PreferencesSessionStore(preferences, "session")
-        else:
-            identity = store = StoredIdentity(self.preferences)
-        gateway = Gateway("http://s", "k", http=http, store=store)
+        identity = StoredIdentity(self.preferences)
+        gateway = Gateway("http://s", "k", http=http, store=identity)
         return Session(
             Services(
                 gateway, self.folder, self.preferences, lambda: datetime.now(UTC), uuid4, identity
@@ -651,11 +459,10 @@ class OneDevice:
         assert named <= {(record.get("session") or {}).get("user_id")}
 
 
-@pytest.mark.parametrize("served", [False, True], ids=["own device", "served"])
 @pytest.mark.parametrize("seed", range(25))
-async def test_no_order_of_things_sends_one_persons_act_as_another(tmp_path, seed, served):
+async def test_no_order_of_things_sends_one_persons_act_as_another(tmp_path, seed):
     dice = random.Random(seed)
-    device = OneDevice(tmp_path, served)
+    device = OneDevice(tmp_path)
     await device.session.start()
     steps: list[tuple[str, tuple]] = [
         ("sign_in", ("a",)),
@@ -696,70 +503,6 @@ async def test_no_order_of_things_sends_one_persons_act_as_another(tmp_path, see
 
 
 # around it ------------------------------------------------------------------------------------
-
-
-async def test_a_served_page_waits_for_the_server_and_goes_on_by_itself(
-    attack, opened, dealers, stack, monkeypatch
-):
-    """Nobody can say whose page it is: nothing is drawn, and nobody is signed out."""
-    async with make_http() as http:
-        gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        session = await gateway.auth_session.sign_in(dealers.logins["lin"], PASSWORD)
-    monkeypatch.setattr("mobile_app.session.RETRY_SECONDS", 0.2)
-    network = Network()
-    network.down = True
-    monkeypatch.setattr(app, "make_http", lambda: make_http(network))
-    screen = await Screen.serve(
-        app.main, {"forecourt.phone.session": json.dumps(asdict(session))}, route="/customers"
-    )
-    try:
-        await screen.settle(until=lambda: screen.has("start-again"))
-        assert opened == []
-        assert "forecourt.phone.session" in screen.client.preferences
-        network.heal()
-        await screen.settle(until=lambda: screen.sees(SECRET))
-    finally:
-        screen.close()
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
-async def test_a_page_that_is_closed_leaves_nothing_open(attack, dealers, stack):
-    async with make_http() as http:
-        gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        session = await gateway.auth_session.sign_in(dealers.logins["lin"], PASSWORD)
-
-    def descriptors() -> list[str]:
-        links = [f for f in Path("/proc/self/fd").iterdir() if f.is_symlink()]
-        return [str(f.readlink()) for f in links if attack.lin in str(f.readlink())]
-
-    screen = await Screen.serve(
-        app.main, {"forecourt.phone.session": json.dumps(asdict(session))}, route="/customers"
-    )
-    await screen.settle(until=lambda: screen.sees(SECRET))
-    assert descriptors() != []
-    screen.close()
-    async with asyncio.timeout(10):
-        while descriptors():  # noqa: ASYNC110 - the end of a page is told to nobody
-            await asyncio.sleep(0.02)
-
-
-@pytest.mark.parametrize(
-    ("platform", "served", "own"),
-    [
-        ("android", None, True),
-        ("ios", None, True),
-        (None, None, False),
-        ("", None, False),
-        ("web", None, False),
-        ("android", "1", False),
-    ],
-)
-def test_how_the_process_was_started_says_whose_device_it_is(monkeypatch, platform, served, own):
-    for name, value in (("FLET_PLATFORM", platform), ("FORECOURT_SERVED", served)):
-        monkeypatch.delenv(name, raising=False)
-        if value is not None:
-            monkeypatch.setenv(name, value)
-    assert on_own_device() == own
 
 
 async def test_who_knows_the_id_of_a_look_cannot_remove_its_data(tmp_path, stack, monkeypatch):

@@ -52,11 +52,24 @@ def small_webroot(home: Path) -> Path:
         shutil.copyfile(source / name, out / name)
     (out / "assets" / "FontManifest.json").write_text("[]")
     (out / "assets" / "fonts" / "blank.woff2").write_bytes(b"wOF2")
-    (out / "main.dart.js").write_text("// nothing" * 200)
-    data = (out / "main.dart.js").read_bytes()
-    (out / "main.dart.js.br").write_bytes(brotli.compress(data))
-    (out / "main.dart.js.gz").write_bytes(gzip.compress(data))
+    write_with_twins(out / "main.dart.js")
     return out
+
+
+def small_phone_app(home: Path) -> Path:
+    """As forecourt/build makes it: a page and one file with its twins."""
+    out = home / "phone"
+    out.mkdir()
+    (out / "index.html").write_text("<title>phone</title>")
+    write_with_twins(out / "main.dart.js")
+    return out
+
+
+def write_with_twins(file: Path) -> None:
+    data = b"// nothing" * 200
+    file.write_bytes(data)
+    file.with_name(f"{file.name}.br").write_bytes(brotli.compress(data))
+    file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(data))
 
 
 @dataclass
@@ -72,13 +85,12 @@ async def served(tmp_path, monkeypatch) -> AsyncIterator[Served]:
     """The real app under a real web server, with no Supabase behind it."""
     import uvicorn
 
-    for name in ("FLET_WEB_PATH", "FORECOURT_DEVICES", "FORECOURT_UPLOADS", "FORECOURT_SERVED"):
+    for name in ("FLET_WEB_PATH", "FORECOURT_UPLOADS"):
         monkeypatch.setenv(name, "")  # so that what the server sets is taken back
-    monkeypatch.delenv("FORECOURT_DEVICES")
-    monkeypatch.setenv("FORECOURT_PHONE", "served")  # both apps behind websockets
     monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", "k")
     monkeypatch.setattr(serve, "ensure_webroot", small_webroot)
+    monkeypatch.setattr(serve, "ensure_phone_app", lambda: small_phone_app(tmp_path))
     monkeypatch.setattr(serve.secrets, "token_hex", lambda n: SECRET)
     before = os.umask(0o022)
     gate = serve.make_app(tmp_path)
@@ -103,7 +115,6 @@ SECRET = "0123456789abcdef"
 # where from -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/ws", "/admin/ws"])
 @pytest.mark.parametrize(
     "origin",
     [
@@ -116,9 +127,15 @@ SECRET = "0123456789abcdef"
         None,
     ],
 )
-async def test_a_page_of_another_origin_gets_no_connection(served, path, origin):
+async def test_a_page_of_another_origin_gets_no_connection(served, origin):
     with pytest.raises(websockets.InvalidStatus) as refused:
-        await WebClient.connect(served.url, path=path, origin=origin)
+        await WebClient.connect(served.url, origin=origin)
+    assert refused.value.response.status_code == 403
+
+
+async def test_the_phone_app_has_no_connection_to_its_web_server(served):
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await WebClient.connect(served.url, path="/ws")
     assert refused.value.response.status_code == 403
 
 
@@ -283,6 +300,14 @@ async def test_a_stranger_sends_no_large_messages(served):
 # headers --------------------------------------------------------------------------------------
 
 
+BEFORE_THE_APPS = (
+    "foreign",
+    "well",
+    "upload",
+    "docs",
+)  # what answers without the phone's own policy
+
+
 @pytest.mark.parametrize("prefix", ["", "/admin"])
 async def test_every_answer_carries_our_headers(served, prefix):
     http = served.http
@@ -294,7 +319,7 @@ async def test_every_answer_carries_our_headers(served, prefix):
     assert [t.headers.get("content-encoding") for t in twins] == ["br", "gzip", None]
     answers = {
         "page": await http.get(f"{prefix}/"),
-        "address of the app": await http.get(f"{prefix}/customers"),
+        "address of the app": await http.get(f"{prefix}/members"),
         "unchanged": await http.get(f"{prefix}/main.dart.js", headers={"if-none-match": etag}),
         "font": await http.get(f"{prefix}/assets/fonts/notosanssc/x.woff2"),
         "no such file": await http.get(f"{prefix}/nothing.png"),
@@ -314,7 +339,8 @@ async def test_every_answer_carries_our_headers(served, prefix):
         [policy] = answer.headers.get_list("content-security-policy")
         assert "frame-ancestors 'none'" in policy and "object-src 'none'" in policy
         assert " ws: " not in policy and " wss:;" not in policy
-        assert f"ws://{served.url.removeprefix('http://')}" in policy
+        own = f"ws://{served.url.removeprefix('http://')}"
+        assert (own in policy) == (prefix == "/admin" or name in BEFORE_THE_APPS), name
         assert "geolocation=()" in answer.headers["permissions-policy"]
         assert "access-control-allow-origin" not in answer.headers, name
 
@@ -437,17 +463,10 @@ async def test_what_nobody_came_to_read_is_swept(served):
 
 
 async def test_what_the_server_writes_nobody_else_reads(tmp_path, served):
-    left = tmp_path / "devices" / "someone" / "store.files"
-    left.mkdir(parents=True)
-    (left / "photo.jpg").write_bytes(b"x")
-    left.chmod(0o755)
-    (left / "photo.jpg").chmod(0o644)
     (tmp_path / "logs" / "web.log").write_bytes(b"")
     (tmp_path / "logs" / "web.log").chmod(0o644)
     serve.make_private(tmp_path)
     for file in [
-        *(tmp_path / "devices").rglob("*"),
-        tmp_path / "devices",
         tmp_path / "uploads",
         tmp_path / "webroot",
         tmp_path / "logs" / "web.log",
@@ -461,11 +480,12 @@ async def test_what_the_server_writes_nobody_else_reads(tmp_path, served):
 # what strangers cost ----------------------------------------------------------------------------
 
 MEASURED = """
-import sys
+import os
 from pathlib import Path
 from forecourt import serve
-from tests.stack.test_web_server import small_webroot
+from tests.stack.test_web_server import small_phone_app, small_webroot
 serve.ensure_webroot = small_webroot
+serve.ensure_phone_app = lambda: small_phone_app(Path(os.environ["FORECOURT_HOME"]))
 serve.main()
 """
 
@@ -482,7 +502,6 @@ async def test_sixty_strangers_cost_little_and_not_for_long(tmp_path):
     port = _free_port(0, set())
     environment = {
         **os.environ,
-        "FORECOURT_PHONE": "served",
         "SUPABASE_URL": "http://127.0.0.1:9",
         "SUPABASE_PUBLISHABLE_KEY": "k",
         "FORECOURT_HOME": str(tmp_path),

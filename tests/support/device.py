@@ -48,7 +48,7 @@ READ_POOL = """async () => {
 # could.
 WRITE_POOL = """async ([path, text]) => {
   const unlocked = async (entry) => { // the worker that was just left lets go in a moment
-    for (const end = Date.now() + 10_000;;) {
+    for (const end = Date.now() + 30_000;;) {
       try { return await entry.createWritable(); } catch (error) {
         if (Date.now() > end) throw error;
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -82,7 +82,7 @@ class Device(App):
     """The phone app in a browser of its own; what the journeys do with `App` works here too."""
 
     def __init__(
-        self, opened: Browser, base: str, profile: Path, timeout: int = 30_000, **context
+        self, opened: Browser, base: str, profile: Path, timeout: int = 60_000, **context
     ) -> None:
         self.base, self.profile, self._timeout = base.rstrip("/"), profile, timeout
         self._engine, self._options = opened.browser_type, {**PHONE, **context}
@@ -147,7 +147,11 @@ class Device(App):
         return made
 
     def write_file(self, path: str, data: bytes) -> None:
-        """Exchange the content of a file that is there; the app must not be open."""
+        """Exchange the content of a file that is there. The app's page is closed: one that was only
+        left may be kept, and its files with it."""
+        left, page = self.page, self.context.new_page()
+        left.close()
+        self._watch(page)
         self.page.goto(self.base + "/manifest.json")
         self.page.evaluate(WRITE_POOL, [path, base64.b64encode(data).decode()])
 
@@ -165,5 +169,5 @@ class Device(App):
     def problem(self) -> str:
         """The start page's problem, after waiting for one."""
         # A start may take as long as in `ready`, whatever it ends with.
-        self.page.wait_for_selector("#start[data-problem]", timeout=90_000)
+        self.page.wait_for_selector("#start[data-problem]", timeout=180_000)
         return self.page.get_attribute("#start", "data-problem") or ""

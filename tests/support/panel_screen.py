@@ -12,12 +12,12 @@ import httpx
 import uuid6
 
 from admin.app import Panel
+from admin.connection import Connection
 from admin.services import Services
 from admin.session import AdminSession
 from forecourt import demo
 from forecourt.stack import Stack
 from shared.gateway.client import Gateway, make_http
-from shared.ui.view import Connection
 from tests.support.flet_screen import Screen
 
 

@@ -30,7 +30,6 @@ from shared.domain.config import Role, StoreConfig
 from shared.domain.members import Colleague, Membership
 from shared.gateway.client import Gateway, make_http
 from shared.gateway.sync import Page
-from shared.ui.view import Connection
 from tests.support.flet_screen import Screen
 from tests.support.people import World, new_id
 from tests.support.present import present
@@ -270,7 +269,7 @@ async def phone(
     gateway = Gateway("http://nowhere.invalid", "key", http=http, store=identity)
     session = Session(Services(gateway, folder, preferences, clock, uuid6.uuid7, identity))
     found = Phone(session, network, folder)
-    found.screen = await Screen.open(App, session, Connection(), route=route)
+    found.screen = await Screen.open(App, session, route=route)
     await session.start()
     await found.screen.settle(until=lambda: bool(session.sync.trouble))
     try:
@@ -312,7 +311,7 @@ async def real_phone(
         )
     )
     found = Phone(session, NoNetwork(), folder)
-    found.screen = await Screen.open(App, session, Connection(), route=route)
+    found.screen = await Screen.open(App, session, route=route)
     await session.start()
     await found.screen.settle(
         until=lambda: session.sync.complete and not session.sync.running, seconds=30

@@ -31,28 +31,28 @@ RUNS = {
     "T11": ("tests/mobile_app/offline/test_races.py", "five_hundred", 900),
     "T12": ("tests/gateway/test_login_session.py", "sixty", 300),
 }
-MEANING = """What a phone calls saved survives a kill and a month without network, and reaches the
-server exactly once. These are the last long runs of the batteries that try to break that. The
-columns that must be nothing:
+MEANING = """What a phone shows as saved survives a kill and a month without network, and reaches
+the server exactly once. These batteries try to break that. The tables show their last long runs.
+These columns must be 0:
 
-* **lost**: a screen said saved, and the operation is neither on the phone nor at the server;
-* **doubled**: one operation made two records of a kind;
-* **stuck**: still waiting after the trouble was over and the phone tried again by itself;
-* **wrong saved**: the phone says sent, the server neither applied nor holds it; **books apart**:
-  once all is quiet, the phone shows something else than the same question in SQL, asked as that
-  person.
+* **lost**: the screen said saved, and the operation is neither on the phone nor on the server;
+* **doubled**: one operation created two records;
+* **stuck**: the operation is still waiting after the fault ended and the phone tried again by
+  itself;
+* **wrong saved**: the phone shows sent, but the server neither applied the operation nor holds it;
+* **local data differs**: after everything is quiet, the phone shows something else than what
+  the same person reads from the server in SQL.
 
-The batteries whose name begins with chromium run the static build in Chromium. Firefox and Safari
-are not tested.
+Batteries whose name starts with chromium run the static build in Chromium. Firefox and Safari are
+not tested.
 
-`make test` runs a small part of each; `make reliability` runs them whole, one after the other, and
-writes this page. T10 (nine wrong clocks) and T23 (the protocol's rules, one test each) run whole
-every time: tests/mobile_app/offline/test_races.py, test_protocol.py.
+`make test` runs a small part of each battery. `make reliability` runs all of them in full, one
+after the other, and writes this page. T10 (nine wrong clocks) and T23 (the protocol's rules) always
+run in full: tests/mobile_app/offline/test_races.py, test_protocol.py.
 
-The counts in the tables are what was run, which may be less than a battery's goal
-(chromium-kills: 200; T5: 2,000 kills, 20 at each point; T6: 25 seeds): a short look is made with
-FORECOURT_KILLS, FORECOURT_POINTS, FORECOURT_SEEDS, FORECOURT_SECONDS. A battery that has not run
-says so."""
+The tables show what was run, which can be less than a battery's goal (chromium-kills: 200 kills;
+T5: 2,000 kills, 20 at each point; T6: 25 seeds). FORECOURT_KILLS, FORECOURT_POINTS, FORECOURT_SEEDS
+and FORECOURT_SECONDS make a run shorter. A battery without a long run is marked."""
 
 
 def table(rows: list[dict[str, Any]]) -> str:

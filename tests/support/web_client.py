@@ -12,13 +12,13 @@ REGISTER, INVOKE = 1, 5  # flet.messaging.protocol.MessageAction
 
 
 class WebClient:
-    """One connection to /ws; `heard` holds every message of the server, as Flet packed it."""
+    """One connection to the panel; `heard` holds every message of the server, as Flet packed it."""
 
     def __init__(self, socket: Any) -> None:
         self.socket, self.heard = socket, []
 
     @classmethod
-    async def connect(cls, base: str, *, path: str = "/ws", **options: Any) -> "WebClient":
+    async def connect(cls, base: str, *, path: str = "/admin/ws", **options: Any) -> "WebClient":
         """`base`: http://127.0.0.1:port. The page says it is of the same origin unless `origin`
         says another (None: it says none)."""
         options.setdefault("origin", base)

@@ -8,7 +8,6 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from mobile_app.app import App
-from shared.ui.view import Connection
 from tests.support.flet_screen import Screen
 from tests.support.people import new_id
 
@@ -19,7 +18,7 @@ NEW = {"name": "张三丰", "phone": "13800138000", "source": "walk_in", "level"
 async def showing(device, route: str):
     """The app is opened on that device: a new process on what the last one left on its disk."""
     session = await device.leave()
-    screen = await Screen.open(App, session, Connection(), route=route)
+    screen = await Screen.open(App, session, route=route)
     await session.start()
     try:
         yield screen

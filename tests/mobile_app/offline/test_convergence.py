@@ -156,7 +156,7 @@ async def converge(
             "operations": sum(len(life.promised) for life in lives),
             "drained by itself in, s": round(drained, 1),
             **total.figures(),
-            "books apart": apart,
+            "local data differs": apart,
         }
     )
     total.wrong_saved += apart

@@ -241,7 +241,11 @@ async def battery_of(
         found = await judge(device, promised - await refused_ids(dealers, device), dealers.db)
         found.stuck += stuck
         battery.row(
-            fault=fault, runs=runs, noticed=noticed, **found.figures(), **{"books apart": apart}
+            fault=fault,
+            runs=runs,
+            noticed=noticed,
+            **found.figures(),
+            **{"local data differs": apart},
         )
         total = Verdict(
             total.lost + found.lost,
@@ -254,7 +258,7 @@ async def battery_of(
         runs=sum(r["runs"] for r in battery.rows),
         noticed=sum(r["noticed"] for r in battery.rows),
         **total.figures(),
-        **{"books apart": sum(r["books apart"] for r in battery.rows)},
+        **{"local data differs": sum(r["local data differs"] for r in battery.rows)},
     )
     battery.finish()
     assert total.clean
