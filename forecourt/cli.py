@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from forecourt import configure, demo, group, signed_in
+from forecourt import configure, demo, first_run, group, signed_in
 from forecourt.build.phone import ensure_phone_app
 from forecourt.check_access import check_access
 from forecourt.migrate import MigrationChanged, migrate, release
@@ -55,6 +55,7 @@ def command_line() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run, text in (
         ("demo", run_demo, "start everything with a demo dealer group and print the sign-ins"),
+        ("start", run_start, "start everything without the demo: `forecourt init` comes next"),
         ("up", run_up, "start the database and the API only"),
         ("status", run_status, "what runs, and where"),
         ("down", run_down, "stop what runs"),
@@ -72,6 +73,11 @@ def command_line() -> argparse.ArgumentParser:
         ("reset", run_reset, "delete the local database"),
     ):
         commands.add_parser(name, help=text).set_defaults(run=run)
+    first_run.add_arguments(
+        commands.add_parser(
+            "init", help="create a dealer group and its first store, and invite the store's admin"
+        )
+    )
     built = commands.add_parser("build", help="make the phone app's static files for any web host")
     built.add_argument("folder", nargs="?", default="dist/phone", help="default: dist/phone")
     configure.add_commands(
@@ -95,6 +101,8 @@ def perform(arguments: argparse.Namespace) -> None:
         signed_in.perform(arguments)
     elif "on_group" in arguments:
         group.perform(arguments, _database_url())
+    elif arguments.command == "init":
+        first_run.show(first_run.perform(arguments, _database_url()), _phone_address())
     elif arguments.command == "build":
         run_build(Path(arguments.folder))
     else:
@@ -133,8 +141,28 @@ def _follow(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _phone_address() -> str:
+    """Where the phone app is: FORECOURT_PHONE_URL, or the embedded web server; else empty."""
+    if told := os.environ.get("FORECOURT_PHONE_URL"):
+        return told.rstrip("/")
+    home = home_folder()
+    if "DATABASE_URL" in os.environ or not is_running(home):
+        return ""
+    return f"http://127.0.0.1:{read_settings(home).web_port}"
+
+
 def run_demo() -> None:
-    """Stack, migrations, seed, web server; until Ctrl-C."""
+    """Everything, with the demo's dealer group; until Ctrl-C."""
+    run_everything(with_demo=True)
+
+
+def run_start() -> None:
+    """Everything, with the data there is; until Ctrl-C."""
+    run_everything(with_demo=False)
+
+
+def run_everything(*, with_demo: bool) -> None:
+    """Stack, migrations, web server, scheduler."""
     _end_when_told()
     home = home_folder()
     ensure_webroot(home, say)
@@ -151,7 +179,9 @@ def run_demo() -> None:
         return
     say("starting Postgres and Supabase Lite")
     with Stack(home) as stack:
-        users = demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=say)
+        users = []
+        if with_demo:
+            users = demo.seed(stack.db_url, stack.supabase_url, stack.publishable_key, say=say)
         run_due(stack.db_url)
         facts = {
             "supabase_url": stack.supabase_url,

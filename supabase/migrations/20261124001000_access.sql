@@ -73,7 +73,7 @@ create table crm.invitations (
   name text not null check (length(name) between 1 and 40),
   contact text not null check (length(contact) between 3 and 120),
   role text not null,
-  invited_by uuid not null,
+  invited_by uuid,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null default now() + interval '7 days',
   accepted_by uuid,
@@ -82,7 +82,8 @@ create table crm.invitations (
   foreign key (store_id, role) references crm.roles (store_id, key) on delete restrict
 );
 comment on table crm.invitations is
-  'A place kept for a new member. Only the hash of the code is stored.';
+  'A place kept for a new member. Only the hash of the code is stored. invited_by: null is the '
+  'operator, who creates a store before it has a member.';
 create index on crm.invitations (store_id, role);
 
 create type crm.caller as (

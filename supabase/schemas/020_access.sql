@@ -305,12 +305,11 @@ grant select on api.stores, api.members, api.whoami to authenticated;
 
 -- Inviting (S-49: only a role that carries the verb) ----------------------------------------------
 
-create or replace function crm.invite_member(
-  p_store uuid, p_name text, p_contact text, p_role text
+create or replace function crm.create_invitation(
+  p_store uuid, p_name text, p_contact text, p_role text, p_by uuid
 ) returns jsonb
-  language plpgsql volatile security definer set search_path = '' as $$
+  language plpgsql volatile set search_path = '' as $$
 declare
-  v_caller crm.caller := crm.require_member_management(p_store);
   -- 50 bits from a random uuid, in letters that are hard to misread on a phone
   v_code text := translate(
     upper(encode(substr(decode(replace(gen_random_uuid()::text, '-', ''), 'hex'), 10, 7), 'hex')),
@@ -321,15 +320,28 @@ declare
   v_name text := crm.clean_line(p_name, 'name', 1, 40);
   v_contact text := crm.clean_line(p_contact, 'contact', 3, 120);
 begin
-  perform crm.require_grantable_role(v_caller, p_role, null);
   insert into crm.invitations (store_id, id, code_hash, name, contact, role, invited_by)
-  values (
-    p_store, v_id, sha256(convert_to(v_code, 'utf8')), v_name, v_contact, p_role, v_caller.user_id
-  );
-  perform crm.record_audit_event(
-    v_caller, 'member_invited', v_id, jsonb_build_object('role', p_role)
-  );
+  values (p_store, v_id, sha256(convert_to(v_code, 'utf8')), v_name, v_contact, p_role, p_by);
   return jsonb_build_object('id', v_id, 'code', v_code);
+end $$;
+comment on function crm.create_invitation is
+  'The invitation and its code, which is answered once. p_by: null is the operator. Errors: '
+  'required, length, format.';
+
+create or replace function crm.invite_member(
+  p_store uuid, p_name text, p_contact text, p_role text
+) returns jsonb
+  language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_caller crm.caller := crm.require_member_management(p_store);
+  v_made jsonb;
+begin
+  perform crm.require_grantable_role(v_caller, p_role, null);
+  v_made := crm.create_invitation(p_store, p_name, p_contact, p_role, v_caller.user_id);
+  perform crm.record_audit_event(
+    v_caller, 'member_invited', (v_made ->> 'id')::uuid, jsonb_build_object('role', p_role)
+  );
+  return v_made;
 end $$;
 comment on function crm.invite_member is
   'Keeps a place and answers the code once. S-49, S-42. Errors: forbidden, group_role, required, '
@@ -401,9 +413,12 @@ declare
     nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'email'
   );
 begin
-  -- who invites must still be allowed to, for this role
-  if coalesce('invite_member' <> all (v_inviter.verbs), true)
-    or not crm.can_grant(v_inviter, p_invitation.role, null)
+  -- a member who invites must still be allowed to, for this role; the operator always is
+  if p_invitation.invited_by is not null
+    and (
+      coalesce('invite_member' <> all (v_inviter.verbs), true)
+      or not crm.can_grant(v_inviter, p_invitation.role, null)
+    )
   then
     raise sqlstate 'PT404' using message = 'invitation_unknown';
   end if;
@@ -561,7 +576,8 @@ grant execute on function
   crm.as_instant(text),
   crm.reject(text, text, jsonb),
   crm.pinyin_of(text),
-  crm.require_permission(uuid, text)
+  crm.require_permission(uuid, text),
+  crm.create_invitation(uuid, text, text, text, uuid)
 to api_owner;
 grant execute on function
   crm.invite_member(uuid, text, text, text),

@@ -703,7 +703,7 @@ begin
   if v_invitation.id is null then
     raise sqlstate 'PT404' using message = 'not_found';
   end if;
-  if v_invitation.invited_by <> v_caller.user_id
+  if v_invitation.invited_by is distinct from v_caller.user_id
     and not crm.within_reach(v_caller, v_invitation.role)
   then
     raise sqlstate 'PT403' using message = 'forbidden';

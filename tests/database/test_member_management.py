@@ -210,6 +210,19 @@ def test_who_may_invite_but_not_publish_touches_no_admin(world):
     world.ask("he", "select api.set_member(%s, %s, '林晓', 'advisor')", store, lin)
 
 
+def test_nobody_below_its_role_revokes_an_invitation_of_the_operator(world):
+    """No member stands behind it: the comparison with its author was neither true nor false, and
+    let everybody through."""
+    give_manager_inviting(world)
+    made = world.row(
+        "select crm.create_invitation(%s, '关佳', 'a@b.example', 'store_admin', null)",
+        world.stores["east"],
+    )
+    revoke = "select api.revoke_invitation(%s, %s)"
+    assert world.refused("he", revoke, world.stores["east"], made["id"]) == "PT403 forbidden"
+    world.ask("liang", revoke, world.stores["east"], made["id"])
+
+
 def give_manager_inviting(world, verbs="{invite_member,claim_customer}"):
     world.db.execute(
         "update crm.roles set verbs = verbs || %s::text[] where store_id = %s and key = 'manager'",
