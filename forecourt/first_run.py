@@ -55,14 +55,26 @@ def perform(arguments: argparse.Namespace, db_url: str) -> FirstRun:
         raise SystemExit(f"{given['contact']} is neither an e-mail address nor a phone number")
     if arguments.time_zone not in available_timezones():
         raise SystemExit(f"there is no time zone {arguments.time_zone}")
-    with psycopg.connect(db_url) as connection:
-        group = _group(connection, given["group"])
-        store = _store(connection, group, given["store"], arguments)
-        row = connection.execute(
-            "select crm.create_invitation(%s, %s, %s, %s, null) ->> 'code'",
-            (store, given["admin"], given["contact"], ADMIN_ROLE),
-        ).fetchone()
-        assert row is not None
+    try:
+        with psycopg.connect(db_url) as connection:
+            return _create(connection, given, arguments)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
+        raise SystemExit(
+            "this database holds no Forecourt yet: run `forecourt migrate`, or wait until "
+            "`forecourt start` prints its addresses"
+        ) from None
+
+
+def _create(
+    connection: psycopg.Connection, given: dict[str, str], arguments: argparse.Namespace
+) -> FirstRun:
+    group = _group(connection, given["group"])
+    store = _store(connection, group, given["store"], arguments)
+    row = connection.execute(
+        "select crm.create_invitation(%s, %s, %s, %s, null) ->> 'code'",
+        (store, given["admin"], given["contact"], ADMIN_ROLE),
+    ).fetchone()
+    assert row is not None
     return FirstRun(store, row[0])
 
 
