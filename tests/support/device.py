@@ -147,11 +147,10 @@ class Device(App):
         return made
 
     def write_file(self, path: str, data: bytes) -> None:
-        """Exchange the content of a file that is there. The app's page is closed: one that was only
-        left may be kept, and its files with it."""
-        left, page = self.page, self.context.new_page()
-        left.close()
-        self._watch(page)
+        """Exchange the content of a file that is there. The browser starts again for it: a busy one
+        holds the files of a page that was left for more than half a minute."""
+        self.close()
+        self.start()
         self.page.goto(self.base + "/manifest.json")
         self.page.evaluate(WRITE_POOL, [path, base64.b64encode(data).decode()])
 
