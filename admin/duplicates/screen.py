@@ -131,15 +131,14 @@ def shown(_: Texts, state: Duplicates, side: dict[str, Any], key: str) -> str:
     field = config.forms["customer"].field(key) if config else None
     if value is None or field is None or config is None:
         return "–"
-    if field.type_in("customer") == "level":
-        level = config.level(value)
-        return _.label(level.label) if level else str(value)
     if field.type_in("customer") == "money":
         return f"{value / 100:,.0f}"
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
-    option = next((o for o in field.options or () if o.key == value), None)
-    return _.label(option.label) if option else cell_text(value)
+    labels = config.option_labels("customer", key)
+    if isinstance(value, list):
+        return _.comma.join(_.named(labels, str(x)) for x in value)
+    return _.named(labels, value) if isinstance(value, str) else cell_text(value)
 
 
 def short(words: str) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.config import StoreConfig
-from shared.domain.labels import label_text
+from shared.domain.labels import Label, label_text
 from shared.domain.values.text import escape_formula
 
 PLAIN: dict[str, tuple[str, ...]] = {
@@ -78,26 +78,26 @@ def reader(
     """A function from (column, value) to what stands in the cell: labels for keys, yuan for 分,
     names for people."""
     zone = ZoneInfo(config.store.time_zone)
+
+    def texts(labels: Mapping[str, Label]) -> dict[str, str]:
+        return {key: label_text(label, language) for key, label in labels.items()}
+
     options: dict[str, dict[str, str]] = {}
     money: set[str] = set()
     for prefix, of in {"": form, "customer.": "customer"}.items():
         for field in config.forms[of].fields if of in config.forms else ():
             key = f"{prefix}{field.key}"
-            options[key] = {o.key: label_text(o.label, language) for o in field.options or ()}
-            if field.type_in(of) == "level":
-                options[key] = {x.key: label_text(x.label, language) for x in config.levels}
+            options[key] = texts(config.option_labels(of, field.key))
             if field.type_in(of) == "money":
                 money.add(key)
             if field.type_in(of) == "person":
                 options[key] = dict(names)
     options |= {k: dict(names) for k in ("owner_id", "renewal_owner_id", "author_id")}
-    options["pool"] = {p.key: label_text(p.label, language) for p in config.pools}
-    options["pipeline"] = {p.key: label_text(p.label, language) for p in config.pipelines}
-    options["stage"] = {
-        s.key: label_text(s.label, language) for p in config.pipelines for s in p.stages
-    }
-    options["outcome"] = {o.key: label_text(o.label, language) for o in config.outcomes}
-    options["lost_reason"] = {r.key: label_text(r.label, language) for r in config.reasons}
+    options["pool"] = texts(config.labels("pools"))
+    options["pipeline"] = texts(config.labels("pipelines"))
+    options["stage"] = texts(config.stage_labels())
+    options["outcome"] = texts(config.labels("outcomes"))
+    options["lost_reason"] = texts(config.labels("reasons"))
 
     def cell(key: str, value: Any) -> Any:
         if value is None:

@@ -570,6 +570,48 @@ begin
   end if;
 end $$;
 
+create or replace function crm.document_choices(p_document jsonb)
+  returns table (list text, key text, label jsonb)
+  language sql immutable set search_path = '' as $$
+  select listed.list, item ->> 'key', item -> 'label'
+  from unnest(
+    array['roles', 'pools', 'levels', 'outcomes', 'reasons', 'consents', 'pipelines']
+  ) listed (list)
+  cross join jsonb_array_elements(coalesce(p_document -> listed.list, '[]')) item
+  union all
+  select 'stages.' || (pipeline ->> 'key'), stage ->> 'key', stage -> 'label'
+  from jsonb_array_elements(p_document -> 'pipelines') pipeline
+  cross join jsonb_array_elements(pipeline -> 'stages') stage
+  union all
+  select form.key || '.' || (field ->> 'key'), choice ->> 'key', choice -> 'label'
+  from jsonb_each(p_document -> 'forms') form
+  cross join jsonb_array_elements(form.value -> 'fields') field
+  cross join jsonb_array_elements(coalesce(nullif(field -> 'options', 'null'), '[]')) choice
+$$;
+comment on function crm.document_choices is
+  'Everything a record may hold the key of: the lists of a document, the stages of each pipeline '
+  'and the options of each field.';
+
+create or replace function crm.retire_choices(p_store uuid, p_document jsonb) returns void
+  language plpgsql volatile set search_path = '' as $$
+begin
+  insert into crm.retired_choices as retired (store_id, list, key, label)
+  select distinct on (was.list, was.key) p_store, was.list, was.key, was.label
+  from crm.stores store
+  join crm.config_versions version
+    on version.store_id = store.id and version.version = store.config_version
+  cross join lateral crm.document_choices(version.document) was
+  where store.id = p_store
+  order by was.list, was.key
+  on conflict (store_id, list, key) do update set label = excluded.label;
+  delete
+  from crm.retired_choices retired
+  using crm.document_choices(p_document) named
+  where retired.store_id = p_store and retired.list = named.list and retired.key = named.key;
+end $$;
+comment on function crm.retire_choices is
+  'Keeps the names of the choices that the published document has and the new one has not.';
+
 create or replace function crm.apply_config(p_store uuid, p_document jsonb) returns void
   language plpgsql volatile set search_path = '' as $$
 declare
@@ -595,6 +637,7 @@ begin
   perform crm.require_no_deals_in_retired_stages(p_store);
 
   perform crm.apply_rules(p_store, p_document);
+  perform crm.retire_choices(p_store, p_document);
 end $$;
 comment on function crm.apply_config is
   'Materialises a document: what it no longer names is retired, never deleted. Errors: '
@@ -962,6 +1005,33 @@ create or replace function crm.forms_for(p_document jsonb, p_store uuid, p_role 
 $$;
 comment on function crm.forms_for is 'The forms of a document, cut to what a role may see.';
 
+-- An option is as hidden as its field.
+create or replace function crm.retired_for(p_store uuid, p_role text, p_sees_all bool)
+  returns jsonb
+  language sql stable set search_path = '' as $$
+  select coalesce(jsonb_object_agg(listed.list, listed.choices), '{}')
+  from (
+    select
+      retired.list,
+      jsonb_agg(
+        jsonb_build_object('key', retired.key, 'label', retired.label) order by retired.key
+      ) as choices
+    from crm.retired_choices retired
+    left join crm.form_tables form on form.form = split_part(retired.list, '.', 1)
+    left join crm.access access
+      on access.store_id = p_store and access.role = p_role and access.form = form.form
+    where retired.store_id = p_store
+      and (
+        form.form is null
+        or p_sees_all
+        or split_part(retired.list, '.', 2) = any (access.readable || access.masked)
+      )
+    group by retired.list
+  ) listed
+$$;
+comment on function crm.retired_for is
+  'Choices that left the document, by list, with the names they had.';
+
 create or replace function crm.config_for(p_store uuid) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -989,6 +1059,9 @@ begin
           )
         ),
         '{}'
+      ),
+      'retired', crm.retired_for(
+        p_store, v_caller.role, 'publish_config' = any (v_caller.verbs)
       )
     ) into v_document
   from crm.access access
@@ -1004,7 +1077,7 @@ begin
 end $$;
 comment on function crm.config_for is
   'The published document cut to the caller: fields they may not see are absent, "access" holds '
-  'their own rights per form.';
+  'their own rights per form, "retired" the names of choices that earlier documents had.';
 
 create or replace view api.config as
   select s.id as store_id, s.config_version as version, crm.config_for(s.id) as document
@@ -1038,6 +1111,7 @@ create or replace function api.publish_config(
 alter function crm.config_for(uuid) owner to api_owner;
 
 grant execute on function
+  crm.retired_for(uuid, text, bool),
   crm.roles_for(jsonb, text),
   crm.forms_for(jsonb, uuid, text)
 to api_owner;

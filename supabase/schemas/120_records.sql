@@ -117,13 +117,15 @@ begin
     elsif exists (
       select from jsonb_array_elements(p_value) item
       where not crm.is_option(p_field, item)
+        -- one removed since the record was given it may stay beside the others
+        and not coalesce(p_before -> p_key, '[]') @> jsonb_build_array(item)
     ) then
       v_code := 'option';
     end if;
   elsif jsonb_typeof(p_value) <> 'string' then
     v_code := 'type';
   elsif v_type in ('select', 'level') then
-    if not crm.is_option(p_field, p_value) then
+    if not crm.is_option(p_field, p_value) and p_value is distinct from p_before -> p_key then
       v_code := 'option';
     end if;
   elsif v_type = 'person' then
