@@ -246,6 +246,10 @@ def _where(_: Texts, config, row: AuditRow) -> tuple[str, str]:
         "renewal_owner_id": _("Renewal owner"),
         "pool": _("Pool"),
         "stage": _("Stage"),
+        "furthest_stage": _("Furthest stage"),
+        "stage_at": _("Stage since"),
+        "closed_at": _("Closed"),
+        "lost_reason": _("Reason"),
         "status": _("Status"),
         "removed_at": _("Removed"),
         "last_contact_at": _("Last contact"),
@@ -289,7 +293,7 @@ def _value(_: Texts, state: Audit, row: AuditRow, value: Any) -> str:
 
 def value_labels(config: StoreConfig, row: AuditRow) -> dict[str, Label]:
     """What the values of a field or a column of ours are called, those removed since too."""
-    if row.field == "stage":
+    if row.field in ("stage", "furthest_stage"):
         return config.stage_labels()
     listed = {
         "pool": "pools",

@@ -570,6 +570,96 @@ begin
   end if;
 end $$;
 
+create or replace function crm.stage_order(p_store uuid) returns text[]
+  language sql stable set search_path = '' as $$
+  select array(
+    select stage.pipeline || '.' || stage.key
+    from crm.stages stage
+    where stage.store_id = p_store and stage.type <> 'lost' and not stage.retired
+    order by stage.pipeline, stage.position
+  )
+$$;
+comment on function crm.stage_order is
+  'The stages on the way of each pipeline, in order, as "pipeline.stage".';
+
+create or replace function crm.kept_stage(
+  p_store uuid, p_pipeline text, p_stage text, p_before text[]
+) returns text
+  language sql stable set search_path = '' as $$
+  select stage.key
+  from crm.stages stage
+  where stage.store_id = p_store
+    and stage.pipeline = p_pipeline
+    and stage.type <> 'lost'
+    and not stage.retired
+    and (
+      stage.key = p_stage
+      or array_position(p_before, p_pipeline || '.' || stage.key)
+        < array_position(p_before, p_pipeline || '.' || p_stage)
+    )
+  order by
+    stage.key = p_stage desc,
+    array_position(p_before, p_pipeline || '.' || stage.key) desc nulls last
+  limit 1
+$$;
+comment on function crm.kept_stage is
+  'What a stage counts as after publishing: itself, else the last one before it that is still '
+  'there. p_before: crm.stage_order as it was.';
+
+create or replace function crm.settle_furthest_stages(
+  p_store uuid, p_document jsonb, p_before text[]
+) returns void
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_replaced jsonb := coalesce(p_document #> '{replacements,stages}', '{}');
+begin
+  if p_before = crm.stage_order(p_store) then
+    return;
+  end if;
+  with place as (
+    select distinct
+      deal.pipeline,
+      deal.stage,
+      deal.furthest_stage as was,
+      v_replaced ->> (deal.pipeline || '.' || deal.stage) as goes_to,
+      v_replaced ->> (deal.pipeline || '.' || deal.furthest_stage) as replaced
+    from crm.deals deal
+    where deal.store_id = p_store
+  ), settled as (
+    select
+      place.*,
+      case
+        -- the deal leaves the pipeline: the place it takes there
+        when split_part(place.goes_to, '.', 1) <> place.pipeline then
+          coalesce(split_part(place.replaced, '.', 2), place.was)
+        else
+          crm.furthest_of(
+            p_store,
+            place.pipeline,
+            array[
+              place.stage,
+              coalesce(
+                split_part(place.replaced, '.', 2),
+                crm.kept_stage(p_store, place.pipeline, place.was, p_before)
+              )
+            ]
+          )
+      end as furthest
+    from place
+  )
+  update crm.deals deal
+  set furthest_stage = settled.furthest
+  from settled
+  where deal.store_id = p_store
+    and deal.pipeline = settled.pipeline
+    and deal.stage = settled.stage
+    and deal.furthest_stage = settled.was
+    and settled.furthest <> settled.was;
+end $$;
+comment on function crm.settle_furthest_stages is
+  'How far each deal came, in the new order of the stages. Before the deals of a stage that goes '
+  'are moved.';
+
 create or replace function crm.document_choices(p_document jsonb)
   returns table (list text, key text, label jsonb)
   language sql immutable set search_path = '' as $$
@@ -616,6 +706,7 @@ create or replace function crm.apply_config(p_store uuid, p_document jsonb) retu
   language plpgsql volatile set search_path = '' as $$
 declare
   v_before crm.forms[] := array(select f from crm.forms f where f.store_id = p_store);
+  v_stages text[] := crm.stage_order(p_store);
 begin
   perform crm.apply_settings(p_store, p_document);
   perform crm.apply_pools(p_store, p_document);
@@ -633,6 +724,7 @@ begin
   perform crm.apply_outcomes(p_store, p_document);
   perform crm.apply_reasons(p_store, p_document);
   -- after all lists stand: what left them takes its records along
+  perform crm.settle_furthest_stages(p_store, p_document, v_stages);
   perform crm.apply_replacements(p_store, p_document);
   perform crm.require_no_deals_in_retired_stages(p_store);
 

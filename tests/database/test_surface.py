@@ -162,6 +162,8 @@ OWNER_DEFINERS = {
     "is_dial_credible": "reads the author's own operations and conversations; answers yes or no",
     "tg_deals__update_counts": "counters are writable by nobody",
     "tg_deals__insert_counts": "the same",
+    "tg_deals__keep_furthest": "reads the store's stages, in a rehearsal too, whose store is "
+    "nobody's",
     "preview_rules": "makes a scratch store in a transaction that is given up; demands the verb "
     "first",
     "require_viewable_member": "compares the rights of two roles; refuses or answers a member of "
