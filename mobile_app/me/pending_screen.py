@@ -311,7 +311,7 @@ def QuarantineRow(state: Quarantine, row: QuarantinedOperation, refusal: str) ->
                 ft.Text(
                     row.author_name or "—", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True
                 ),
-                ft.Text(_.day(at.date(), session.clock.today), size=12),
+                ft.Text(_.day(session.clock.day(at), session.clock.today), size=12),
             ]
         ),
         ft.Text(reason, size=12, color=ft.Colors.ON_SURFACE_VARIANT),
