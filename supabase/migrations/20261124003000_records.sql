@@ -573,7 +573,7 @@ create index on crm.conversations (store_id, author_id, created_at);
 create table crm.alerts (
   store_id uuid not null references crm.stores on delete cascade,
   id uuid not null default gen_random_uuid(),
-  kind text not null check (kind in ('burst', 'unreachable', 'complaint')),
+  kind text not null check (kind in ('burst', 'unreachable', 'complaint', 'duplicate')),
   member_id uuid not null,
   customer_id uuid,
   task_id uuid,
@@ -591,7 +591,8 @@ create table crm.alerts (
 );
 comment on table crm.alerts is
   'What a decider should look at, one line each: a burst of outcomes without a dial press (First '
-  '1), somebody who cannot be reached, a complaint. No approval hangs on it.';
+  '1), somebody who cannot be reached, a complaint, a customer entered whose number a '
+  'colleague''s customer has. No approval hangs on it.';
 create index on crm.alerts (store_id, last_at) where seen_at is null and removed_at is null;
 create index on crm.alerts (store_id, member_id, kind, last_at);
 create index on crm.alerts (store_id, customer_id) where customer_id is not null;

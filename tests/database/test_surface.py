@@ -138,6 +138,7 @@ OWNER_DEFINERS = {
     "check_access": "puts marked records before a prober of every role; demands the verb; what it "
     "writes does not stay",
     "form_at_version": "the documents are the admins'; answers the fields of one form to the verbs",
+    "raise_duplicate_alert": "a colleague's row is invisible to the caller; answers nothing",
     "raise_alert": "a flag about oneself is not one's own to write; only for one's own store",
     "detect_outcome_bursts": "the same, about the caller only",
     "withdraw_alerts": "the same, what the caller's own operation raised",
