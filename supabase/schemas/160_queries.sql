@@ -1055,7 +1055,12 @@ create or replace function crm.find_duplicate_elsewhere(p_store uuid, p_phone te
   -- how much may be known is the store's
   select jsonb_strip_nulls(
     jsonb_build_object(
-      'days', min((now()::date - coalesce(customer.last_contact_at, customer.created_at)::date)),
+      'days', min(
+        caller.today
+        - (
+          coalesce(customer.last_contact_at, customer.created_at) at time zone caller.time_zone
+        )::date
+      ),
       'pooled', bool_and(customer.owner_id is null),
       'who', case
         when (
@@ -1069,6 +1074,7 @@ create or replace function crm.find_duplicate_elsewhere(p_store uuid, p_phone te
     )
   )
   from crm.customers customer
+  cross join crm.current_member(p_store) caller
   left join crm.members member
     on member.store_id = customer.store_id and member.user_id = customer.owner_id
   where customer.store_id = p_store

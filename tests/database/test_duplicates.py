@@ -330,3 +330,22 @@ def test_ones_own_and_a_pools_customer_are_no_quarrel(world):
     world.customer("he", pool="open", phone="13812345679")
     assert entered(world, "lin", "13812345679")["status"] == "applied"
     assert alerts(world) == []
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Etc/GMT-12"])
+def test_how_long_ago_is_counted_in_the_stores_days(world, zone):
+    """Twelve hours ago is yesterday in one of these zones and today in the other."""
+    customer = world.customer("chen", phone="13812345678")
+    world.db.execute(
+        "update crm.stores set time_zone = %s where id = %s", (zone, world.stores["east"])
+    )
+    days = world.row(
+        "update crm.customers set last_contact_at = now() - interval '12 hours' where id = %s "
+        "returning (now() at time zone %s)::date - (last_contact_at at time zone %s)::date",
+        customer,
+        zone,
+        zone,
+    )
+    sql = "select api.find_duplicates(%s, '13812345678')"
+    found = world.ask("lin", sql, world.stores["east"])[0][0]["elsewhere"]
+    assert found["days"] == days
