@@ -212,7 +212,7 @@ def test_a_funnel_shows_own_deals_to_an_advisor_and_the_store_to_a_manager(world
 
 def move(world, deal, *stages, name="lin"):
     for stage in stages:
-        more = {"lost_reason": "price"} if stage == "lost" else {}
+        more: dict = {"lost_reason": "price"} if stage == "lost" else {}
         if stage in ("quoted", "ordered"):
             more["set"] = {"amount_fen": 1, "expected_close_on": "2026-12-24"}
             more["checked"] = ["deposit"]

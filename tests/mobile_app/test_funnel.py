@@ -93,3 +93,24 @@ async def test_the_screen_says_the_share_that_went_on_with_lost_deals(stack, tmp
             assert "67%" in screen.label("stage-lead")  # 4 of 6
             assert "75%" in screen.label("stage-visited")  # 3 of 4
             assert "67%" in screen.label("stage-test-drive")  # 2 of 3, one of them lost
+
+
+async def test_the_board_counts_as_the_funnel_does_also_what_it_has_no_cards_for(stack, tmp_path):
+    async with signed_in(stack, "manager") as (gateway, world):
+        customer = world.customer("me", name="漏斗客")
+        for way in WAYS:
+            deal_that_went(world, customer, *way)
+        world.db.execute(  # closed long ago: not among the cards of a manager
+            "update crm.deals set closed_at = now() - interval '200 days' where stage = 'lost'"
+        )
+        world.db.commit()
+        async with real_phone(tmp_path, gateway, route="/funnel") as phone:
+            screen = phone.screen
+            await screen.settle(until=lambda: screen.has("view-board"))
+            await screen.tap("view-funnel")
+            await screen.settle(until=lambda: screen.has("stage-lost"))
+            assert screen.label("stage-lost").startswith("战败 3 ")
+            await screen.tap("view-board")
+            await screen.settle(until=lambda: screen.has("column-lost"))
+            assert screen.label("column-lost").endswith(" 3")
+            assert screen.label("column-lead").endswith(" 1")
