@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import flet as ft
 
@@ -50,6 +52,10 @@ class AdminSession:
     def store_id(self) -> UUID:
         assert self.me is not None
         return self.me.store_id
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment as the clock of the store shows it."""
+        return moment.astimezone(ZoneInfo(self.me.time_zone if self.me else "Asia/Shanghai"))
 
     async def start(self) -> None:
         """Who was signed in here last time is so again; a server that is away does not end that."""

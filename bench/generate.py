@@ -159,9 +159,10 @@ select store_id, bench.id(4, n), id, bench.id(3, n), '平安', 'P' || lpad(n::te
 from (select *, current_date - 200 + bench.draw(n, 31, 365) as ends from bench.people
   where i % 5 < 3) p order by n""",
     "deals": """
-insert into crm.deals (store_id, id, customer_id, owner_id, pipeline, stage, stage_at, title,
-  amount_fen, expected_close_on, lost_reason, closed_at, created_at, updated_at)
-select store_id, bench.id(5, n), id, owner_id, pipeline, stage, made_at, '汉 EV',
+insert into crm.deals (store_id, id, customer_id, owner_id, pipeline, stage, furthest_stage,
+  stage_at, title, amount_fen, expected_close_on, lost_reason, closed_at, created_at, updated_at)
+select store_id, bench.id(5, n), id, owner_id, pipeline, stage,
+  case when stage = 'lost' then 'quoted' else stage end, made_at, '汉 EV',
   15000000 + bench.draw(n, 40, 10000000), current_date + bench.draw(n, 41, 90),
   case when stage = 'lost' then 'price' end,
     case when stage in ('lost', 'delivered', 'renewed') then now() - interval '3 days' end,
@@ -210,9 +211,13 @@ insert into crm.operations (store_id, op_id, user_id, device_id, seq, verb, resu
 select store_id, bench.id(9, n), caller_id, bench.id(10, store_no), n, 'log_conversation',
   '{"status": "applied", "version": 1}', made_at from bench.people order by n""",
     "funnel_counts": """
-insert into crm.funnel_counts (store_id, pipeline, stage, owner_id, deals, amount_fen)
-select store_id, pipeline, stage, coalesce(owner_id, '00000000-0000-0000-0000-000000000000'),
-  count(*), sum(amount_fen) from crm.deals group by 1, 2, 3, 4""",
+insert into crm.funnel_counts (store_id, pipeline, stage, owner_id, deals, amount_fen,
+  furthest_deals)
+select store_id, pipeline, place, coalesce(owner_id, '00000000-0000-0000-0000-000000000000'),
+  sum(here), sum(here * amount_fen), sum(furthest)
+from crm.deals
+cross join lateral (values (stage, 1, 0), (furthest_stage, 0, 1)) x (place, here, furthest)
+group by 1, 2, 3, 4""",
 }
 EVENTS = [
     *[

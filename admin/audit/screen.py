@@ -14,6 +14,7 @@ from admin.shell import panel_page, use_fetch, use_tab_state
 from admin.widgets import chip_of, choice
 from shared.domain.config import StoreConfig
 from shared.domain.imports import cell_text
+from shared.domain.labels import Label
 from shared.gateway.audit import AuditRow
 from shared.ui.feedback import EmptyState, Skeleton, act
 from shared.ui.text import Texts, use_text
@@ -245,6 +246,10 @@ def _where(_: Texts, config, row: AuditRow) -> tuple[str, str]:
         "renewal_owner_id": _("Renewal owner"),
         "pool": _("Pool"),
         "stage": _("Stage"),
+        "furthest_stage": _("Furthest stage"),
+        "stage_at": _("Stage since"),
+        "closed_at": _("Closed"),
+        "lost_reason": _("Reason"),
         "status": _("Status"),
         "removed_at": _("Removed"),
         "last_contact_at": _("Last contact"),
@@ -280,17 +285,27 @@ def _value(_: Texts, state: Audit, row: AuditRow, value: Any) -> str:
         return state.names[value]
     form = config.forms.get(row.form or "") if config else None
     field = form.field(row.field) if form and row.field else None
-    if (
-        config
-        and field
-        and field.type_in(row.form or "") == "level"
-        and (level := config.level(str(value)))
-    ):
-        return _.label(level.label)
     if field and field.type_in(row.form or "") == "money" and isinstance(value, int):
         return f"{value / 100:,.2f}"
-    option = next((o for o in (field.options if field else None) or () if o.key == value), None)
-    return _.label(option.label) if option else cell_text(value)[:120]
+    labels = value_labels(config, row) if config else {}
+    return _.label(labels.get(value) if isinstance(value, str) else None) or cell_text(value)[:120]
+
+
+def value_labels(config: StoreConfig, row: AuditRow) -> dict[str, Label]:
+    """What the values of a field or a column of ours are called, those removed since too."""
+    if row.field in ("stage", "furthest_stage"):
+        return config.stage_labels()
+    listed = {
+        "pool": "pools",
+        "pipeline": "pipelines",
+        "lost_reason": "reasons",
+        "reason": "reasons",
+        "outcome": "outcomes",
+        "purpose": "consents",
+    }.get(row.field or "")
+    return (
+        config.labels(listed) if listed else config.option_labels(row.form or "", row.field or "")
+    )
 
 
 def _detail(_: Texts, state: Audit, row: AuditRow) -> str:
@@ -302,11 +317,10 @@ def _detail(_: Texts, state: Audit, row: AuditRow) -> str:
         if key == "new_owner_id":
             parts.append(_("to %(who)s") % {"who": state.names.get(str(value), "–")})
         elif key == "role" and config is not None:
-            roles = {r.key: _.label(r.label) for r in config.roles}
+            roles = config.labels("roles")
             parts.append(
                 " → ".join(
-                    roles.get(str(v), str(v))
-                    for v in (value if isinstance(value, list) else [value])
+                    _.named(roles, str(v)) for v in (value if isinstance(value, list) else [value])
                 )
             )
         elif key == "form" and config is not None and value in config.forms:

@@ -1,13 +1,14 @@
 """Pairs on the left, the two side by side on the right: who stays, field by field; merges of late
 with their undo."""
 
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import flet as ft
 
 from admin.duplicates.state import SIDES, Duplicates
-from admin.session import use_admin
+from admin.session import AdminSession, use_admin
 from admin.shell import panel_page, use_fetch, use_tab_state
 from admin.widgets import small_chip
 from shared.domain.config import StoreConfig
@@ -131,15 +132,14 @@ def shown(_: Texts, state: Duplicates, side: dict[str, Any], key: str) -> str:
     field = config.forms["customer"].field(key) if config else None
     if value is None or field is None or config is None:
         return "–"
-    if field.type_in("customer") == "level":
-        level = config.level(value)
-        return _.label(level.label) if level else str(value)
     if field.type_in("customer") == "money":
         return f"{value / 100:,.0f}"
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
-    option = next((o for o in field.options or () if o.key == value), None)
-    return _.label(option.label) if option else cell_text(value)
+    labels = config.option_labels("customer", key)
+    if isinstance(value, list):
+        return _.comma.join(_.named(labels, str(x)) for x in value)
+    return _.named(labels, value) if isinstance(value, str) else cell_text(value)
 
 
 def short(words: str) -> str:
@@ -175,6 +175,12 @@ def MergeCard(state: Duplicates, **_key) -> ft.Control:
     )
 
 
+def since(session: AdminSession, one: dict[str, Any]) -> str:
+    """The store's day on which an entry was made."""
+    made = one.get("created_at")
+    return f"{session.local(datetime.fromisoformat(made)):%Y-%m-%d}" if made else ""
+
+
 def merge_side(_: Texts, state: Duplicates, config: StoreConfig, name: str) -> ft.Control:
     """One of the two: whose it is, since when, and whether it stays."""
     one = state.side(name)
@@ -183,7 +189,7 @@ def merge_side(_: Texts, state: Duplicates, config: StoreConfig, name: str) -> f
     )
     facts = _("%(who)s, since %(day)s") % {
         "who": owner,
-        "day": str(one.get("created_at", ""))[:10],
+        "day": since(state.session, one),
     }
     keep = small_chip(
         f"keep-{name}",

@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, time
 from typing import Any
 
 import flet as ft
@@ -37,12 +38,18 @@ def as_xlsx(headings: Sequence[str], table: Sequence[Sequence[Any]]) -> bytes:
     )
     sheet = workbook.add_worksheet()
     bold = workbook.add_format({"bold": True})
+    day = workbook.add_format({"num_format": "yyyy-mm-dd"})
+    moment = workbook.add_format({"num_format": "yyyy-mm-dd hh:mm"})
     for column, heading in enumerate(headings):
         sheet.write_string(0, column, escape_formula(heading), bold)
     for number, row in enumerate(table, 1):
         for column, value in enumerate(row):
             if isinstance(value, int | float) and not isinstance(value, bool):
                 sheet.write_number(number, column, value)
+            elif isinstance(value, datetime):
+                sheet.write_datetime(number, column, value, moment)
+            elif isinstance(value, date):
+                sheet.write_datetime(number, column, datetime.combine(value, time()), day)
             else:
                 sheet.write_string(number, column, str(value))
     workbook.close()
@@ -167,6 +174,7 @@ class Export:
             self.names,
             self.session.language,
             {"yes": yes, "no": no},
+            has_dates=self.kind == "xlsx",
         )
         table: list[list[Any]] = []
         try:
@@ -180,7 +188,8 @@ class Export:
             headings = [c.heading or heading_of.get(c.key, c.key) for c in self.columns]
             write = exports.as_csv if self.kind == "csv" else as_xlsx
             data = await asyncio.to_thread(write, headings, table)
-            name = f"{title}-{self.session.services.now():%Y%m%d}.{self.kind}"
+            today = self.session.local(self.session.services.now())
+            name = f"{title}-{today:%Y%m%d}.{self.kind}"
             await remote.finish(gateway, store, export_id, name, hashlib.sha256(data).hexdigest())
             self.file, self.file_name = data, name
             self.runs = await remote.runs(gateway, store)

@@ -58,14 +58,10 @@ def choice_name(_: Texts, config, members: Members, target: str, key: str) -> st
     if field in ("owner", "renewal_owner"):
         return next((name for member, name in members if member == key), key)
     if field == "pool":
-        return next((_.label(p.label) for p in config.pools if p.key == key), key)
-    if field == "level":
-        return next((_.label(x.label) for x in config.levels if x.key == key), key)
+        return _.named(config.labels("pools"), key)
     if key in ("yes", "no"):
         return _("Yes") if key == "yes" else _("No")
-    definition = config.forms[form].field(field)
-    options = (definition.options if definition else None) or ()
-    return next((_.label(o.label) for o in options if o.key == key), key)
+    return _.named(config.option_labels(form, field), key)
 
 
 def effect_text(_: Texts, config, change: FieldChange) -> str:
@@ -94,7 +90,4 @@ def value_text(_: Texts, config, change: FieldChange, value) -> str:
         return money_text(value, _.language)
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
-    options = (
-        config.levels if kind == "level" else (definition.options if definition else None) or ()
-    )
-    return next((_.label(o.label) for o in options if o.key == value), cell_text(value))
+    return _.label(config.option_labels(change.form, change.field).get(value)) or cell_text(value)

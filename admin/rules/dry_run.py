@@ -215,9 +215,10 @@ def Loads(state: Rules, run: DryRun) -> ft.Control:
 @component
 def Moves(state: Rules, run: DryRun) -> ft.Control:
     session, _ = use_admin(), use_text()
-    config = state.draft.config or session.config
-    pools = {p.key: _.label(p.label) for p in config.pools} if config else {}
-    levels = {x.key: _.label(x.label) for x in config.levels} if config else {}
+    # what the draft drops is where customers are today
+    configs = [c for c in (session.config, state.draft.config) if c]
+    pools = {key: label for c in configs for key, label in c.labels("pools").items()}
+    levels = {key: label for c in configs for key, label in c.labels("levels").items()}
     lines = []
     for (field, user, before, to), n in sorted(run.moved().items(), key=lambda x: -x[1]):
         if field == "owner_id":
@@ -226,7 +227,7 @@ def Moves(state: Rules, run: DryRun) -> ft.Control:
                 % {
                     "n": n,
                     "who": state.names.get(str(user), "–"),
-                    "pool": pools.get(to or "", to or "–"),
+                    "pool": _.named(pools, to) or "–",
                 }
             )
         else:
@@ -234,8 +235,8 @@ def Moves(state: Rules, run: DryRun) -> ft.Control:
                 _("%(n)d customers would move from %(before)s to %(after)s")
                 % {
                     "n": n,
-                    "before": levels.get(before or "", before),
-                    "after": levels.get(to or "", to),
+                    "before": _.named(levels, before),
+                    "after": _.named(levels, to),
                 }
             )
     return section(

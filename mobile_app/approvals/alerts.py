@@ -47,6 +47,11 @@ def alert_text(_: Texts, alert: Alert) -> str:
         }
     if alert.kind == "complaint":
         return _("Complaint: %(customer)s, logged by %(who)s") % {"customer": customer, "who": who}
+    if alert.kind == "duplicate":
+        return _("%(who)s entered %(customer)s: a colleague's customer has the same number") % {
+            "customer": customer,
+            "who": who,
+        }
     return _("%(who)s cannot reach %(customer)s") % {"who": who, "customer": customer}
 
 
@@ -59,6 +64,7 @@ def AlertLines() -> ft.Control:
         "burst": ft.Icons.SPEED,
         "complaint": ft.Icons.SENTIMENT_VERY_DISSATISFIED,
         "unreachable": ft.Icons.PHONE_MISSED,
+        "duplicate": ft.Icons.PEOPLE_ALT_OUTLINED,
     }
     me = session.me.user_id if session.me else None
     lines: list[ft.Control] = [

@@ -93,10 +93,10 @@ def asked_for(_: Texts, config: StoreConfig | None, row: PendingApproval, today:
             "owner": row.owner_name or _("the pool"),
         }
     if row.kind == "level_down":
-        there = config.level(row.asked.get("level")) if config else None
+        levels = config.labels("levels") if config else {}
         return _("%(who)s asks for the level %(level)s") % {
             "who": who,
-            "level": _.label(there.label) if there else "—",
+            "level": _.named(levels, row.asked.get("level")) or "—",
         }
     if row.kind == "task_snooze":
         return _("%(who)s asks to postpone it to %(day)s") % {
@@ -179,8 +179,8 @@ def request_pills(_: Texts, session: Session, row: PendingApproval) -> list[ft.C
     """What the manager weighs: the reason, what was tried, what is at stake."""
     config, pills = session.config, []
     if row.reason:
-        reason = next((r for r in config.reasons if r.key == row.reason), None) if config else None
-        pills.append(pill(_.label(reason.label) if reason else row.reason, tone="notice"))
+        reasons = config.labels("reasons") if config else {}
+        pills.append(pill(_.named(reasons, row.reason), tone="notice"))
     if row.task_id is not None:
         pills.append(pill(_("%(n)d attempts") % {"n": row.attempts}))
     if row.kind == "task_snooze":
@@ -199,15 +199,10 @@ def request_pills(_: Texts, session: Session, row: PendingApproval) -> list[ft.C
 def conversation_text(_: Texts, session: Session, conversation: ConversationSummary) -> ft.Control:
     """One of the last conversations: day, outcome and notes."""
     config = session.config
-    outcome = config.outcome(conversation.outcome) if config else None
-    local = (
-        conversation.occurred_at.astimezone(None)
-        if session.me is None
-        else conversation.occurred_at
-    )
+    outcomes = config.labels("outcomes") if config else {}
     text = (
-        f"{_.day(local.date(), session.clock.today)} · "
-        f"{_.label(outcome.label) if outcome else conversation.outcome}"
+        f"{_.day(session.clock.day(conversation.occurred_at), session.clock.today)} · "
+        f"{_.named(outcomes, conversation.outcome)}"
     )
     return small_text(
         f"{text}{_.colon}{conversation.notes}" if conversation.notes else text,

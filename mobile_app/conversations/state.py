@@ -237,7 +237,7 @@ class LogConversation:
         if self._saving or self._saved or not self._check():
             return
         self._saving = True
-        _, name = self.texts, self.customer.name or ""
+        name = self.customer.name or ""
         try:
             files = await self.attachments.collect()
             op_id = await self.session.act(
@@ -253,9 +253,23 @@ class LogConversation:
             await self.notes.discard()
         finally:
             self._saving = False
-        self.session.notices.say(_("Saved: %(name)s") % {"name": name}, undo=(op_id, *moves))
+        self.session.notices.say(await self._saved_text(), undo=(op_id, *moves))
         if self.done:
             self.done(self)
+
+    async def _saved_text(self) -> str:
+        """Whose conversation was saved, what came of it, and what is planned next."""
+        _, session = self.texts, self.session
+        card = await session.local_store.replica.card(self.customer.id)
+        me = session.me.user_id if session.me else None
+        tasks = card.tasks if card else ()
+        days = [t.due_on for t in tasks if t.status == "open" and t.assignee_id == me]
+        parts = [
+            _("Saved: %(name)s") % {"name": self.customer.name or ""},
+            _.label(self.chosen.label) if self.chosen else "",
+            _("Next: %(day)s") % {"day": _.day(min(days), session.clock.today)} if days else "",
+        ]
+        return " · ".join(part for part in parts if part)
 
     def _check(self) -> bool:
         """Whether it may be saved; what may not is said by its field."""

@@ -395,9 +395,9 @@ def why_that_day(
     form = config.forms.get("customer") if config else None
     definition = form.field("preferred_time") if form else None
     preferred = plan.customer.preferred_time
-    if definition and preferred:
+    if config and definition and preferred:
         reason += " · " + _("best time: %(time)s") % {
-            "time": value_text(_, definition, "customer", preferred)
+            "time": value_text(_, definition, "customer", preferred, config)
         }
     return reason
 

@@ -158,9 +158,8 @@ def _last_words(
     """The latest notes, even if later attempts failed; without notes, the outcome."""
 
     def detail(conversation: Conversation) -> str:
-        outcome = config.outcome(conversation.outcome)
         day = _.day(session.clock.day(conversation.occurred_at), session.clock.today)
-        return f"{day} · {_.label(outcome.label) if outcome else conversation.outcome}"
+        return f"{day} · {_.named(config.labels('outcomes'), conversation.outcome)}"
 
     spoken = next((c for c in found.conversations if c.notes and c is not complaint), None)
     rows: list[Line] = []
@@ -216,7 +215,7 @@ def _companion_lines(_: Texts, config: StoreConfig, found: Card) -> list[Line]:
     people = []
     for one in found.companions[:4]:
         roles = [
-            value_text(_, d, "companion", one.value(k))
+            value_text(_, d, "companion", one.value(k), config)
             for k in ("relation", "influence")
             if form and (d := form.field(k)) and one.value(k)
         ]
@@ -251,9 +250,8 @@ def _fact_lines(_: Texts, session: Session, config: StoreConfig, found: Card) ->
             for x in (_.day(date.fromisoformat(day), session.clock.today) if day else None, by)
             if x
         )
-        words = (
-            f"{_.label(definition.label)}{_.colon}{value_text(_, definition, 'customer', value)}"
-        )
+        said = value_text(_, definition, "customer", value, config)
+        words = f"{_.label(definition.label)}{_.colon}{said}"
         rows.append(
             (ft.Icons.CHECK_CIRCLE_OUTLINE, words + _.aside(detail) if detail else words, None)
         )

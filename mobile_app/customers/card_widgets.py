@@ -71,9 +71,10 @@ def with_papers(line: ft.Control, found: Card, record: CustomRecord) -> ft.Contr
 def Known(state: OpenCustomer, found: Card) -> ft.Control:
     """Every other field of the store's form that has a value."""
     session, _ = use_session(), use_text()
-    form = session.config.forms["customer"] if session.config else None
-    rows = []
-    for definition in form.fields if form else ():
+    config, rows = session.config, []
+    if config is None:
+        return ft.Container(height=0)
+    for definition in config.forms["customer"].fields:
         value = found.customer.value(definition.key)
         if definition.key not in HEAD and definition.type_in("customer") == "file" and value:
             attachment = next((f for f in found.attachments if str(f.id) == str(value)), None)
@@ -97,7 +98,7 @@ def Known(state: OpenCustomer, found: Card) -> ft.Control:
             rows.append(
                 line(
                     ft.Icons.LABEL_OUTLINE,
-                    value_text(_, definition, "customer", value),
+                    value_text(_, definition, "customer", value, config),
                     _.label(definition.label),
                 )
             )
@@ -115,9 +116,9 @@ def Companions(state: OpenCustomer, found: Card) -> ft.Control:
     rows: list[ft.Control] = []
     for one in found.companions:
         notes = [
-            value_text(_, d, "companion", one.value(k))
+            value_text(_, d, "companion", one.value(k), session.config)
             for k in ("relation", "influence", "phone")
-            if form and (d := form.field(k)) and one.value(k)
+            if session.config and form and (d := form.field(k)) and one.value(k)
         ]
         row = line(
             ft.Icons.PERSON_OUTLINE,
@@ -140,11 +141,12 @@ def Family(state: OpenCustomer, found: Card, linking: bool) -> ft.Control:
     form = config.forms.get("companion") if config else None
     relation = form.field("relation") if form else None
     labels = {o.key: _.label(o.label) for o in relation.options or ()} if relation else {}
+    names = config.option_labels("companion", "relation") if config else {}
     rows: list[ft.Control] = [
         line(
             ft.Icons.FAMILY_RESTROOM,
             one.other_name or _("A colleague's customer"),
-            labels.get(one.relation, one.relation),
+            _.named(names, one.relation),
             identifier=f"link-{one.other_id}",
             on_click=(lambda e, one=one: e.page.navigate(f"/customers/{one.other_id}"))
             if one.other_name
@@ -308,14 +310,16 @@ def PolicyYear(state: OpenCustomer, policy: Policy, losing: bool) -> ft.Control:
 def Consents(state: OpenCustomer, found: Card, noting: bool) -> ft.Control:
     """What they allowed and took back; the last word counts (S-67)."""
     session, _ = use_session(), use_text()
-    purposes = {p.key: _.label(p.label) for p in session.config.consents} if session.config else {}
-    if not purposes:
+    config = session.config
+    purposes = {p.key: _.label(p.label) for p in config.consents} if config else {}
+    if config is None or not (purposes or found.consents):
         return ft.Container(height=0)
+    names = config.labels("consents")
     latest = {c.purpose: c for c in reversed(found.consents)}
     rows: list[ft.Control] = [
         line(
             ft.Icons.CHECK_CIRCLE_OUTLINE if c.granted else ft.Icons.BLOCK,
-            f"{purposes.get(key, key)} · "
+            f"{_.named(names, key)} · "
             + (_("consent given") if c.granted else _("consent withdrawn")),
             " · ".join(
                 x

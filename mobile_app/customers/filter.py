@@ -58,6 +58,11 @@ class Filter:
                 }
             )
             if self._kinds.get(f.key) in LEAST
+            # whoever was given an option that is gone can still be found by it
+            else f.model_copy(
+                update={"options": (*f.options, *config.retired_options("customer", f.key))}
+            )
+            if f.options is not None
             else f
             for f in config.forms["customer"].fields
         )

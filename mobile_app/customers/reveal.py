@@ -72,9 +72,12 @@ def Masked(customer: Customer) -> ft.Control:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Reveal(session, customer.id))
     rows: list[ft.Control] = []
+    config = session.config
+    if config is None:
+        return ft.Container(height=0)
     for definition in state.fields(customer):
         key, plain = definition.key, state.shown.get(definition.key)
-        value = plain or value_text(_, definition, "customer", customer.value(key))
+        value = plain or value_text(_, definition, "customer", customer.value(key), config)
         ask = act(state.ask, key) if plain is None else None
         rows.append(
             line(

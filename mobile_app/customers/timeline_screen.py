@@ -13,6 +13,7 @@ from mobile_app.session import Session, use_session
 from mobile_app.shell import page_view
 from shared.domain.card import Card
 from shared.domain.config import FieldDefinition, StoreConfig
+from shared.domain.labels import Label
 from shared.domain.problems import Problem
 from shared.gateway.timeline import TimelineEntry, timeline
 from shared.ui.feedback import EmptyState, ProblemBanner, act, not_loaded
@@ -158,12 +159,12 @@ def sentence(
     if row.field == "due_on":
         return f"{thing} · {word}{_.colon}{day_of(_, row.old, today)} → {day_of(_, row.new, today)}"
     if row.field == "stage" and config:
-        stages = stage_names(_, config, row, card)
-        old, new = (stages.get(str(x), "—") for x in (row.old, row.new))
+        stages = stage_labels(config, row, card)
+        old, new = (_.label(stages.get(str(x))) or "—" for x in (row.old, row.new))
         return f"{thing} · {word}{_.colon}{old} → {new}"
     if row.field == "lost_reason" and config:
-        reasons = {r.key: _.label(r.label) for r in config.reasons}
-        return f"{thing} · {word}{_.colon}{reasons.get(str(row.new), '—')}"
+        reason = _.label(config.labels("reasons").get(str(row.new))) or "—"
+        return f"{thing} · {word}{_.colon}{reason}"
     return f"{thing} · {word}"
 
 
@@ -220,17 +221,11 @@ def status_name(_: Texts, status: object) -> object:
     }.get(str(status), status)
 
 
-def stage_names(
-    _: Texts, config: StoreConfig, row: TimelineEntry, card: Card | None
-) -> dict[str, str]:
+def stage_labels(config: StoreConfig, row: TimelineEntry, card: Card | None) -> dict[str, Label]:
     """The stages of the deal's pipeline; of all of them when this device has not got the deal."""
     deal = next((d for d in card.deals if d.id == row.subject_id), None) if card else None
-    return {
-        s.key: _.label(s.label)
-        for p in config.pipelines
-        if deal is None or p.key == deal.pipeline
-        for s in p.stages
-    }
+    everywhere = config.stage_labels()
+    return everywhere | config.labels(f"stages.{deal.pipeline}") if deal else everywhere
 
 
 def field_change(
@@ -241,9 +236,8 @@ def field_change(
     if kind == "date":
         old, new = day_of(_, row.old, today), day_of(_, row.new, today)
     else:
-        levels = [(x.key, x.label) for x in config.levels] if kind == "level" else None
         old, new = (
-            value_text(_, definition, row.form, v, levels) or "—" for v in (row.old, row.new)
+            value_text(_, definition, row.form, v, config) or "—" for v in (row.old, row.new)
         )
     return f"{_.label(definition.label)}{_.colon}{old} → {new}"
 

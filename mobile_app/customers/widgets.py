@@ -172,18 +172,12 @@ def ConversationLine(
 ) -> ft.Control:
     """One conversation and its `files`; `waiting`: ids of records on this device only."""
     session, _ = use_session(), use_text()
-    outcome = session.config.outcome(conversation.outcome) if session.config else None
-    level = (
-        session.config.level(conversation.level_after)
-        if session.config and conversation.level_before != conversation.level_after
-        else None
-    )
-    head = (
-        f"{method_name(_, conversation.method)} · "
-        f"{_.label(outcome.label) if outcome else conversation.outcome}"
-    )
-    if level:
-        head += f" → {_.label(level.label)}"
+    config = session.config
+    outcomes = config.labels("outcomes") if config else {}
+    levels = config.labels("levels") if config else {}
+    head = f"{method_name(_, conversation.method)} · {_.named(outcomes, conversation.outcome)}"
+    if conversation.level_before != conversation.level_after and conversation.level_after in levels:
+        head += f" → {_.named(levels, conversation.level_after)}"
     when = " · ".join(
         x
         for x in (
@@ -220,9 +214,7 @@ def PolicyLine(policy: Policy, on_click: Any = None) -> ft.Control:
     """One year: who holds it, at what price, and what became of it."""
     session, _ = use_session(), use_text()
     config = session.config
-    reason = (
-        next((r for r in config.reasons if r.key == policy.lost_reason), None) if config else None
-    )
+    reasons = config.labels("reasons") if config else {}
     became = {"renewed": _("Renewed"), "lost": _("Not renewed"), "ended": _("Ended")}.get(
         policy.status, ""
     )
@@ -242,7 +234,7 @@ def PolicyLine(policy: Policy, on_click: Any = None) -> ft.Control:
             for x in (
                 _("Ends %(day)s") % {"day": _.day(policy.expires_on, session.clock.today)},
                 became,
-                _.label(reason.label) if reason else None,
+                _.named(reasons, policy.lost_reason),
                 _("Insured elsewhere") if policy.origin == "elsewhere" else None,
                 policy.policy_number,
             )
@@ -268,8 +260,8 @@ def VehicleLine(vehicle: Vehicle, on_click: Any = None) -> ft.Control:
 @component
 def DealLine(deal: Deal, pending: bool) -> ft.Control:
     session, _ = use_session(), use_text()
-    stage = session.config.stage(deal.pipeline, deal.stage) if session.config else None
-    title = f"{deal.title or _('Deal')} · {_.label(stage.label) if stage else deal.stage}"
+    stages = session.config.labels(f"stages.{deal.pipeline}") if session.config else {}
+    title = f"{deal.title or _('Deal')} · {_.named(stages, deal.stage)}"
     return line(
         ft.Icons.FILTER_ALT_OUTLINED,
         title,

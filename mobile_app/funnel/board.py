@@ -19,12 +19,16 @@ def Board(state: FunnelBoard) -> ft.Control:
     session, _ = use_session(), use_text()
     pipeline = session.config.pipeline(state.pipeline) if session.config else None
     columns: list[ft.Control] = []
+    # all of them, as the funnel counts: the cards are those that came down
+    counted = {s.stage: s for s in state.counted.stages} if state.counted else {}
     for stage in pipeline.stages if pipeline else ():
         deals = sorted(
             ((d, c) for d, c in state.deals if d.stage == stage.key),
             key=lambda x: x[0].stage_at or session.clock.now(),
         )
-        fen = sum(d.amount_fen or 0 for d, _c in deals)
+        total = counted.get(stage.key)
+        number = total.deals if total else len(deals)
+        fen = total.amount_fen if total else sum(d.amount_fen or 0 for d, _c in deals)
         color = stage_color(stage.color, dark=is_dark(ft.context.page))
         head = ft.Column(
             [
@@ -36,7 +40,7 @@ def Board(state: FunnelBoard) -> ft.Control:
                             expand=True,
                             max_lines=1,
                         ),
-                        ft.Text(str(len(deals))),
+                        ft.Text(str(number)),
                     ]
                 ),
                 ft.Container(height=4, border_radius=2, bgcolor=color),
@@ -56,7 +60,7 @@ def Board(state: FunnelBoard) -> ft.Control:
             identified(
                 f"column-{stage.key}".replace("_", "-"),
                 ft.Container(inside, width=COLUMN),
-                label=f"{_.label(stage.label)} {len(deals)}",
+                label=f"{_.label(stage.label)} {number}",
             )
         )
     return ft.Container(

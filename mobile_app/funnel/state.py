@@ -12,7 +12,7 @@ from mobile_app.session import Session
 from shared.domain import funnel, recommendations
 from shared.domain.card import Card
 from shared.domain.config import Stage
-from shared.domain.funnel import Funnel, StageCount
+from shared.domain.funnel import Funnel
 from shared.domain.problems import Problem
 from shared.domain.recommendations import Numbers, Recommendation
 from shared.domain.records import Attachment, Customer, Deal
@@ -50,10 +50,15 @@ class FunnelBoard:
             self.pipeline = getattr(role, "pipeline", None) or config.pipelines[0].key
 
     async def load(self) -> None:
-        self.deals = await self.session.local_store.replica.deals(self.pipeline)
+        me = self.session.me
+        self.deals = [  # others' deals come with customers one renews or works for a colleague
+            (d, c)
+            for d, c in await self.session.local_store.replica.deals(self.pipeline)
+            if me is None or d.owner_id == me.user_id
+        ]
         await self._load_own_numbers()
         self.counted, self.problem = self._own(), ""
-        if self.session.me and self.session.me.scope != "own":
+        if me and me.scope != "own":
             try:
                 await self._load_from_server()
             except Problem as problem:
@@ -98,22 +103,7 @@ class FunnelBoard:
 
     def _own(self) -> Funnel | None:
         pipeline = self.session.config.pipeline(self.pipeline) if self.session.config else None
-        if pipeline is None:
-            return None
-        counts = []
-        for stage in pipeline.stages:
-            here = [d for d, _ in self.deals if d.stage == stage.key]
-            counts.append(
-                StageCount(
-                    stage=stage.key,
-                    label=stage.label,
-                    type=stage.type,
-                    color=stage.color,
-                    deals=len(here),
-                    amount_fen=sum(d.amount_fen or 0 for d in here),
-                )
-            )
-        return Funnel(pipeline=pipeline.key, label=pipeline.label, stages=tuple(counts))
+        return funnel.counted(pipeline, [d for d, _ in self.deals]) if pipeline else None
 
     def choose_view(self, key: str) -> None:
         self.view = key

@@ -211,14 +211,11 @@ def Versions(state: ResolveConflict, key: str, kept: str) -> ft.Control:
     definition = config.forms.get(state.form_key) if config else None
     known = definition.field(key) if definition else None
     name = field_name(_, config, state.form_key, key)
-    levels = (
-        [(x.key, x.label) for x in config.levels] if config and state.kind(key) == "level" else None
-    )
 
     def words(value) -> str:
-        return (
-            value_text(_, known, state.form_key, value, levels) if known else str(value or "")
-        ) or "—"
+        if config is None or known is None:
+            return str(value or "") or "—"
+        return value_text(_, known, state.form_key, value, config) or "—"
 
     sides = [
         ("mine", _("Mine"), words(state.mine(key))),
@@ -286,7 +283,7 @@ def QuarantineScreen() -> ft.View:
 def QuarantineRow(state: Quarantine, row: QuarantinedOperation, refusal: str) -> ft.Control:
     session, _ = use_session(), use_text()
     config = session.config
-    outcome = config.outcome(row.outcome) if config else None
+    outcomes = config.labels("outcomes") if config else {}
     reason = (
         _("Sent after leaving the store")
         if row.reason == "disabled"
@@ -298,7 +295,7 @@ def QuarantineRow(state: Quarantine, row: QuarantinedOperation, refusal: str) ->
             for x in (
                 verb_name(_, row.verb),
                 row.customer_name,
-                _.label(outcome.label) if outcome else None,
+                _.named(outcomes, row.outcome),
             )
             if x
         ),
@@ -314,7 +311,7 @@ def QuarantineRow(state: Quarantine, row: QuarantinedOperation, refusal: str) ->
                 ft.Text(
                     row.author_name or "—", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True
                 ),
-                ft.Text(_.day(at.date(), session.clock.today), size=12),
+                ft.Text(_.day(session.clock.day(at), session.clock.today), size=12),
             ]
         ),
         ft.Text(reason, size=12, color=ft.Colors.ON_SURFACE_VARIANT),

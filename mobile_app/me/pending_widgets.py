@@ -17,6 +17,8 @@ from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.view import component
 from shared.ui.widgets import card, identified, text_button
 
+LISTS = {"outcome": "outcomes", "level": "levels", "reason": "reasons", "lost_reason": "reasons"}
+
 
 def verb_name(_: Texts, verb: str) -> str:
     return {
@@ -70,12 +72,13 @@ def fields_text(_: Texts, fields: dict, config, form: str) -> list[str]:
     found = []
     for key, value in fields.items():
         known = definition.field(key) if definition else None
-        levels = [(x.key, x.label) for x in config.levels] if config and key == "level" else None
-        text = (
-            value_text(_, known, form, value, levels)
-            if known
-            else str(value if value is not None else "")
-        )
+        text = str(value if value is not None else "")
+        if known:
+            text = value_text(_, known, form, value, config)
+        elif config and key in LISTS:
+            text = _.named(config.labels(LISTS[key]), text)
+        elif config and key == "stage":
+            text = _.named(config.stage_labels(), text)
         found.append(f"{field_name(_, config, form, key)}{_.colon}{text or '—'}")
     return found
 
@@ -86,9 +89,6 @@ def change_text(_: Texts, change: Change, config) -> str:
     def value(raw: Any) -> str:
         if raw is None:
             return "—"
-        stages = {s.key: s.label for p in config.pipelines for s in p.stages} if config else {}
-        if change.field == "stage" and str(raw) in stages:
-            return _.label(stages[str(raw)])
         if (change.form, change.field) == ("consent", "granted"):
             return _("consent given") if raw else _("consent withdrawn")
         if change.field in ("status", "granted"):

@@ -15,6 +15,7 @@ from mobile_app.offline.attachments import Stored, insert_row
 from mobile_app.offline.database import Database, get_meta, set_meta
 from mobile_app.offline.optimistic.operation import Operation, config_of
 from shared.domain.catalogue import form_of
+from shared.domain.values.text import clean_values
 from shared.gateway.sync import Answer
 
 # operations a call, and not more than that many characters: the server takes 200 and 256 KB
@@ -104,6 +105,9 @@ class Outbox:
         base_version: int | None,
         title: str,
     ) -> None:
+        payload = clean_values(
+            payload
+        )  # one sign that Postgres does not take stops the whole queue
         customer_id = _customer_of(connection, verb, payload)
         before = optimistic.apply(
             Operation(

@@ -302,9 +302,8 @@ def MetricRowsScreen() -> ft.View:
     subject = [_.day(state.day, session.clock.today)]
     if state.member and (name := _.people.get(str(state.member))):
         subject.append(name)
-    shown = session.config.level(state.level) if session.config and state.level else None
-    if shown:
-        subject.append(_.label(shown.label))
+    if session.config and state.level:
+        subject.append(_.named(session.config.labels("levels"), state.level))
     blocks: list[ft.Control] = [Definition(" · ".join(subject), found, key="definition")]
     notes = []
     if found.unseen:

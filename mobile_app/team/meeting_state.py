@@ -62,12 +62,17 @@ class Meeting:
         sheet, config = self.sheet, self.session.config
         if sheet is None:
             return []
-        levels = [lv for lv in config.levels if lv.key in sheet.levels] if config else []
+        # of a day before a level was removed, too
+        levels = config.labels("levels") if config else {}
         found: list[Column] = []
         for metric in sheet.metrics:
             found.append(Column(metric, None, self.texts.label(metric.label)))
             if metric.by_level:
-                found += [Column(metric, lv.key, self.texts.label(lv.label)) for lv in levels]
+                found += [
+                    Column(metric, key, self.texts.label(label))
+                    for key, label in levels.items()
+                    if key in sheet.levels
+                ]
         return found
 
     @property

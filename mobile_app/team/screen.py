@@ -258,10 +258,10 @@ def overdue_pills(_: Texts, config: StoreConfig | None, row: OverdueCustomer) ->
 
 
 def last_conversation(_: Texts, session: Session, last: LastConversation) -> ft.Control:
-    outcome = session.config.outcome(last.outcome) if session.config else None
+    outcomes = session.config.labels("outcomes") if session.config else {}
     text = (
         f"{_.day(session.clock.day(last.occurred_at), session.clock.today)} · "
-        f"{_.label(outcome.label) if outcome else last.outcome}"
+        f"{_.named(outcomes, last.outcome)}"
     )
     return ft.Text(
         f"{text}{_.colon}{last.notes}" if last.notes else text,
@@ -382,9 +382,9 @@ def MemberCustomers(state: Team, customers: list[Customer]) -> ft.Control:
 def MemberConversationRow(conversation: MemberConversation) -> ft.Control:
     """Customer, time, outcome and notes."""
     session, _ = use_session(), use_text()
-    outcome = session.config.outcome(conversation.outcome) if session.config else None
+    outcomes = session.config.labels("outcomes") if session.config else {}
     when = _.day(session.clock.day(conversation.occurred_at), session.clock.today)
-    note = f"{when} · {_.label(outcome.label) if outcome else conversation.outcome}"
+    note = f"{when} · {_.named(outcomes, conversation.outcome)}"
     words: list[ft.Control] = [
         ft.Text(
             conversation.customer_name or "—",

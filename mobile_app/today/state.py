@@ -125,8 +125,10 @@ class Today:
         ]
         self.done = sum(
             1
-            for t in closed
-            if t.closed_at is not None and session.clock.day(t.closed_at) == session.clock.today
+            for t in closed  # the excused ones are nobody's work
+            if t.status == "done"
+            and t.closed_at is not None
+            and session.clock.day(t.closed_at) == session.clock.today
         )
         self.missed = sum(
             1

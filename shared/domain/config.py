@@ -475,8 +475,8 @@ class Replacements(_Part):
 
 
 class StoreConfig(_Part):
-    """The document. As `api.config` serves it, roles and forms are cut to the caller and `access`
-    holds their own rights."""
+    """The document. As `api.config` serves it, roles and forms are cut to the caller, `access`
+    holds their own rights and `retired` the choices that earlier documents had, by list."""
 
     schema_: Literal[1] = Field(alias="schema", default=1)
     store: StoreSettings = StoreSettings()
@@ -499,6 +499,7 @@ class StoreConfig(_Part):
     rules: tuple[Rule, ...] = ()
     replacements: Replacements = Replacements()
     access: dict[str, FieldRights] = {}
+    retired: dict[str, tuple[Option, ...]] = {}
 
     def pipeline(self, key: str) -> Pipeline | None:
         return next((p for p in self.pipelines if p.key == key), None)
@@ -517,6 +518,34 @@ class StoreConfig(_Part):
         """The reasons for a use on one level: the first, or those under a parent (F-37)."""
         return tuple(r for r in self.reasons if use in r.uses and r.parent == parent)
 
+    def labels(self, listed: str) -> dict[str, Label]:
+        """What the choices of a list are called, and those removed from it were: of "levels",
+        "outcomes", "reasons", "pools", "roles", "consents", "pipelines" or "stages.new_car"."""
+        name, _dot, pipeline = listed.partition(".")
+        if name == "stages":
+            found = self.pipeline(pipeline)
+            choices: tuple[Any, ...] = found.stages if found else ()
+        else:
+            choices = getattr(self, name)
+        return {choice.key: choice.label for choice in (*self.retired.get(listed, ()), *choices)}
+
+    def stage_labels(self) -> dict[str, Label]:
+        """Of the stages of all pipelines."""
+        pipelines = (*self.retired.get("pipelines", ()), *self.pipelines)
+        return {k: v for p in pipelines for k, v in self.labels(f"stages.{p.key}").items()}
+
+    def option_labels(self, form: str, key: str) -> dict[str, Label]:
+        """Of the values of a field: its options, or the levels."""
+        definition = self.forms[form].field(key) if form in self.forms else None
+        if definition is not None and definition.type_in(form) == "level":
+            return self.labels("levels")
+        options = (definition.options if definition else None) or ()
+        return {o.key: o.label for o in (*self.retired_options(form, key), *options)}
+
+    def retired_options(self, form: str, key: str) -> tuple[Option, ...]:
+        """What a field could be once and cannot be chosen any more."""
+        return self.retired.get(f"{form}.{key}", ())
+
     def setting(self, key: str, default: int) -> int:
         """A whole number among the settings."""
         found = self.settings.get(key, default)
@@ -529,7 +558,7 @@ class StoreConfig(_Part):
         """The document as it is published and exported: without the caller's own rights and without
         what is said by default."""
         parts = self.model_dump(
-            mode="json", by_alias=True, exclude_defaults=True, exclude={"access"}
+            mode="json", by_alias=True, exclude_defaults=True, exclude={"access", "retired"}
         )
         return {"schema": self.schema_, "store": self.store.model_dump(mode="json"), **parts}
 

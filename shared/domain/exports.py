@@ -3,14 +3,14 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.config import StoreConfig
-from shared.domain.labels import label_text
+from shared.domain.labels import Label, label_text
 from shared.domain.values.text import escape_formula
 
 PLAIN: dict[str, tuple[str, ...]] = {
@@ -74,36 +74,44 @@ def reader(
     names: Mapping[str, str],
     language: str,
     words: Mapping[str, str],
+    *,
+    has_dates: bool = False,
 ) -> Callable[[str, Any], Any]:
     """A function from (column, value) to what stands in the cell: labels for keys, yuan for 分,
-    names for people."""
+    names for people. has_dates: whether the file has cells for days and moments, not only text."""
     zone = ZoneInfo(config.store.time_zone)
+
+    def texts(labels: Mapping[str, Label]) -> dict[str, str]:
+        return {key: label_text(label, language) for key, label in labels.items()}
+
     options: dict[str, dict[str, str]] = {}
     money: set[str] = set()
+    days: set[str] = set()
     for prefix, of in {"": form, "customer.": "customer"}.items():
         for field in config.forms[of].fields if of in config.forms else ():
             key = f"{prefix}{field.key}"
-            options[key] = {o.key: label_text(o.label, language) for o in field.options or ()}
-            if field.type_in(of) == "level":
-                options[key] = {x.key: label_text(x.label, language) for x in config.levels}
+            options[key] = texts(config.option_labels(of, field.key))
             if field.type_in(of) == "money":
                 money.add(key)
+            if field.type_in(of) == "date":
+                days.add(key)
             if field.type_in(of) == "person":
                 options[key] = dict(names)
     options |= {k: dict(names) for k in ("owner_id", "renewal_owner_id", "author_id")}
-    options["pool"] = {p.key: label_text(p.label, language) for p in config.pools}
-    options["pipeline"] = {p.key: label_text(p.label, language) for p in config.pipelines}
-    options["stage"] = {
-        s.key: label_text(s.label, language) for p in config.pipelines for s in p.stages
-    }
-    options["outcome"] = {o.key: label_text(o.label, language) for o in config.outcomes}
-    options["lost_reason"] = {r.key: label_text(r.label, language) for r in config.reasons}
+    options["pool"] = texts(config.labels("pools"))
+    options["pipeline"] = texts(config.labels("pipelines"))
+    options["stage"] = texts(config.stage_labels())
+    options["outcome"] = texts(config.labels("outcomes"))
+    options["lost_reason"] = texts(config.labels("reasons"))
 
     def cell(key: str, value: Any) -> Any:
         if value is None:
             return ""
         if key.endswith("_at") and isinstance(value, str):
-            return _moment(value, zone)
+            moment = _moment(value, zone)
+            return moment if has_dates or isinstance(moment, str) else f"{moment:%Y-%m-%d %H:%M}"
+        if has_dates and key in days and isinstance(value, str):
+            return _day(value)
         if key in money and isinstance(value, int):
             return value / 100
         if isinstance(value, bool):
@@ -116,13 +124,22 @@ def reader(
     return cell
 
 
-def _moment(text: str, zone: tzinfo) -> str:
-    """An instant as the store's clock showed it: 2026-11-28 23:30."""
+def _moment(text: str, zone: tzinfo) -> datetime | str:
+    """An instant as the store's clock showed it, to the minute: 2026-11-28 23:30."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment.tzinfo else text
+    if moment.tzinfo is None:
+        return text
+    return moment.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None)
+
+
+def _day(text: str) -> date | str:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def cells(

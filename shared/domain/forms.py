@@ -67,6 +67,7 @@ def problems(
                 form,
                 known,
                 value,
+                before.get(key),
                 required=key in rights.required and known.is_required(after),
             )
             or _day_problem(config, form, key, value, before, after, today)
@@ -108,8 +109,15 @@ def _unmet(field: FieldDefinition, value: Any, record: Mapping[str, Any]) -> str
 
 
 def _problem(
-    config: StoreConfig, form: str, field: FieldDefinition, value: Any, *, required: bool
+    config: StoreConfig,
+    form: str,
+    field: FieldDefinition,
+    value: Any,
+    before: Any,
+    *,
+    required: bool,
 ) -> str | None:
+    """An option that was removed since the record was given it may stay where it is."""
     kind = field.type_in(form)
     if value is None or (isinstance(value, str) and not value.strip(" ")):
         return "required" if required else None
@@ -125,6 +133,7 @@ def _problem(
     if kind == "bool":
         return None if isinstance(value, bool) else "type"
     keys = {o.key for o in field.options or ()}
+    keys |= {x for x in (before if is_array(before) else [before]) if isinstance(x, str)}
     if kind == "multi":
         return (
             "type"
@@ -138,7 +147,7 @@ def _problem(
     if kind == "select":
         return None if value in keys else "option"
     if kind == "level":
-        return None if config.level(value) else "option"
+        return None if config.level(value) or value == before else "option"
     if kind == "person":
         return (
             None if UUID_TEXT.fullmatch(value) else "option"

@@ -1,12 +1,12 @@
 """What moving a deal demands (S-86): the same list crm.move_deal would answer with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.config import Stage, StoreConfig
+from shared.domain.config import Pipeline, Stage, StoreConfig
 from shared.domain.labels import Label
 from shared.domain.problems import FieldProblem
 from shared.domain.records import Deal
@@ -23,7 +23,8 @@ def check_label(config: StoreConfig, field: str) -> Label | None:
 
 class StageCount(BaseModel):
     """One stage of a funnel: how many deals, how much 分 (None when the caller may not see
-    amounts)."""
+    amounts), and how many came so far or further (None of a lost stage, which nobody comes
+    through)."""
 
     model_config = ConfigDict(frozen=True)
     stage: str
@@ -32,6 +33,7 @@ class StageCount(BaseModel):
     color: str
     deals: int
     amount_fen: int | None = None
+    reached: int | None = None
 
 
 class Funnel(BaseModel):
@@ -41,11 +43,10 @@ class Funnel(BaseModel):
     stages: tuple[StageCount, ...]
 
     def steps(self) -> tuple["Step", ...]:
-        """From the first stage to the won ones. A deal that stands further on has come through
-        those before; where a lost one turned back is not known from where it is now, so lost stages
-        are left out."""
+        """From the first stage to the won ones. Whoever came further came through those before,
+        whether the deal is still there, went back or was lost."""
         way = [s for s in self.stages if s.type != "lost"]
-        reached = [sum(s.deals for s in way[n:]) for n in range(len(way))]
+        reached = [s.reached or 0 for s in way]
         return tuple(
             Step(
                 s,
@@ -64,6 +65,37 @@ class Step:
     count: StageCount
     reached: int
     goes_on: float | None
+
+
+def furthest(stages: Sequence[tuple[str, str]], stage: str, before: str | None) -> str:
+    """How far a deal has come that goes to a stage and came to another one before. stages: (key,
+    type) in order. As crm.furthest_of."""
+    on_way = [key for key, type_ in stages if type_ != "lost" and key in (stage, before)]
+    return on_way[-1] if on_way else next((k for k, type_ in stages if type_ == "open"), stage)
+
+
+def counted(pipeline: Pipeline, deals: Sequence[Deal]) -> Funnel:
+    """The funnel of these deals, as crm.funnel_report counts it."""
+    way = [s.key for s in pipeline.stages if s.type != "lost"]
+    stages = [(s.key, s.type) for s in pipeline.stages]
+    came = [way.index(furthest(stages, d.stage, d.furthest_stage)) for d in deals]
+    found: list[StageCount] = []
+    for stage in pipeline.stages:
+        here = [d for d in deals if d.stage == stage.key]
+        found.append(
+            StageCount(
+                stage=stage.key,
+                label=stage.label,
+                type=stage.type,
+                color=stage.color,
+                deals=len(here),
+                amount_fen=sum(d.amount_fen or 0 for d in here),
+                reached=sum(n >= way.index(stage.key) for n in came)
+                if stage.type != "lost"
+                else None,
+            )
+        )
+    return Funnel(pipeline=pipeline.key, label=pipeline.label, stages=tuple(found))
 
 
 def targets(config: StoreConfig, deal: Deal) -> tuple[Stage, ...]:

@@ -15,9 +15,17 @@ def label_text(label: Label | None, language: str) -> str:
     return label.get(language) or label.get("zh_CN") or next(iter(label.values()), "")
 
 
-MONEY_UNITS = {  # (from so many 元, 元 in the unit, how it is written)
-    "zh_CN": ((100_000_000, 100_000_000, "{}亿"), (100_000, 10_000, "{}万")),
-    "zh_TW": ((100_000_000, 100_000_000, "{}億"), (100_000, 10_000, "{}萬")),
+MONEY_UNITS = {  # (from so many 元, 元 in the unit, how it is written), the smallest first
+    "zh_CN": (
+        (100_000, 10_000, "{}万"),
+        (100_000_000, 100_000_000, "{}亿"),
+        (1_000_000_000_000, 1_000_000_000_000, "{}万亿"),
+    ),
+    "zh_TW": (
+        (100_000, 10_000, "{}萬"),
+        (100_000_000, 100_000_000, "{}億"),
+        (1_000_000_000_000, 1_000_000_000_000, "{}兆"),
+    ),
     "en": ((1_000_000, 1_000_000, "¥{}M"),),
 }
 
@@ -31,9 +39,11 @@ def money_text(fen: int | None, language: str = "zh_CN") -> str:
     if fen is None:
         return "—"
     yuan = fen / 100
-    units = MONEY_UNITS[language]
-    for least, unit, written in units:
-        # by the sum as it will be shown: 9999.9999万 is 1亿, never 10,000万
-        if yuan >= units[-1][0] and round(yuan, -2) >= least:
-            return written.format(f"{yuan / unit:,.2f}".rstrip("0").rstrip("."))
-    return f"¥{yuan:,.0f}" if yuan == int(yuan) else f"¥{yuan:,.2f}"
+    (least, size, written), *larger = MONEY_UNITS[language]
+    if yuan < least:
+        return f"¥{yuan:,.0f}" if yuan == int(yuan) else f"¥{yuan:,.2f}"
+    for next_least, next_size, next_written in larger:
+        # by the sum as it would be shown: 9999.9999万 is 1亿, never 10,000万
+        if round(yuan / size, 2) * size >= next_least:
+            size, written = next_size, next_written
+    return written.format(f"{yuan / size:,.2f}".rstrip("0").rstrip("."))

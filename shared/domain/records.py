@@ -100,6 +100,7 @@ class Deal(CustomRecord):
     policy_id: UUID | None = None
     pipeline: str
     stage: str
+    furthest_stage: str | None = None
     stage_at: Instant | None = None
     title: str | None = None
     amount_fen: int | None = None

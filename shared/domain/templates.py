@@ -36,8 +36,9 @@ def placeholders(
             if field.key not in readable or value in (None, "", []) or "****" in str(value):
                 continue
             kind = field.type_in(form)
-            labels = {o.key: label_text(o.label, language) for o in field.options or ()} | {
-                x.key: label_text(x.label, language) for x in config.levels
+            labels = {
+                option: label_text(label, language)
+                for option, label in config.option_labels(form, field.key).items()
             }
             if kind == "money" and isinstance(value, int | float):
                 found[f"{form}.{field.key}"] = money_text(int(value), language)

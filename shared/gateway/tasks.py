@@ -83,8 +83,8 @@ async def pending_approvals(gateway: Gateway, store_id: UUID) -> list[PendingApp
 
 
 class Alert(BaseModel):
-    """Something a decider should look at: kind burst, unreachable or complaint; `times` how
-    often."""
+    """Something a decider should look at: kind burst, unreachable, complaint or duplicate; `times`
+    how often."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: UUID

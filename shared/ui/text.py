@@ -57,6 +57,10 @@ class Texts:
         """What the store wrote, in this language."""
         return label_text(label, self.language)
 
+    def named(self, labels: Mapping[str, Label], key: str | None) -> str:
+        """What a choice is called; its key only where no document ever named it."""
+        return self.label(labels.get(key or "")) or key or ""
+
     def money(self, fen: int | None) -> str:
         """分, as this language writes sums."""
         return money_text(fen, self.language)

@@ -312,6 +312,17 @@ comment on table crm.reasons is
   'Why a task cannot be done, a deal was lost, or a customer got in touch (S-78, S-81). returns: '
   'a renewal lost for it comes back before the next expiry (F-35); not when the car was sold.';
 
+create table crm.retired_choices (
+  store_id uuid not null references crm.stores on delete cascade,
+  list text not null,
+  key text not null,
+  label jsonb not null,
+  primary key (store_id, list, key)
+);
+comment on table crm.retired_choices is
+  'Choices that an earlier document had and the current one has not, so that records and history '
+  'that hold them still have a name. list: "levels", "stages.new_car", "customer.source".';
+
 create table crm.rules (
   store_id uuid not null references crm.stores on delete cascade,
   key text not null check (key ~ '^[a-z][a-z0-9_]{0,40}$'),

@@ -194,6 +194,7 @@ create table crm.deals (
   policy_id uuid,
   pipeline text not null,
   stage text not null,
+  furthest_stage text not null,
   stage_at timestamptz not null default now(),
   title text check (length(title) <= 120),
   amount_fen bigint check (amount_fen between 0 and 1e13),
@@ -216,7 +217,7 @@ create table crm.deals (
 ) with (fillfactor = 85);
 comment on table crm.deals is
   'A purchase intention or a renewal in a pipeline; amount in 分; checked = the stage checklist''s'
-  ' ticked items.';
+  ' ticked items; furthest_stage = how far it came before it was lost or went back.';
 create index on crm.deals (store_id, customer_id);
 create index on crm.deals (store_id, owner_id, pipeline, stage);
 create index on crm.deals (store_id, pipeline, stage, stage_at);
@@ -230,10 +231,12 @@ create table crm.funnel_counts (
   owner_id uuid not null,  -- the nil uuid stands for deals of pooled customers
   deals int not null,
   amount_fen bigint not null,
+  furthest_deals int not null default 0,
   primary key (store_id, pipeline, stage, owner_id)
 );
 comment on table crm.funnel_counts is
-  'Deals and 分 per stage and owner, kept by trigger and proved equal to the scan by a test.';
+  'Deals and 分 per stage and owner, and the deals that came no further than it; kept by trigger '
+  'and proved equal to the scan by a test.';
 
 alter table crm.deals enable row level security;
 alter table crm.funnel_counts enable row level security;
@@ -570,7 +573,7 @@ create index on crm.conversations (store_id, author_id, created_at);
 create table crm.alerts (
   store_id uuid not null references crm.stores on delete cascade,
   id uuid not null default gen_random_uuid(),
-  kind text not null check (kind in ('burst', 'unreachable', 'complaint')),
+  kind text not null check (kind in ('burst', 'unreachable', 'complaint', 'duplicate')),
   member_id uuid not null,
   customer_id uuid,
   task_id uuid,
@@ -588,7 +591,8 @@ create table crm.alerts (
 );
 comment on table crm.alerts is
   'What a decider should look at, one line each: a burst of outcomes without a dial press (First '
-  '1), somebody who cannot be reached, a complaint. No approval hangs on it.';
+  '1), somebody who cannot be reached, a complaint, a customer entered whose number a '
+  'colleague''s customer has. No approval hangs on it.';
 create index on crm.alerts (store_id, last_at) where seen_at is null and removed_at is null;
 create index on crm.alerts (store_id, member_id, kind, last_at);
 create index on crm.alerts (store_id, customer_id) where customer_id is not null;

@@ -189,7 +189,8 @@ declare
 begin
   foreach t in array array[
     'config_versions', 'fields', 'field_rights', 'forms', 'access', 'unique_values',
-    'searchable_values', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules'
+    'searchable_values', 'pools', 'pipelines', 'stages', 'levels', 'outcomes', 'reasons', 'rules',
+    'retired_choices'
   ] loop
     execute format('alter table crm.%I enable row level security', t);
     execute format(

@@ -221,21 +221,22 @@ create or replace function crm.document_schema() returns jsonb
     "#/$defs/Pipeline"}, "type": "array"}, "pools": {"items": {"$ref":
     "#/$defs/Pool"}, "type": "array"}, "queue": {"$ref": "#/$defs/QueueOrder"},
     "reasons": {"items": {"$ref": "#/$defs/Reason"}, "type": "array"},
-    "replacements": {"$ref": "#/$defs/Replacements"}, "roles": {"items": {"anyOf":
-    [{"$ref": "#/$defs/Role"}, {"$ref": "#/$defs/RoleName"}]}, "type": "array"},
-    "rules": {"items": {"$ref": "#/$defs/Rule"}, "type": "array"}, "schema":
-    {"const": 1, "type": "integer"}, "scripts": {"items": {"$ref": "#/$defs/Script"},
-    "type": "array"}, "settings": {"additionalProperties": {"anyOf": [{"maximum":
-    1000000000, "minimum": -1000000000, "type": "integer"}, {"type": "boolean"},
-    {"maxLength": 200, "type": "string"}]}, "properties": {"clear_seconds":
-    {"maximum": 3600, "minimum": 0, "type": "integer"}, "cut_off": {"pattern":
-    "^([01]\\d|2[0-3]):[0-5]\\d$", "type": "string"}, "duplicate_shows":
-    {"maxLength": 40, "type": "string"}, "log_seconds": {"maximum": 3600, "minimum":
-    0, "type": "integer"}, "snooze_limit": {"maximum": 100, "minimum": 0, "type":
-    "integer"}}, "type": "object"}, "store": {"$ref": "#/$defs/StoreSettings"},
-    "templates": {"items": {"$ref": "#/$defs/Template"}, "type": "array"}, "visit":
-    {"$ref": "#/$defs/VisitForm"}}, "required": ["roles", "forms", "pipelines",
-    "levels", "outcomes"], "type": "object"}$schema$::jsonb
+    "replacements": {"$ref": "#/$defs/Replacements"}, "retired":
+    {"additionalProperties": {"items": {"$ref": "#/$defs/Option"}, "type": "array"},
+    "type": "object"}, "roles": {"items": {"anyOf": [{"$ref": "#/$defs/Role"},
+    {"$ref": "#/$defs/RoleName"}]}, "type": "array"}, "rules": {"items": {"$ref":
+    "#/$defs/Rule"}, "type": "array"}, "schema": {"const": 1, "type": "integer"},
+    "scripts": {"items": {"$ref": "#/$defs/Script"}, "type": "array"}, "settings":
+    {"additionalProperties": {"anyOf": [{"maximum": 1000000000, "minimum":
+    -1000000000, "type": "integer"}, {"type": "boolean"}, {"maxLength": 200, "type":
+    "string"}]}, "properties": {"clear_seconds": {"maximum": 3600, "minimum": 0,
+    "type": "integer"}, "cut_off": {"pattern": "^([01]\\d|2[0-3]):[0-5]\\d$", "type":
+    "string"}, "duplicate_shows": {"maxLength": 40, "type": "string"}, "log_seconds":
+    {"maximum": 3600, "minimum": 0, "type": "integer"}, "snooze_limit": {"maximum":
+    100, "minimum": 0, "type": "integer"}}, "type": "object"}, "store": {"$ref":
+    "#/$defs/StoreSettings"}, "templates": {"items": {"$ref": "#/$defs/Template"},
+    "type": "array"}, "visit": {"$ref": "#/$defs/VisitForm"}}, "required": ["roles",
+    "forms", "pipelines", "levels", "outcomes"], "type": "object"}$schema$::jsonb
 $function$;
 comment on function crm.document_schema is 'The JSON Schema of a store''s document.';
 

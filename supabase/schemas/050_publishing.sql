@@ -570,10 +570,143 @@ begin
   end if;
 end $$;
 
+create or replace function crm.stage_order(p_store uuid) returns text[]
+  language sql stable set search_path = '' as $$
+  select array(
+    select stage.pipeline || '.' || stage.key
+    from crm.stages stage
+    where stage.store_id = p_store and stage.type <> 'lost' and not stage.retired
+    order by stage.pipeline, stage.position
+  )
+$$;
+comment on function crm.stage_order is
+  'The stages on the way of each pipeline, in order, as "pipeline.stage".';
+
+create or replace function crm.kept_stage(
+  p_store uuid, p_pipeline text, p_stage text, p_before text[]
+) returns text
+  language sql stable set search_path = '' as $$
+  select stage.key
+  from crm.stages stage
+  where stage.store_id = p_store
+    and stage.pipeline = p_pipeline
+    and stage.type <> 'lost'
+    and not stage.retired
+    and (
+      stage.key = p_stage
+      or array_position(p_before, p_pipeline || '.' || stage.key)
+        < array_position(p_before, p_pipeline || '.' || p_stage)
+    )
+  order by
+    stage.key = p_stage desc,
+    array_position(p_before, p_pipeline || '.' || stage.key) desc nulls last
+  limit 1
+$$;
+comment on function crm.kept_stage is
+  'What a stage counts as after publishing: itself, else the last one before it that is still '
+  'there. p_before: crm.stage_order as it was.';
+
+create or replace function crm.settle_furthest_stages(
+  p_store uuid, p_document jsonb, p_before text[]
+) returns void
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_replaced jsonb := coalesce(p_document #> '{replacements,stages}', '{}');
+begin
+  if p_before = crm.stage_order(p_store) then
+    return;
+  end if;
+  with place as (
+    select distinct
+      deal.pipeline,
+      deal.stage,
+      deal.furthest_stage as was,
+      v_replaced ->> (deal.pipeline || '.' || deal.stage) as goes_to,
+      v_replaced ->> (deal.pipeline || '.' || deal.furthest_stage) as replaced
+    from crm.deals deal
+    where deal.store_id = p_store
+  ), settled as (
+    select
+      place.*,
+      case
+        -- the deal leaves the pipeline: the place it takes there
+        when split_part(place.goes_to, '.', 1) <> place.pipeline then
+          coalesce(split_part(place.replaced, '.', 2), place.was)
+        else
+          crm.furthest_of(
+            p_store,
+            place.pipeline,
+            array[
+              place.stage,
+              coalesce(
+                split_part(place.replaced, '.', 2),
+                crm.kept_stage(p_store, place.pipeline, place.was, p_before)
+              )
+            ]
+          )
+      end as furthest
+    from place
+  )
+  update crm.deals deal
+  set furthest_stage = settled.furthest
+  from settled
+  where deal.store_id = p_store
+    and deal.pipeline = settled.pipeline
+    and deal.stage = settled.stage
+    and deal.furthest_stage = settled.was
+    and settled.furthest <> settled.was;
+end $$;
+comment on function crm.settle_furthest_stages is
+  'How far each deal came, in the new order of the stages. Before the deals of a stage that goes '
+  'are moved.';
+
+create or replace function crm.document_choices(p_document jsonb)
+  returns table (list text, key text, label jsonb)
+  language sql immutable set search_path = '' as $$
+  select listed.list, item ->> 'key', item -> 'label'
+  from unnest(
+    array['roles', 'pools', 'levels', 'outcomes', 'reasons', 'consents', 'pipelines']
+  ) listed (list)
+  cross join jsonb_array_elements(coalesce(p_document -> listed.list, '[]')) item
+  union all
+  select 'stages.' || (pipeline ->> 'key'), stage ->> 'key', stage -> 'label'
+  from jsonb_array_elements(p_document -> 'pipelines') pipeline
+  cross join jsonb_array_elements(pipeline -> 'stages') stage
+  union all
+  select form.key || '.' || (field ->> 'key'), choice ->> 'key', choice -> 'label'
+  from jsonb_each(p_document -> 'forms') form
+  cross join jsonb_array_elements(form.value -> 'fields') field
+  cross join jsonb_array_elements(coalesce(nullif(field -> 'options', 'null'), '[]')) choice
+$$;
+comment on function crm.document_choices is
+  'Everything a record may hold the key of: the lists of a document, the stages of each pipeline '
+  'and the options of each field.';
+
+create or replace function crm.retire_choices(p_store uuid, p_document jsonb) returns void
+  language plpgsql volatile set search_path = '' as $$
+begin
+  insert into crm.retired_choices as retired (store_id, list, key, label)
+  select distinct on (was.list, was.key) p_store, was.list, was.key, was.label
+  from crm.stores store
+  join crm.config_versions version
+    on version.store_id = store.id and version.version = store.config_version
+  cross join lateral crm.document_choices(version.document) was
+  where store.id = p_store
+  order by was.list, was.key
+  on conflict (store_id, list, key) do update set label = excluded.label;
+  delete
+  from crm.retired_choices retired
+  using crm.document_choices(p_document) named
+  where retired.store_id = p_store and retired.list = named.list and retired.key = named.key;
+end $$;
+comment on function crm.retire_choices is
+  'Keeps the names of the choices that the published document has and the new one has not.';
+
 create or replace function crm.apply_config(p_store uuid, p_document jsonb) returns void
   language plpgsql volatile set search_path = '' as $$
 declare
   v_before crm.forms[] := array(select f from crm.forms f where f.store_id = p_store);
+  v_stages text[] := crm.stage_order(p_store);
 begin
   perform crm.apply_settings(p_store, p_document);
   perform crm.apply_pools(p_store, p_document);
@@ -591,10 +724,12 @@ begin
   perform crm.apply_outcomes(p_store, p_document);
   perform crm.apply_reasons(p_store, p_document);
   -- after all lists stand: what left them takes its records along
+  perform crm.settle_furthest_stages(p_store, p_document, v_stages);
   perform crm.apply_replacements(p_store, p_document);
   perform crm.require_no_deals_in_retired_stages(p_store);
 
   perform crm.apply_rules(p_store, p_document);
+  perform crm.retire_choices(p_store, p_document);
 end $$;
 comment on function crm.apply_config is
   'Materialises a document: what it no longer names is retired, never deleted. Errors: '
@@ -962,6 +1097,33 @@ create or replace function crm.forms_for(p_document jsonb, p_store uuid, p_role 
 $$;
 comment on function crm.forms_for is 'The forms of a document, cut to what a role may see.';
 
+-- An option is as hidden as its field.
+create or replace function crm.retired_for(p_store uuid, p_role text, p_sees_all bool)
+  returns jsonb
+  language sql stable set search_path = '' as $$
+  select coalesce(jsonb_object_agg(listed.list, listed.choices), '{}')
+  from (
+    select
+      retired.list,
+      jsonb_agg(
+        jsonb_build_object('key', retired.key, 'label', retired.label) order by retired.key
+      ) as choices
+    from crm.retired_choices retired
+    left join crm.form_tables form on form.form = split_part(retired.list, '.', 1)
+    left join crm.access access
+      on access.store_id = p_store and access.role = p_role and access.form = form.form
+    where retired.store_id = p_store
+      and (
+        form.form is null
+        or p_sees_all
+        or split_part(retired.list, '.', 2) = any (access.readable || access.masked)
+      )
+    group by retired.list
+  ) listed
+$$;
+comment on function crm.retired_for is
+  'Choices that left the document, by list, with the names they had.';
+
 create or replace function crm.config_for(p_store uuid) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -989,6 +1151,9 @@ begin
           )
         ),
         '{}'
+      ),
+      'retired', crm.retired_for(
+        p_store, v_caller.role, 'publish_config' = any (v_caller.verbs)
       )
     ) into v_document
   from crm.access access
@@ -1004,7 +1169,7 @@ begin
 end $$;
 comment on function crm.config_for is
   'The published document cut to the caller: fields they may not see are absent, "access" holds '
-  'their own rights per form.';
+  'their own rights per form, "retired" the names of choices that earlier documents had.';
 
 create or replace view api.config as
   select s.id as store_id, s.config_version as version, crm.config_for(s.id) as document
@@ -1038,6 +1203,7 @@ create or replace function api.publish_config(
 alter function crm.config_for(uuid) owner to api_owner;
 
 grant execute on function
+  crm.retired_for(uuid, text, bool),
   crm.roles_for(jsonb, text),
   crm.forms_for(jsonb, uuid, text)
 to api_owner;

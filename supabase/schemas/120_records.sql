@@ -117,13 +117,15 @@ begin
     elsif exists (
       select from jsonb_array_elements(p_value) item
       where not crm.is_option(p_field, item)
+        -- one removed since the record was given it may stay beside the others
+        and not coalesce(p_before -> p_key, '[]') @> jsonb_build_array(item)
     ) then
       v_code := 'option';
     end if;
   elsif jsonb_typeof(p_value) <> 'string' then
     v_code := 'type';
   elsif v_type in ('select', 'level') then
-    if not crm.is_option(p_field, p_value) then
+    if not crm.is_option(p_field, p_value) and p_value is distinct from p_before -> p_key then
       v_code := 'option';
     end if;
   elsif v_type = 'person' then
@@ -702,24 +704,28 @@ declare
   );
   v_owner uuid;
   v_pool text := p_op #>> '{payload,pool}';
+  v_columns jsonb := '{}';
+  v_answer jsonb;
 begin
-  if not v_is_new then
+  if v_is_new then
+    if v_pool is null then
+      v_owner := coalesce(crm.as_uuid(p_op #>> '{payload,owner_id}'), v_caller.user_id);
+    end if;
+    if v_owner is distinct from v_caller.user_id and 'assign_customer' <> all (v_caller.verbs) then
+      perform crm.reject('forbidden', 'owner_id');  -- S-13
+    end if;
+    perform crm.require_recipient(v_store, v_owner, v_pool);
+    v_columns := jsonb_build_object(
+      'owner_id', v_owner, 'pool', v_pool, 'created_by', v_caller.user_id
+    );
+  else
     perform crm.require_customer_change(p_op, v_caller);
-    return crm.save_record('customers', 'customer', p_op, '{}');
   end if;
-  if v_pool is null then
-    v_owner := coalesce(crm.as_uuid(p_op #>> '{payload,owner_id}'), v_caller.user_id);
+  v_answer := crm.save_record('customers', 'customer', p_op, v_columns);
+  if v_answer ->> 'status' = 'applied' and p_op #>> '{payload,set,phone}' is not null then
+    perform crm.raise_duplicate_alert(v_store, crm.as_uuid(p_op #>> '{payload,id}'));
   end if;
-  if v_owner is distinct from v_caller.user_id and 'assign_customer' <> all (v_caller.verbs) then
-    perform crm.reject('forbidden', 'owner_id');  -- S-13
-  end if;
-  perform crm.require_recipient(v_store, v_owner, v_pool);
-  return crm.save_record(
-    'customers',
-    'customer',
-    p_op,
-    jsonb_build_object('owner_id', v_owner, 'pool', v_pool, 'created_by', v_caller.user_id)
-  );
+  return v_answer;
 end $$;
 
 -- Links of a new record ---------------------------------------------------------------------------

@@ -1055,7 +1055,12 @@ create or replace function crm.find_duplicate_elsewhere(p_store uuid, p_phone te
   -- how much may be known is the store's
   select jsonb_strip_nulls(
     jsonb_build_object(
-      'days', min((now()::date - coalesce(customer.last_contact_at, customer.created_at)::date)),
+      'days', min(
+        caller.today
+        - (
+          coalesce(customer.last_contact_at, customer.created_at) at time zone caller.time_zone
+        )::date
+      ),
       'pooled', bool_and(customer.owner_id is null),
       'who', case
         when (
@@ -1069,6 +1074,7 @@ create or replace function crm.find_duplicate_elsewhere(p_store uuid, p_phone te
     )
   )
   from crm.customers customer
+  cross join crm.current_member(p_store) caller
   left join crm.members member
     on member.store_id = customer.store_id and member.user_id = customer.owner_id
   where customer.store_id = p_store
@@ -1084,6 +1090,51 @@ create or replace function crm.find_duplicate_elsewhere(p_store uuid, p_phone te
     )
   having count(*) > 0
 $$;
+
+create or replace function crm.funnel_stages(
+  p_store uuid, p_pipeline text, p_member uuid, p_shows_amount bool
+) returns jsonb
+  language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'stage', stage.key, 'label', stage.label,
+          'type', stage.type, 'color', stage.color,
+          'deals', total.deals,
+          'amount_fen', case when p_shows_amount then total.amount_fen end,
+          'reached', case when stage.type <> 'lost' then total.reached end
+        )
+        order by stage.position
+      ),
+      '[]'
+    )
+    from crm.stages stage
+    cross join lateral (
+      select
+        coalesce(sum(counted.deals) filter (where other.key = stage.key), 0)::int as deals,
+        coalesce(sum(counted.amount_fen) filter (where other.key = stage.key), 0)::bigint
+          as amount_fen,
+        coalesce(
+          sum(counted.furthest_deals) filter (where other.position >= stage.position), 0
+        )::int as reached
+      from crm.stages other
+      join crm.funnel_counts counted
+        on counted.store_id = other.store_id
+          and counted.pipeline = other.pipeline
+          and counted.stage = other.key
+      where other.store_id = p_store
+        and other.pipeline = stage.pipeline
+        and (p_member is null or counted.owner_id = p_member)
+    ) total
+    where stage.store_id = p_store
+      and stage.pipeline = p_pipeline
+      and (not stage.retired or total.deals > 0)
+  );
+end $$;
+comment on function crm.funnel_stages is
+  'The stages of a pipeline: the deals in each, and how many came so far or further.';
 
 create or replace function crm.funnel_report(p_store uuid, p_pipeline text, p_member uuid)
   returns jsonb
@@ -1105,34 +1156,7 @@ begin
         jsonb_agg(
           jsonb_build_object(
             'pipeline', pipeline.key, 'label', pipeline.label,
-            'stages', (
-              select coalesce(
-                jsonb_agg(
-                  jsonb_build_object(
-                    'stage', stage.key, 'label', stage.label,
-                    'type', stage.type, 'color', stage.color,
-                    'deals', total.deals,
-                    'amount_fen', case when v_shows_amount then total.amount_fen end
-                  )
-                  order by stage.position
-                ),
-                '[]'
-              )
-              from crm.stages stage
-              cross join lateral (
-                select
-                  coalesce(sum(counted.deals), 0)::int as deals,
-                  coalesce(sum(counted.amount_fen), 0)::bigint as amount_fen
-                from crm.funnel_counts counted
-                where counted.store_id = p_store
-                  and counted.pipeline = stage.pipeline
-                  and counted.stage = stage.key
-                  and (p_member is null or counted.owner_id = p_member)
-              ) total
-              where stage.store_id = p_store
-                and stage.pipeline = pipeline.key
-                and (not stage.retired or total.deals > 0)
-            )
+            'stages', crm.funnel_stages(p_store, pipeline.key, p_member, v_shows_amount)
           )
           order by pipeline.position
         ),
@@ -1146,7 +1170,8 @@ begin
   );
 end $$;
 comment on function crm.funnel_report is
-  'Deals and 分 per stage, from counters: what the caller may see, or one member''s (S-87).';
+  'Deals and 分 per stage, and how many deals reached it, lost ones too; from counters: what the '
+  'caller may see, or one member''s (S-87).';
 
 -- What a decider needs on one card: reason, attempts, times, last notes (F-44).
 create or replace function crm.pending_approvals(p_store uuid) returns jsonb
@@ -1216,6 +1241,7 @@ alter function crm.search_customers(uuid, text, int) set plan_cache_mode = force
 alter function crm.find_customers(uuid, jsonb, text, bool, int, int) set plan_cache_mode
   = force_generic_plan;
 alter function crm.find_duplicates(uuid, text, text) set plan_cache_mode = force_generic_plan;
+alter function crm.funnel_stages(uuid, text, uuid, bool) set plan_cache_mode = force_generic_plan;
 alter function crm.funnel_report(uuid, text, uuid) set plan_cache_mode = force_generic_plan;
 alter function crm.pending_approvals(uuid) set plan_cache_mode = force_generic_plan;
 alter function crm.today(uuid, uuid, int) owner to api_owner;
@@ -1308,6 +1334,7 @@ grant execute on function
   crm.customer_people(uuid, uuid),
   crm.customer_business(uuid, uuid),
   crm.customer_work(uuid, uuid),
+  crm.funnel_stages(uuid, text, uuid, bool),
   crm.queue_points(jsonb, date, bool, date, date, bigint, bool, date)
 to api_owner;
 grant execute on function

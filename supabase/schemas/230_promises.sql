@@ -248,6 +248,30 @@ comment on function crm.detect_outcome_bursts is
   'phone claims or by their arrival: each is marked, the manager gets one line (First 1). '
   'burst.times and burst.seconds are the store''s.';
 
+-- Two advisors with one customer are a store's worst quarrel: nothing is blocked, the manager hears
+-- of it. Definer: the colleague's customer is invisible to whoever enters them again.
+create or replace function crm.raise_duplicate_alert(p_store uuid, p_customer uuid) returns void
+  language plpgsql volatile security definer set search_path = '' as $$
+begin
+  if exists (
+    select from crm.customers entered
+    join crm.customers other
+      on other.store_id = entered.store_id
+        and other.phone_tail = entered.phone_tail
+        and other.phone = entered.phone
+        and other.id <> entered.id
+        and other.owner_id is distinct from entered.owner_id
+    where entered.store_id = p_store
+      and entered.id = p_customer
+      and other.owner_id is not null
+      and other.removed_at is null
+  ) then
+    perform crm.raise_alert(p_store, 'duplicate', crm.current_user_id(), p_customer, null);
+  end if;
+end $$;
+comment on function crm.raise_duplicate_alert is
+  'A customer whose number was entered, when a customer of a colleague has the same.';
+
 create or replace function crm.withdraw_alerts(p_store uuid, p_op uuid) returns void
   language sql volatile security definer set search_path = '' as $$
   update crm.alerts f
@@ -418,6 +442,7 @@ grant execute on function
   crm.next_attempt_at(timestamptz, text, jsonb, text[], text),
   crm.attempted_day_parts(uuid, uuid, text, jsonb),
   crm.raise_alert(uuid, text, uuid, uuid, uuid),
+  crm.raise_duplicate_alert(uuid, uuid),
   crm.is_dial_credible(uuid, uuid, timestamptz, timestamptz),
   crm.detect_outcome_bursts(uuid, uuid, timestamptz),
   crm.withdraw_alerts(uuid, uuid),

@@ -619,7 +619,8 @@ comment on function crm.set_renewal_owner is
 
 -- Two contacts before expiry (F-33, F-42): what is planned for the next ninety days, and what was
 -- kept for those that ended.
-create or replace function crm.renewals_by_member(p_store uuid, p_today date) returns jsonb
+create or replace function crm.renewals_by_member(p_store uuid, p_today date, p_zone text)
+  returns jsonb
   language plpgsql stable set search_path = '' as $$
 begin
   return (
@@ -649,14 +650,15 @@ begin
           policy.expires_on < p_today or policy.status <> 'active' as is_ended
       ) term
       cross join lateral (
-        select count(distinct conversation.occurred_at::date) as days
+        select
+          count(distinct (conversation.occurred_at at time zone p_zone)::date) as days
         from crm.conversations conversation
         where conversation.store_id = p_store
           and conversation.customer_id = policy.customer_id
           and conversation.reached
           and conversation.removed_at is null
-          and conversation.occurred_at > policy.expires_on - interval '90 days'
-          and conversation.occurred_at < policy.expires_on + interval '1 day'
+          and (conversation.occurred_at at time zone p_zone)::date
+            between policy.expires_on - 90 and policy.expires_on
       ) contact
       cross join lateral (
         select count(distinct before) as windows
@@ -684,7 +686,7 @@ begin
   end if;
   return jsonb_build_object(
     'today', v_caller.today,
-    'members', crm.renewals_by_member(p_store, v_caller.today)
+    'members', crm.renewals_by_member(p_store, v_caller.today, v_caller.time_zone)
   );
 end $$;
 comment on function crm.renewal_report is
@@ -708,7 +710,7 @@ grant execute on function
   crm.policy_lost_reason(uuid, text),
   crm.check_next_policy(crm.policies, jsonb),
   crm.mark_policy_lost(jsonb),
-  crm.renewals_by_member(uuid, date),
+  crm.renewals_by_member(uuid, date, text),
   crm.renew_policy(jsonb),
   crm.apply_renewal_outcome(uuid, uuid, text, text, bigint, jsonb),
   crm.assign_renewal_owner(uuid, uuid),

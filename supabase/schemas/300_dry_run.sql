@@ -313,7 +313,8 @@ create or replace function crm.dry_run_patches(
       event.actor_id is not null
       or event.field not in (  -- the generator's own to decide
         'owner_id', 'pool', 'next_contact_on', 'level', 'level_at', 'status', 'removed_at',
-        'due_on', 'due_at', 'rank', 'stage', 'stage_at', 'closed_at', 'lost_reason', 'assignee_id'
+        'due_on', 'due_at', 'rank', 'stage', 'furthest_stage', 'stage_at', 'closed_at',
+        'lost_reason', 'assignee_id'
       )
     )
   group by event.subject_id

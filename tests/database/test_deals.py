@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.funnel import Funnel
 from tests.support.health_checks import EVERY_CHECK
 from tests.support.people import World, new_id
 
@@ -26,19 +27,32 @@ def deal_of(world, customer, name="lin", **fields):
 
 def counters(world):
     return world.db.execute(
-        "select pipeline, stage, owner_id, deals, amount_fen from crm.funnel_counts where "
-        "store_id = %s and deals <> 0 order by 1, 2, 3",
+        "select pipeline, stage, owner_id, deals, amount_fen, furthest_deals "
+        "from crm.funnel_counts where store_id = %s and (deals <> 0 or furthest_deals <> 0) "
+        "order by 1, 2, 3",
         (world.stores["east"],),
     ).fetchall()
 
 
 def scan(world):
     return world.db.execute(
-        "select pipeline, stage, coalesce(owner_id, '00000000-0000-0000-0000-000000000000'), "
-        "count(*), coalesce(sum(amount_fen), 0) from crm.deals where store_id = %s and "
-        "removed_at is null group by 1, 2, 3 order by 1, 2, 3",
+        "select pipeline, place, coalesce(owner_id, '00000000-0000-0000-0000-000000000000'), "
+        "sum(here), coalesce(sum(here * amount_fen), 0), sum(furthest) from crm.deals cross join "
+        "lateral (values (stage, 1, 0), (furthest_stage, 0, 1)) x (place, here, furthest) "
+        "where store_id = %s and removed_at is null group by 1, 2, 3 order by 1, 2, 3",
         (world.stores["east"],),
     ).fetchall()
+
+
+def stages_of(world, name="lin", pipeline="new_car"):
+    report = world.ask(name, "select api.funnel_report(%s, %s)", world.stores["east"], pipeline)[0][
+        0
+    ]
+    return Funnel.model_validate(report["pipelines"][0])
+
+
+def reached(world, name="lin"):
+    return {s.count.stage: s.reached for s in stages_of(world, name).steps()}
 
 
 def test_a_deal_begins_at_the_first_open_stage(world):
@@ -172,8 +186,8 @@ def test_counters_equal_the_scan_whatever_happens(stack, steps):
                 )
             elif step == "undo" and last:
                 world.push("lin", "undo", {"op_id": last["op_id"]})
-            assert [(a, b, c, d, int(e)) for a, b, c, d, e in counters(world)] == [
-                (a, b, c, d, int(e)) for a, b, c, d, e in scan(world)
+            assert [(a, b, c, d, int(e), f) for a, b, c, d, e, f in counters(world)] == [
+                (a, b, c, d, int(e), f) for a, b, c, d, e, f in scan(world)
             ]
         connection.rollback()
 
@@ -194,3 +208,61 @@ def test_a_funnel_shows_own_deals_to_an_advisor_and_the_store_to_a_manager(world
         (2, 300),
         (2, None),
     ]
+
+
+def move(world, deal, *stages, name="lin"):
+    for stage in stages:
+        more: dict = {"lost_reason": "price"} if stage == "lost" else {}
+        if stage in ("quoted", "ordered"):
+            more["set"] = {"amount_fen": 1, "expected_close_on": "2026-12-24"}
+            more["checked"] = ["deposit"]
+        world.done(name, "move_deal", {"id": deal, "stage": stage, **more})
+
+
+def test_a_lost_deal_counts_in_every_stage_it_reached(world):
+    customer = world.customer()
+    for way in (
+        (),
+        ("visited", "lost"),
+        ("visited", "test_drive"),
+        ("visited", "test_drive", "quoted", "lost"),
+        ("visited", "test_drive", "quoted", "ordered"),
+        ("quoted", "visited"),  # skipped two, went back
+        ("lost",),
+    ):
+        move(world, deal_of(world, customer), *way)
+    assert reached(world) == {
+        "lead": 7,
+        "visited": 5,
+        "test_drive": 4,
+        "quoted": 3,
+        "ordered": 1,
+        "delivered": 0,
+    }
+    steps = {s.count.stage: s.goes_on for s in stages_of(world).steps()}
+    assert (steps["quoted"], steps["test_drive"]) == (1 / 3, 3 / 4)
+    here = {s.stage: s.deals for s in stages_of(world).stages}
+    assert (here["lost"], here["quoted"], here["lead"]) == (3, 0, 1)
+
+
+def test_a_move_taken_back_reached_nothing(world):
+    deal = deal_of(world, world.customer())
+    moved = world.push("lin", "move_deal", {"id": deal, "stage": "visited"})
+    assert reached(world)["visited"] == 1
+    world.done("lin", "undo", {"op_id": moved["op_id"]})
+    assert reached(world)["visited"] == 0
+
+
+def test_a_manager_counts_the_store_and_one_member(world):
+    move(world, deal_of(world, world.customer()), "visited", "lost")
+    theirs = world.customer("chen", phone="13900000003")
+    move(world, deal_of(world, theirs, "chen"), "visited", name="chen")
+    assert (reached(world)["visited"], reached(world, "he")["visited"]) == (1, 2)
+    report = world.ask(
+        "he",
+        "select api.funnel_report(%s, 'new_car', %s)",
+        world.stores["east"],
+        world.users["chen"],
+    )[0][0]
+    steps = Funnel.model_validate(report["pipelines"][0]).steps()
+    assert [s.reached for s in steps][:3] == [1, 1, 0]

@@ -290,3 +290,62 @@ def test_a_chain_of_merges_is_followed(world):
     merge(world, c, b)
     sql = "select name from api.search_customers(%s, '13866610020')"
     assert world.ask("lin", sql, world.stores["east"]) == [("丙",)]
+
+
+# Entered a second time ----------------------------------------------------------------------------
+
+
+def entered(world, who, phone, **more):
+    values = {"name": "又一位", "source": "phone", "level": "near", "phone": phone}
+    return world.push(who, "save_customer", {"id": new_id(), "set": values, **more})
+
+
+def alerts(world, who="he"):
+    sql = "select kind, name, member_name from api.alerts where kind = 'duplicate'"
+    return world.ask(who, sql)
+
+
+def test_the_manager_hears_of_a_colleagues_customer_who_is_entered_again(world):
+    world.customer("chen", name="张先生", phone="13812345678")
+    answer = entered(world, "lin", "13812345678")
+    assert answer["status"] == "applied"  # nothing is blocked
+    assert alerts(world) == [("duplicate", "又一位", "lin")]
+    assert alerts(world, "lin") == alerts(world, "chen") == []
+    world.done("lin", "undo", {"op_id": answer["op_id"]})
+    assert alerts(world) == []
+
+
+def test_a_number_that_becomes_a_colleagues_customers_is_told_too(world):
+    world.customer("chen", phone="13812345678")
+    customer = world.customer("lin", name="改号", phone="13900000001")
+    assert alerts(world) == []
+    patch = {"id": customer, "set": {"phone": "13812345678"}}
+    world.done("lin", "save_customer", patch, base_version=1)
+    assert alerts(world) == [("duplicate", "改号", "lin")]
+
+
+def test_ones_own_and_a_pools_customer_are_no_quarrel(world):
+    world.customer("lin", phone="13812345678")
+    assert entered(world, "lin", "13812345678")["status"] == "applied"
+    world.customer("he", pool="open", phone="13812345679")
+    assert entered(world, "lin", "13812345679")["status"] == "applied"
+    assert alerts(world) == []
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Etc/GMT-12"])
+def test_how_long_ago_is_counted_in_the_stores_days(world, zone):
+    """Twelve hours ago is yesterday in one of these zones and today in the other."""
+    customer = world.customer("chen", phone="13812345678")
+    world.db.execute(
+        "update crm.stores set time_zone = %s where id = %s", (zone, world.stores["east"])
+    )
+    days = world.row(
+        "update crm.customers set last_contact_at = now() - interval '12 hours' where id = %s "
+        "returning (now() at time zone %s)::date - (last_contact_at at time zone %s)::date",
+        customer,
+        zone,
+        zone,
+    )
+    sql = "select api.find_duplicates(%s, '13812345678')"
+    found = world.ask("lin", sql, world.stores["east"])[0][0]["elsewhere"]
+    assert found["days"] == days

@@ -3,7 +3,8 @@ orphan is seen the same day."""
 
 import json
 import random
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.support.people import World, new_id, preset
 
 WINDOWS = (90, 60, 30, 15, 7)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def next_policy(day: date) -> date:
@@ -389,6 +391,31 @@ def test_two_contacts_are_planned_and_reported(world):
         world.ask("ma", "select api.renewal_report(%s)", world.stores["west"])[0][0]["members"]
         == []
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "twice"), [("07:30", "08:30", 0), ("07:30", "07:00 +1 day", 1)]
+)
+def test_two_calls_of_one_day_are_one_contact(world, first, second, twice):
+    """Of the store's day: at eight in the morning in Shanghai the UTC day changes."""
+    customer = holder(world)
+    policy(world, customer, today(world) + timedelta(days=20))
+    day = today(world) - timedelta(days=3)
+    for at in (first, second):
+        talk = world.log_conversation("zhou", customer)
+        clock, _space, later = at.partition(" +1")
+        moment = datetime.combine(
+            day + timedelta(days=bool(later)), time.fromisoformat(clock), SHANGHAI
+        )
+        world.db.execute(
+            "update crm.conversations set occurred_at = %s where id = "
+            "(select subject_id from crm.events where op_id = %s and form = 'conversation' "
+            "limit 1)",
+            (moment, talk["op_id"]),
+        )
+    sql = "select api.renewal_report(%s)"
+    members = world.ask("he", sql, world.stores["east"])[0][0]["members"]
+    assert next(m for m in members if m["name"] == "zhou")["coming_twice"] == twice
 
 
 def simulate(world, seed, policies, days):

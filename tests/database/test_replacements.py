@@ -215,3 +215,56 @@ def test_customers_are_never_left_in_a_level_or_pool_that_is_gone(
         refusal(world, doc | {"replacements": {part: {gone: "nowhere"}}}, base=3)
         == "PT422 bad_replacement"
     )
+
+
+# How far deals came, when the stages change ------------------------------------------------------
+
+
+def furthest_of(world, deal: str) -> str:
+    return world.row("select pipeline || '.' || furthest_stage from crm.deals where id = %s", deal)
+
+
+def lost_from(world, stage: str) -> str:
+    deal = deal_at(world, stage)
+    world.done("lin", "move_deal", {"id": deal, "stage": "lost", "lost_reason": "price"})
+    return deal
+
+
+def test_how_far_a_lost_deal_came_goes_to_the_stage_that_replaces_it(world):
+    deal = lost_from(world, "test_drive")
+    assert furthest_of(world, deal) == "new_car.test_drive"
+    publish(world, without_stage("test_drive", "new_car.quoted"))
+    assert furthest_of(world, deal) == "new_car.quoted"
+
+
+def test_a_stage_that_goes_without_a_successor_counts_as_the_one_before_it(world):
+    deal = lost_from(world, "test_drive")
+    publish(world, without_stage("test_drive", None))
+    assert furthest_of(world, deal) == "new_car.visited"
+
+
+def test_stages_in_another_order_count_in_that_order(world):
+    deal = deal_at(world, "test_drive")
+    world.done("lin", "move_deal", {"id": deal, "stage": "visited"})
+    assert furthest_of(world, deal) == "new_car.test_drive"
+    doc = document()
+    stages = doc["pipelines"][0]["stages"]
+    stages[1], stages[2] = stages[2], stages[1]
+    publish(world, doc)
+    assert furthest_of(world, deal) == "new_car.visited"
+
+
+def test_how_far_a_deal_came_goes_along_into_another_pipeline(world):
+    deal = lost_from(world, "test_drive")
+    doc = document()
+    gone = doc["pipelines"].pop(0)
+    old, new = "new_car", {**gone, "key": "cars"}
+    doc["pipelines"].insert(0, new)
+    doc["replacements"] = {
+        "stages": {f"{old}.{s['key']}": f"cars.{s['key']}" for s in gone["stages"]}
+    }
+    for role in doc["roles"]:
+        if role.get("pipeline") == old:
+            role["pipeline"] = "cars"
+    publish(world, doc)
+    assert furthest_of(world, deal) == "cars.test_drive"

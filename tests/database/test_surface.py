@@ -138,6 +138,7 @@ OWNER_DEFINERS = {
     "check_access": "puts marked records before a prober of every role; demands the verb; what it "
     "writes does not stay",
     "form_at_version": "the documents are the admins'; answers the fields of one form to the verbs",
+    "raise_duplicate_alert": "a colleague's row is invisible to the caller; answers nothing",
     "raise_alert": "a flag about oneself is not one's own to write; only for one's own store",
     "detect_outcome_bursts": "the same, about the caller only",
     "withdraw_alerts": "the same, what the caller's own operation raised",
@@ -162,6 +163,8 @@ OWNER_DEFINERS = {
     "is_dial_credible": "reads the author's own operations and conversations; answers yes or no",
     "tg_deals__update_counts": "counters are writable by nobody",
     "tg_deals__insert_counts": "the same",
+    "tg_deals__keep_furthest": "reads the store's stages, in a rehearsal too, whose store is "
+    "nobody's",
     "preview_rules": "makes a scratch store in a transaction that is given up; demands the verb "
     "first",
     "require_viewable_member": "compares the rights of two roles; refuses or answers a member of "

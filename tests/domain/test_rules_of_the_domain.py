@@ -2,13 +2,13 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from forecourt.demo import PRESET
 from shared.domain import conversations, funnel, imports, tasks
-from shared.domain.config import FieldRights, QueueOrder, StoreConfig
+from shared.domain.config import FieldRights, Pipeline, QueueOrder, StoreConfig
 from shared.domain.labels import money_text
 from shared.domain.records import Deal, Task
 from shared.domain.values.phone import phone_digits
@@ -153,6 +153,14 @@ def test_money_and_plates_as_people_write_them():
         "9,999.99万",
         "¥99,999.99",
     ]
+    assert [
+        money_text(x) for x in (99_999_999_999_900, 99_999_950_000_000, 99_999_400_000_000)
+    ] == [
+        "1万亿",
+        "1万亿",
+        "9,999.94亿",
+    ]
+    assert money_text(99_999_999_999_900, "zh_TW") == "1兆"
     assert [money_text(x, "zh_TW") for x in (1250000, 19980000, 23_456_789_900)] == [
         "¥12,500",
         "19.98萬",
@@ -216,29 +224,45 @@ def test_rights_default_to_nothing():
 
 
 def test_the_funnel_says_how_many_came_to_each_stage_and_which_share_went_on():
-    def stage(key: str, kind: str, deals: int) -> funnel.StageCount:
-        return funnel.StageCount(
-            stage=key, label={"zh_CN": key}, type=kind, color="blue", deals=deals
+    pipeline = Pipeline.model_validate(
+        {
+            "key": "p",
+            "label": {},
+            "stages": [
+                {"key": key, "label": {}, "type": kind}
+                for key, kind in (
+                    ("lead", "open"),
+                    ("visit", "open"),
+                    ("lost", "lost"),
+                    ("won", "won"),
+                )
+            ],
+        }
+    )
+
+    def deal(stage: str, furthest: str | None = None) -> Deal:
+        return Deal(
+            id=uuid4(), customer_id=uuid4(), pipeline="p", stage=stage, furthest_stage=furthest
         )
 
-    counted = funnel.Funnel(
-        pipeline="p",
-        label={},
-        stages=(
-            stage("lead", "open", 6),
-            stage("visit", "open", 3),
-            stage("won", "won", 1),
-            stage("lost", "lost", 9),
-        ),
-    )
+    deals = [
+        *(deal("lead") for _ in range(6)),
+        *(deal("visit") for _ in range(2)),
+        deal("lead", "visit"),  # went back
+        *(deal("lost", "visit") for _ in range(3)),
+        deal("lost", "lead"),
+        deal("won"),
+    ]
+    counted = funnel.counted(pipeline, deals)
     assert [(s.count.stage, s.reached, s.goes_on) for s in counted.steps()] == [
-        ("lead", 10, 0.4),
-        ("visit", 4, 0.25),
+        ("lead", 14, 0.5),
+        ("visit", 7, 1 / 7),
         ("won", 1, None),
     ]
-    assert [
-        s.goes_on
-        for s in funnel.Funnel(
-            pipeline="p", label={}, stages=(stage("a", "open", 0), stage("b", "won", 0))
-        ).steps()
-    ] == [None, None]
+    assert {s.stage: s.deals for s in counted.stages} == {
+        "lead": 7,
+        "visit": 2,
+        "lost": 4,
+        "won": 1,
+    }
+    assert [s.goes_on for s in funnel.counted(pipeline, []).steps()] == [None, None, None]

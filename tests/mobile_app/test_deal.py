@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain import presets
 from shared.domain.config import StoreConfig
-from tests.support.phone_screen import LocalData, phone
+from tests.support.phone_screen import ME, LocalData, phone
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
 COLORS = [
@@ -45,7 +45,7 @@ def deal():
             pipeline=pipeline.key,
             stage=stages[0],
             title="朗逸",
-            owner_id=None,
+            owner_id=str(ME),
         )
         return local_data, found, stages[-1]
 
@@ -98,7 +98,7 @@ async def test_the_funnel_is_a_chart_that_chooses_its_stage_and_says_the_same_in
             pipeline=pipeline.key,
             stage=stage,
             title="朗逸",
-            owner_id=None,
+            owner_id=str(ME),
         )
     async with phone(tmp_path, config, "advisor", local_data, route="/funnel") as p:
         s = p.screen

@@ -2,7 +2,7 @@
 network."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import flet as ft
@@ -12,6 +12,7 @@ from shared.domain import presets
 from shared.domain.config import StoreConfig
 from shared.domain.problems import Offline
 from shared.gateway.sync import Page
+from shared.ui.text import Texts
 from tests.support.phone_screen import LocalData, ident, phone
 from tests.support.present import present
 
@@ -211,6 +212,43 @@ async def test_a_retry_is_planned_on_the_phone_too_at_another_hour(advisor):
     assert retry["attempts"] == 1 and datetime.fromisoformat(retry["due_at"]) > datetime.now(
         UTC
     ) + timedelta(hours=3)
+
+
+async def test_the_notice_says_what_came_of_it_and_what_is_planned(advisor):
+    s, retry = advisor.screen, None
+    await s.tap("outcome-no-answer")
+    for task in await advisor.shown("tasks"):
+        retry = task if task["kind"] == "retry" else retry
+    planned = Texts().day(date.fromisoformat(present(retry)["due_on"]), TODAY)
+    assert notice_of(advisor) == f"已保存：王先生 · 无人接听 · 下次 {planned}"
+    await s.settle(until=lambda: s.sees("李女士"))
+    await s.tap("outcome-interested")
+    await s.type("notes", "要七座")
+    await s.tap("next-plus-1")
+    await s.tap("save-conversation")
+    assert notice_of(advisor) == "已保存：李女士 · 有意向 · 下次 明天"
+
+
+async def test_who_may_not_be_called_has_nothing_planned(advisor):
+    s = advisor.screen
+    await s.tap("outcome-do-not-call")
+    await s.type("notes", "别再打了")
+    await s.tap("save-conversation")
+    assert notice_of(advisor) == "已保存：王先生 · 要求勿扰"
+
+
+def notice_of(p) -> str:
+    return present(p.session.notices.notice).text
+
+
+async def test_an_excused_task_is_not_counted_as_done(tmp_path):
+    local_data, now = LocalData(TODAY), datetime.now(UTC)
+    customer = local_data.customer("王先生")
+    local_data.task(customer, "open")
+    for name, status in (("one", "done"), ("two", "excused"), ("three", "excused")):
+        local_data.task(customer, name, status=status, closed_at=now)
+    async with phone(tmp_path, three_levels(), "advisor", local_data) as p:
+        assert present(p.session.kept("today zh_CN", lambda: None)).done == 1
 
 
 async def test_snoozing_has_a_limit_that_is_said(tmp_path):

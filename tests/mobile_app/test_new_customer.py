@@ -12,6 +12,7 @@ import pytest
 from shared.domain import presets
 from shared.domain.config import Role, StoreConfig
 from shared.domain.conversations import questions
+from shared.ui.text import Texts, problem_text
 from tests.mobile_app.test_tap_budgets import CONFIGS
 from tests.support.phone_screen import LocalData, ident, phone
 from tests.support.present import present
@@ -160,3 +161,72 @@ async def test_going_back_loses_nothing_and_a_saved_form_is_empty_again(tmp_path
         await s.settle(until=lambda: s.has("customer-name"))
         await s.go("/customers/new")
         assert not s.inside("name", ft.TextField).value
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("138****7002", "masked"),
+        ("138XXXX1111", "masked"),
+        ("1.38E+10", "scientific"),
+        ("13800002O34", "format"),
+        ("00000000000", "format"),
+        ("138 1234", "format"),
+    ],
+)
+async def test_what_is_no_number_is_refused_and_nothing_is_made_of_its_digits(
+    tmp_path, typed, code
+):
+    """138****7002 was saved as 1387002."""
+    config = CONFIGS["three_levels"]()
+    route = "/customers/new"
+    async with phone(tmp_path, config, "advisor", LocalData(TODAY), route=route) as p:
+        s = p.screen
+        await s.type("name", "星号三")
+        await s.type("phone", typed)
+        await s.tap("save-customer")
+        assert await p.sent() == []
+        assert s.inside("phone", ft.TextField).value == typed
+        assert s.inside("phone", ft.TextField).error == problem_text(Texts(), code)
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("021-58881234", "02158881234"),
+        ("010 62221234", "01062221234"),
+        ("0755-26001234", "075526001234"),
+        ("+86 138 0000 1111", "13800001111"),
+    ],
+)
+async def test_a_landline_keeps_its_zero_and_is_dialled_with_it(tmp_path, typed, number):
+    config = CONFIGS["three_levels"]()
+    route = "/customers/new"
+    async with phone(tmp_path, config, "advisor", LocalData(TODAY), route=route) as p:
+        s = p.screen
+        await s.type("name", "座机一")
+        await s.type("phone", typed)
+        await s.tap("save-customer")
+        [op] = await p.sent()
+        assert op["payload"]["set"]["phone"] == number
+        await s.settle(until=lambda: s.has("customer-name"))
+        assert s.sees(number)
+        actions = [getattr(c, "action", None) for c in s.controls()]
+        assert [a.url for a in actions if isinstance(a, ft.OpenUrl)] == [f"tel:{number}"]
+
+
+async def test_signs_no_database_keeps_are_dropped_when_they_are_pasted(tmp_path):
+    """Postgres refuses the whole call for one of them: the customer stayed on the phone for
+    ever."""
+    config = CONFIGS["three_levels"]()
+    route = "/customers/new"
+    async with phone(tmp_path, config, "advisor", LocalData(TODAY), route=route) as p:
+        s = p.screen
+        await s.type("name", "空\x00字符")
+        await s.type("need", "前\x00后 🚗\x07")
+        await s.tap("save-customer")
+        [op] = await p.sent()
+        assert (op["payload"]["set"]["name"], op["payload"]["set"]["need"]) == (
+            "空字符",
+            "前后 🚗",
+        )

@@ -542,6 +542,7 @@ TABLES: dict[str, Table] = {
             "pools",
             "access_checks",
             "reasons",
+            "retired_choices",
             "roles",
             "rules",
             "searchable_values",

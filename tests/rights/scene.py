@@ -292,6 +292,13 @@ class Scene(World):
                 "on conflict do nothing",
                 (self.stores[store],),
             )
+            self._insert(
+                "retired_choices",
+                store_id=self.stores[store],
+                list="levels",
+                key="lukewarm",
+                label={"zh_CN": "观望"},
+            )
 
     def _add_people(self) -> None:
         for name, at in IDENTITIES.items():

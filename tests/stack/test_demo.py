@@ -103,6 +103,29 @@ def test_requests_pools_and_stages(seeded):
     ).fetchone() == (0,)
 
 
+def test_how_far_deals_came_is_what_their_history_says(seeded):
+    db, _users, _stack = seeded
+    wrong = """
+        select count(*), count(*) filter (where d.stage = 'lost' and d.furthest_stage <> 'lead')
+        from crm.deals d
+        join crm.stages f
+          on f.store_id = d.store_id and f.pipeline = d.pipeline and f.key = d.furthest_stage
+        where f.position {} (
+          select max(s.position)
+          from crm.stages s
+          where s.store_id = d.store_id and s.pipeline = d.pipeline and s.type <> 'lost' and (
+            s.key = d.stage or s.position = 1 or exists (
+              select from crm.events e
+              where e.store_id = d.store_id and e.subject_id = d.id and e.field = 'stage'
+                and s.key in (e.old #>> '{{}}', e.new #>> '{{}}')
+            )
+          )
+        )"""
+    assert db.execute(wrong.format("<>")).fetchone() == (0, 0)
+    deals, lost = db.execute(wrong.format("=")).fetchone()
+    assert deals > 100 and lost > 3
+
+
 def test_the_seeding_itself_accuses_nobody_of_a_burst(seeded):
     db, _users, _stack = seeded
     assert db.execute("select kind from crm.alerts where kind = 'burst'").fetchall() == []

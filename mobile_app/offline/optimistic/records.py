@@ -4,6 +4,7 @@ them."""
 from mobile_app.offline.optimistic.operation import Operation, Row, split_fields
 from mobile_app.offline.optimistic.tasks import follow_silence
 from shared.domain.catalogue import FORM_TABLES, form_of
+from shared.domain.funnel import furthest
 
 PARENTS = ("customer_id", "vehicle_id", "policy_id", "pipeline")  # what a record belongs to
 
@@ -37,6 +38,9 @@ def move_deal(op: Operation) -> None:
             **base,
             "custom": {**deal.get("custom", {}), **custom},
             "stage": payload["stage"],
+            "furthest_stage": furthest(
+                _stages(op, deal.get("pipeline")), payload["stage"], deal.get("furthest_stage")
+            ),
             "stage_at": op.now,
             "checked": sorted({*deal.get("checked", ()), *payload.get("checked", ())}),
             "lost_reason": payload.get("lost_reason"),
@@ -69,13 +73,16 @@ def _new_columns(op: Operation) -> Row:
         owner = None if payload.get("pool") else payload.get("owner_id") or op.user_id
         return {"owner_id": owner, "pool": payload.get("pool")}
     if op.verb == "save_deal":
-        pipelines = (
-            p for p in op.config.get("pipelines", []) if p["key"] == payload.get("pipeline")
-        )
-        stages = next(pipelines, {"stages": []})["stages"]
-        first = next((s["key"] for s in stages if s["type"] == "open"), "")
-        return {"owner_id": op.user_id, "stage": first}
+        first = furthest(_stages(op, payload.get("pipeline")), "", None)
+        return {"owner_id": op.user_id, "stage": first, "furthest_stage": first}
     return {}
+
+
+def _stages(op: Operation, pipeline: str | None) -> list[tuple[str, str]]:
+    """The stages of a pipeline: (key, type)."""
+    pipelines = op.config.get("pipelines", [])
+    found = next((p["stages"] for p in pipelines if p["key"] == pipeline), [])
+    return [(s["key"], s["type"]) for s in found]
 
 
 def _request_loss(op: Operation) -> None:

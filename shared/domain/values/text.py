@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from typing import Any
+
+from shared.domain.json_values import is_array, is_object
 
 # NUL, other control signs (not tab and line end) and half a surrogate pair: Postgres takes none of
 # them, and a whole call would be refused for one.
@@ -12,6 +15,17 @@ _FORMULA_SIGNS = "=+-@\t\r＝＋－＠"
 def clean_text(text: str) -> str:
     """The text without signs no database keeps."""
     return _IMPOSSIBLE.sub("", text)
+
+
+def clean_values(value: Any) -> Any:
+    """A JSON value with every text in it cleaned so."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if is_array(value):
+        return [clean_values(item) for item in value]
+    if is_object(value):
+        return {key: clean_values(item) for key, item in value.items()}
+    return value
 
 
 def escape_formula(text: str) -> str:

@@ -34,24 +34,33 @@ def chosen_of(field_state: FieldState) -> list[str]:
     )
 
 
+def choice_labels(_: Texts, field_state: FieldState) -> dict[str, str]:
+    """What the values of a field are called where one chooses; of a retired one it is said."""
+    return {
+        **{o.key: _.label(o.label) for o in field_state.definition.options or ()},
+        **{key: _.label(label) for key, label in field_state.options},
+        **{
+            key: _.label(label) + _.aside(_("no longer offered"))
+            for key, label in field_state.retired
+        },
+    }
+
+
 def choice_chips(
     identifier: str, field_state: FieldState, on_choose: Callable[[str], Any], _: Texts
 ) -> ft.Control:
-    """One tap a choice; what is chosen stays visible though a condition has closed it since."""
-    open_keys = {key for key, _label in field_state.options}
-    closed = [
-        (o.key, o.label)
-        for o in field_state.definition.options or ()
-        if o.key in chosen_of(field_state) and o.key not in open_keys
-    ]
+    """One tap a choice; what is chosen stays visible though a condition has closed it since, or the
+    list has it no more."""
+    labels, chosen = choice_labels(_, field_state), chosen_of(field_state)
+    open_keys = [key for key, _label in field_state.options]
     row = [
         chip(
             f"{identifier}-{key}".replace("_", "-"),
-            _.label(label) or key,
-            selected=key in chosen_of(field_state),
+            labels.get(key) or key,
+            selected=key in chosen,
             on_click=on_choose(key),
         )
-        for key, label in [*field_state.options, *closed]
+        for key in [*open_keys, *(x for x in chosen if x not in open_keys)]
     ]
     if not row:
         return ft.Text(_("Nothing to choose from yet."), color=ft.Colors.ON_SURFACE_VARIANT)
@@ -86,10 +95,8 @@ def ListField(
     _ = use_text()
     is_open, set_open = ft.use_state(False)
     several = field_state.kind == "multi"
-    labels = {o.key: _.label(o.label) for o in field_state.definition.options or ()} | {
-        key: _.label(text) for key, text in field_state.options
-    }
-    shown = _.comma.join(labels.get(key, key) for key in chosen_of(field_state))
+    labels = choice_labels(_, field_state)
+    shown = _.comma.join(labels.get(key) or key for key in chosen_of(field_state))
 
     def choose(key: str) -> None:
         on_choose(key)
@@ -139,12 +146,17 @@ def OptionList(
     _ = use_text()
     words, set_words = ft.use_state("")
     wanted = words.strip().lower()
-    found = [(key, _.label(text)) for key, text in field_state.options]
+    labels = choice_labels(_, field_state)
+    found = [(key, labels[key]) for key, _label in field_state.options]
     if wanted:
         found = [
             (key, text) for key, text in found if wanted in text.lower() or spelled(text, wanted)
         ]
     chosen = chosen_of(field_state)
+    # what is chosen and not offered any more: one can only take it away
+    open_keys = {key for key, _label in field_state.options}
+    gone = [(key, labels.get(key) or key) for key in chosen if key not in open_keys]
+    found = [*gone, *found]
     rows = [
         option_row(f"{identifier}-{key}".replace("_", "-"), key, text, key in chosen, on_choose)
         for key, text in found[:MOST_ROWS]

@@ -31,7 +31,7 @@ EMPTY = (None, "", [])
 @dataclass(eq=False)
 class FieldState:
     """One field. `text` is what stands in its box; `value` what it means; `options` those its
-    conditions leave open."""
+    conditions leave open; `retired` what a record may still hold and nobody can choose."""
 
     definition: FieldDefinition
     kind: FieldType
@@ -40,6 +40,7 @@ class FieldState:
     text: str = ""
     required: bool = False
     options: tuple[Option, ...] = ()
+    retired: tuple[Option, ...] = ()
     problem: str | None = None
 
     @property
@@ -97,7 +98,14 @@ class FormState:
             )
             value = self.record.get(key)
             self._fields[key] = FieldState(
-                known[key], kind, access, value, self._as_text(kind, value)
+                known[key],
+                kind,
+                access,
+                value,
+                self._as_text(kind, value),
+                retired=tuple(
+                    (o.key, o.label) for o in self.config.retired_options(self.form, key)
+                ),
             )
         for key, value in self.defaults.items():
             if key in self._fields and self._fields[key].access == "write":

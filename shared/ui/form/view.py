@@ -9,7 +9,7 @@ from functools import partial
 
 import flet as ft
 
-from shared.domain.config import FieldDefinition
+from shared.domain.config import FieldDefinition, StoreConfig
 from shared.ui.feedback import act, field_problem
 from shared.ui.form.choices import FileField, ListField, YesNo, choice_chips
 from shared.ui.form.inputs import DayField, TextBox, TimeField
@@ -61,9 +61,7 @@ def FieldView(
     label = _.label(field_state.definition.label) or field_state.key
     kind, access = field_state.kind, field_state.access
     if access != "write" and not (kind == "file" and access == "read"):
-        words = value_text(
-            _, field_state.definition, state.form, field_state.value, field_state.options
-        )
+        words = value_text(_, field_state.definition, state.form, field_state.value, state.config)
         return read_only(_, identifier_of(field_state), label, words, access == "masked")
     problem = (
         field_problem(_, {field_state.key: field_state.problem}, field_state.key)
@@ -191,8 +189,9 @@ def read_only(_: Texts, identifier: str, label: str, words: str, masked: bool) -
     )
 
 
-def value_text(_: Texts, definition: FieldDefinition, form: str, value, options=None) -> str:
-    """A field's value in words: the option's label, 元, a day, yes or no; "" for nothing."""
+def value_text(_: Texts, definition: FieldDefinition, form: str, value, config: StoreConfig) -> str:
+    """A field's value in words: the option's label, also that of one that was removed since, 元, a
+    day, yes or no; "" for nothing."""
     if value in (None, "", []):
         return ""
     kind = definition.type_in(form)
@@ -204,9 +203,7 @@ def value_text(_: Texts, definition: FieldDefinition, form: str, value, options=
         return _("One file is attached")
     if kind == "person":
         return _.people.get(str(value), "") or "—"
-    labels = {o.key: _.label(o.label) for o in definition.options or ()} | {
-        key: _.label(label) for key, label in options or ()
-    }
+    labels = config.option_labels(form, definition.key)
     if isinstance(value, list):
-        return _.comma.join(labels.get(x, str(x)) for x in value)
-    return labels.get(value, str(value)) if isinstance(value, str) else str(value)
+        return _.comma.join(_.named(labels, str(x)) for x in value)
+    return _.named(labels, value) if isinstance(value, str) else str(value)

@@ -335,3 +335,25 @@ async def test_a_file_of_a_newer_app_is_left_alone(tmp_path):
             ("sqlite_autoindex_about_1",),
         ]
     new.close()
+
+
+async def test_what_no_database_keeps_never_enters_the_queue(outbox):
+    """A pasted NUL, or half of an emoji, in words that are no field of a form."""
+    promise = {"id": str(uuid4()), "due_on": "2026-11-27"}
+    payload = {
+        "id": str(uuid4()),
+        "customer_id": str(uuid4()),
+        "outcome": "interested",
+        "reached": True,
+        "companions": [],
+        "notes": "前\x00后\ud83d",
+        "set": {"need": "七\x07座"},
+        "promises": [{**promise, "notes": "\x00周五"}],
+    }
+    await outbox.add("log_conversation", payload, now=NOW)
+    [op] = await outbox.pending()
+    assert {k: op["payload"][k] for k in payload} == payload | {
+        "notes": "前后",
+        "set": {"need": "七座"},
+        "promises": [{**promise, "notes": "周五"}],
+    }
