@@ -21,6 +21,7 @@ create table crm.customers (
   level text not null,
   level_at timestamptz not null default now(),
   next_contact_on date,
+  agreed_contact_on date,
   last_contact_at timestamptz,
   need text check (length(need) <= 2000),
   preferred_time text,
@@ -51,8 +52,9 @@ create table crm.customers (
 ) with (fillfactor = 85);
 comment on table crm.customers is
   'A person or company, with an owner or in a named pool; renewal_owner_id is who renews its '
-  'policies. complaint_at: since when a complaint is open. facts: per field, on which day who was'
-  ' told (First 8).';
+  'policies. agreed_contact_on: the day that a person named in the form; the plan is kept on that '
+  'day though the store is closed. complaint_at: since when a complaint is open. facts: per field, '
+  'on which day who was told (First 8).';
 
 -- One's own data is searched in these three without touching the rows: 400 customers lie on 400
 -- pages, their entries on five.

@@ -193,6 +193,12 @@ create or replace function crm.document_schema() returns jsonb
       "required": {"items": {"type": "string"}, "type": "array"}, "type": {"enum":
       ["open", "won", "lost"], "type": "string"}}, "required": ["key", "label",
       "type"], "type": "object"},
+    "StoreCalendar": {"additionalProperties": false, "properties": {"closed_days":
+      {"additionalProperties": {"additionalProperties": {"type": "string"}, "type":
+      "object"}, "type": "object"}, "makeup_days": {"additionalProperties":
+      {"additionalProperties": {"type": "string"}, "type": "object"}, "type":
+      "object"}, "weekdays": {"items": {"maximum": 7, "minimum": 1, "type":
+      "integer"}, "maxItems": 7, "minItems": 1, "type": "array"}}, "type": "object"},
     "StoreSettings": {"additionalProperties": false, "properties": {"languages":
       {"items": {"type": "string"}, "type": "array"}, "time_zone": {"type":
       "string"}}, "type": "object"},
@@ -208,16 +214,16 @@ create or replace function crm.document_schema() returns jsonb
       "type": "string"}, "maxItems": 12, "type": "array"}}, "type": "object"}},
   "additionalProperties": false, "properties": {"access": {"additionalProperties":
     {"$ref": "#/$defs/FieldRights"}, "type": "object"}, "burst": {"$ref":
-    "#/$defs/BurstThreshold"}, "consents": {"items": {"$ref":
-    "#/$defs/ConsentPurpose"}, "type": "array"}, "day_parts": {"items": {"$ref":
-    "#/$defs/DayPart"}, "type": "array"}, "forms": {"additionalProperties": false,
-    "properties": {"companion": {"$ref": "#/$defs/Form"}, "conversation": {"$ref":
-    "#/$defs/Form"}, "customer": {"$ref": "#/$defs/Form"}, "deal": {"$ref":
-    "#/$defs/Form"}, "policy": {"$ref": "#/$defs/Form"}, "vehicle": {"$ref":
-    "#/$defs/Form"}}, "type": "object"}, "levels": {"items": {"$ref":
-    "#/$defs/Level"}, "type": "array"}, "outcomes": {"items": {"$ref":
-    "#/$defs/Outcome"}, "type": "array"}, "phrases": {"items": {"$ref":
-    "#/$defs/Phrase"}, "type": "array"}, "pipelines": {"items": {"$ref":
+    "#/$defs/BurstThreshold"}, "calendar": {"$ref": "#/$defs/StoreCalendar"},
+    "consents": {"items": {"$ref": "#/$defs/ConsentPurpose"}, "type": "array"},
+    "day_parts": {"items": {"$ref": "#/$defs/DayPart"}, "type": "array"}, "forms":
+    {"additionalProperties": false, "properties": {"companion": {"$ref":
+    "#/$defs/Form"}, "conversation": {"$ref": "#/$defs/Form"}, "customer": {"$ref":
+    "#/$defs/Form"}, "deal": {"$ref": "#/$defs/Form"}, "policy": {"$ref":
+    "#/$defs/Form"}, "vehicle": {"$ref": "#/$defs/Form"}}, "type": "object"},
+    "levels": {"items": {"$ref": "#/$defs/Level"}, "type": "array"}, "outcomes":
+    {"items": {"$ref": "#/$defs/Outcome"}, "type": "array"}, "phrases": {"items":
+    {"$ref": "#/$defs/Phrase"}, "type": "array"}, "pipelines": {"items": {"$ref":
     "#/$defs/Pipeline"}, "type": "array"}, "pools": {"items": {"$ref":
     "#/$defs/Pool"}, "type": "array"}, "queue": {"$ref": "#/$defs/QueueOrder"},
     "reasons": {"items": {"$ref": "#/$defs/Reason"}, "type": "array"},
@@ -357,6 +363,9 @@ declare
   v_schema jsonb := crm.document_schema();
   v_problem text := ltrim(crm.schema_problem(p_document, v_schema, v_schema -> '$defs', ''), '.');
 begin
+  v_problem := coalesce(
+    v_problem, 'calendar.' || crm.calendar_problem(p_document -> 'calendar')
+  );
   if v_problem is not null or p_document #>> '{store,time_zone}' is null then
     return v_problem;
   end if;

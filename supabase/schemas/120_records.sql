@@ -511,6 +511,18 @@ comment on function crm.update_record is
   'Sets columns and merges values into "custom" (a null takes one away; p_custom null: the table '
   'has none, or it is not touched). Answers the new version.';
 
+create or replace function crm.agreed_contact(p_form text, p_patch jsonb) returns jsonb
+  language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_form = 'customer' and p_patch ? 'next_contact_on' then
+      jsonb_build_object('agreed_contact_on', p_patch -> 'next_contact_on')
+    else '{}'
+  end;
+end $$;
+comment on function crm.agreed_contact is
+  'A day that a person names in the form is agreed with the customer: no rule moves it.';
+
 create or replace function crm.create_record(
   p_table text, p_store uuid, p_id uuid, p_patch jsonb, p_fields jsonb, p_columns jsonb
 ) returns jsonb
@@ -593,7 +605,11 @@ begin
   return jsonb_build_object(
     'status', 'applied',
     'version', crm.update_record(
-      p_table, p_store, p_id, v_parts.base_part, v_parts.custom_part
+      p_table,
+      p_store,
+      p_id,
+      v_parts.base_part || crm.agreed_contact(p_form, v_parts.base_part),
+      v_parts.custom_part
     )
   );
 end $$;
@@ -642,7 +658,14 @@ begin
   perform crm.require_valid_patch(
     v_store, p_form, v_fields, v_access, v_then, v_patch, p_columns, true
   );
-  return crm.create_record(p_table, v_store, v_id, v_patch, v_fields, p_columns);
+  return crm.create_record(
+    p_table,
+    v_store,
+    v_id,
+    v_patch,
+    v_fields,
+    p_columns || crm.agreed_contact(p_form, v_patch)
+  );
 end $$;
 comment on function crm.save_record is
   'Creates a record (base_version null) or changes one. p_links: columns our own code decides.';
@@ -860,6 +883,7 @@ grant execute on function
   ),
   crm.changed_since(uuid, uuid, uuid, int, jsonb),
   crm.split_patch(jsonb, jsonb),
+  crm.agreed_contact(text, jsonb),
   crm.update_record(text, uuid, uuid, jsonb, jsonb),
   crm.create_record(text, uuid, uuid, jsonb, jsonb, jsonb),
   crm.change_record(

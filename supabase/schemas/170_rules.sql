@@ -19,11 +19,13 @@ end $$;
 
 -- The calls whose planned day has come: to the owner, or to the people of the pool. A customer for
 -- whom a task is open waits for that. rule_on is the planned day; when the task of that day has
--- ended and no later day was planned, the customer is due again today. p_rule null: no cadence rule
+-- ended and no later day was planned, the customer is due again today. A planned day on which the
+-- store is closed moves, unless a person agreed it with the customer. p_rule null: no cadence rule
 -- is active, and a planned day is kept all the same.
 create or replace function crm.create_follow_ups(p_store uuid, p_day date, p_rule text) returns int
   language plpgsql volatile set search_path = '' as $$
 declare
+  v_calendar jsonb := crm.store_calendar(p_store);
   v_count int;
 begin
   insert into crm.tasks (
@@ -36,8 +38,8 @@ begin
     case when customer.last_contact_at is null then 'first_contact' else 'cadence' end,
     p_rule,
     customer.id,
-    customer.next_contact_on,
-    crm.preferred_at(p_store, customer.preferred_time, greatest(customer.next_contact_on, p_day)),
+    due.day,
+    crm.preferred_at(p_store, customer.preferred_time, greatest(due.day, p_day)),
     case
     when p_rule is null then null
     when exists (
@@ -57,6 +59,17 @@ begin
     on customer.owner_id is null
       and caller.pool = customer.pool
       and caller.ordinal = crm.caller_place(customer.id, caller.total)
+  cross join lateral (
+    select case
+      when customer.agreed_contact_on = customer.next_contact_on then customer.next_contact_on
+      else crm.due_day(
+        v_calendar,
+        customer.next_contact_on,
+        customer.next_contact_on,
+        p_day + crm.most_days_put_off()
+      )
+    end as day
+  ) due
   where customer.store_id = p_store
     and customer.next_contact_on <= p_day
     and coalesce(customer.owner_id, caller.user_id) is not null
@@ -78,6 +91,8 @@ comment on function crm.create_follow_ups is
   'Tasks for customers whose next contact has come; a second run adds none.';
 
 -- The window reached last; a window passed while an earlier call is still open makes no second one.
+-- A window on a closed day moves to the next working day; when the policy ends before that, the
+-- call is made on the last working day before the store closes.
 create or replace function crm.create_policy_window_tasks(
   p_store uuid,
   p_day date,
@@ -86,6 +101,8 @@ create or replace function crm.create_policy_window_tasks(
   language plpgsql volatile set search_path = '' as $$
 declare
   v_first int := (select max(item) from unnest(p_rule.days) item);
+  v_calendar jsonb := crm.store_calendar(p_store);
+  v_horizon date := crm.closed_until(v_calendar, p_day);
   v_count int;
 begin
   insert into crm.tasks (
@@ -100,8 +117,8 @@ begin
     p_rule.key,
     'policy',
     policy.id,
-    policy.expires_on - w.days,
-    crm.preferred_at(p_store, customer.preferred_time, greatest(policy.expires_on - w.days, p_day)),
+    due.day,
+    crm.preferred_at(p_store, customer.preferred_time, greatest(due.day, p_day)),
     policy.expires_on - w.days,
     policy.expires_on
   from crm.policies policy
@@ -111,14 +128,23 @@ begin
       and customer.removed_at is null
       and not crm.is_silent(customer.do_not_call, customer.consent_withdrawn_at)
   cross join lateral (
-    select min(item) as days from unnest(p_rule.days) item where policy.expires_on - item <= p_day
+    select min(item) as days
+    from unnest(p_rule.days) item
+    where policy.expires_on - item <= p_day
+      or policy.expires_on - item <= v_horizon
+        and crm.due_day(v_calendar, policy.expires_on - item, null, policy.expires_on) <= p_day
   ) w
+  cross join lateral (
+    select crm.due_day(
+      v_calendar, policy.expires_on - w.days, null, policy.expires_on
+    ) as day
+  ) due
   where policy.store_id = p_store
     and policy.status = 'active'
     and policy.removed_at is null
     and w.days is not null
     and policy.expires_on >= p_day
-    and policy.expires_on <= p_day + v_first
+    and policy.expires_on <= v_horizon + v_first
     and coalesce(customer.renewal_owner_id, customer.owner_id) is not null
     and not exists (
       select from crm.tasks task

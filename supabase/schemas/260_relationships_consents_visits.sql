@@ -306,7 +306,10 @@ begin
   set
     status = 'open',
     suspended_reason = null,
-    due_on = greatest(task.due_on, d.today),
+    due_on = case
+      when task.due_on >= d.today then task.due_on
+      else crm.due_day(store.settings -> 'calendar', d.today)
+    end,
     due_at = case when task.due_on >= d.today then task.due_at end,
     assignee_id = case
     when exists (
@@ -459,7 +462,7 @@ begin
   end loop;
 end $$;
 
--- S-63: within a day of the visit, unless a task is there already.
+-- S-63: within a day of the visit, unless a task is there already; on a working day.
 create or replace function crm.create_visit_call(p_customer crm.customers, p_day date)
   returns void
   language plpgsql volatile set search_path = '' as $$
@@ -550,7 +553,9 @@ begin
   perform crm.insert_visit(
     v_caller, v_payload, v_customer, v_is_anonymous, v_arrived_at, v_recorded_at
   );
-  perform crm.create_visit_call(v_customer, v_caller.today + 1);
+  perform crm.create_visit_call(
+    v_customer, crm.due_day(crm.store_calendar(v_store), v_caller.today + 1)
+  );
   return jsonb_build_object('status', 'applied', 'version', 1);
 end $$;
 comment on function crm.record_visit is
