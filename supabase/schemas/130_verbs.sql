@@ -80,6 +80,7 @@ create or replace function crm.check_conversation_plan(
 declare
   v_next date := crm.as_date(p_payload -> 'next_contact_on');
   v_said_on date := (p_draft.occurred_at at time zone p_caller.time_zone)::date;
+  v_earliest date := crm.due_day(crm.store_calendar(p_draft.store_id), p_caller.today);
 begin
   if p_payload ->> 'next_contact_on' is not null then
     if v_next is null then
@@ -93,8 +94,8 @@ begin
     then
       p_draft.errors := p_draft.errors || '{"field": "next_contact_on", "code": "range"}'::jsonb;
     end if;
-    if not crm.is_rehearsal() then
-      v_next := greatest(v_next, p_caller.today);
+    if v_next < p_caller.today and not crm.is_rehearsal() then
+      v_next := v_earliest;
     end if;  -- the day passed while the phone was offline
   elsif not p_payload ? 'next_contact_on' and p_draft.reached then
     select crm.cadence_day(p_draft.store_id, level.key, p_caller.today) into v_next
@@ -110,14 +111,11 @@ begin
     p_draft.reached
   );
   if p_draft.errors = '[]' then  -- what was promised is not forgotten
-    select greatest(
-      least(v_next, min(crm.as_date(item -> 'due_on'))),
-      case
-        when not crm.is_rehearsal() and (v_next is not null or p_draft.promises <> '[]') then
-          p_caller.today
-      end
-    ) into v_next
+    select least(v_next, min(crm.as_date(item -> 'due_on'))) into v_next
     from jsonb_array_elements(p_draft.promises) item;
+    if v_next < p_caller.today and not crm.is_rehearsal() then
+      v_next := v_earliest;
+    end if;
   end if;
   p_draft.next_contact_on := v_next;
   return p_draft;

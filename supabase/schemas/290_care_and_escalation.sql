@@ -447,7 +447,7 @@ begin
     case p_form when 'customer' then 'subject.id' else 'subject.customer_id' end,
     crm.care_date_expression(p_form, p_field, p_zone),
     -- never after the policy: what would be is looked for before the store closes
-    case p_form when 'policy' then 'array[$7, $11]' else 'array[$7]' end,
+    case p_form when 'policy' then '$11' else 'array[$7]' end,
     case p_form
       when 'policy' then
         $q$case
@@ -496,7 +496,10 @@ begin
     coalesce(p_rule.options -> 'levels', '[]'),
     coalesce(p_rule.options -> 'sources', '[]'),
     v_calendar,
-    crm.closed_until(v_calendar, p_day);
+    array(
+      select p_day + number
+      from generate_series(0, crm.closed_until(v_calendar, p_day) - p_day) number
+    );
   get diagnostics v_count = row_count;
   return v_count;
 end $$;

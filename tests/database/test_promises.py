@@ -11,7 +11,7 @@ from uuid6 import uuid7
 
 from shared.domain import presets, retries
 from shared.domain import tasks as queue
-from shared.domain.config import DayPart, QueueOrder
+from shared.domain.config import DayPart, QueueOrder, StoreCalendar
 from shared.domain.records import Conversation, Task
 from tests.support.people import new_id
 
@@ -467,11 +467,33 @@ def test_the_phone_tries_again_at_the_same_moment_as_the_database(db):
         )
         tried = {p.key for p in parts if chance.random() < 0.4}
         preferred = chance.choice([None, *[p.key for p in parts]])
+        days = {at.date() + timedelta(days=chance.randint(0, 9)) for _ in range(n % 9)}
+        calendar = StoreCalendar(
+            weekdays=tuple(chance.sample(range(1, 8), chance.randint(1, 7))),
+            closed_days={day.isoformat(): {} for day in days},
+        )
+        last = at.date() + timedelta(days=chance.randint(0, 9)) if n % 3 else None
+        hours, zone = chance.choice([1, 24, 48]), "Asia/Shanghai"
         said = db.execute(
-            "select crm.next_attempt_at(%s, 'Asia/Shanghai', %s, %s, %s)",
-            (at, Jsonb([p.model_dump() for p in cut]), sorted(tried), preferred),
+            "select earliest, crm.next_attempt_at(earliest, %s, %s, %s, %s, %s, %s)"
+            " from crm.earliest_retry(%s, %s, %s, %s, %s) earliest",
+            (
+                zone,
+                Jsonb([p.model_dump() for p in cut]),
+                sorted(tried),
+                preferred,
+                Jsonb(calendar.model_dump()),
+                last,
+                at,
+                hours,
+                zone,
+                Jsonb(calendar.model_dump()),
+                last,
+            ),
         ).fetchone()
-        assert said == (retries.next_attempt_at(at, "Asia/Shanghai", cut, tried, preferred),)
+        earliest = retries.earliest_retry(at, hours, zone, calendar, last)
+        found = retries.next_attempt_at(earliest, zone, cut, tried, preferred, calendar, last)
+        assert said == (earliest, found)
 
 
 def test_the_hours_tried_are_the_same_on_the_phone(world):

@@ -11,7 +11,7 @@ from mobile_app.offline.optimistic.tasks import is_silent, open_tasks, suspend_t
 from shared.domain import retries
 from shared.domain.config import DAY_PARTS, DayPart
 from shared.domain.records import Conversation
-from shared.domain.working_days import cadence_day_after
+from shared.domain.working_days import cadence_day_after, due_day
 
 FOLLOW_UPS = ("cadence", "next_contact", "retry", "first_contact")
 
@@ -64,10 +64,13 @@ def log_conversation(op: Operation) -> None:
 
 
 def _next_on(op: Operation) -> str | None:
-    """At the earliest today: the day may have passed while this phone was offline."""
+    """At the earliest today, or on the next working day: the day may have passed while this phone
+    was offline."""
     promised = [p["due_on"] for p in op.payload.get("promises") or []]
     days = [d for d in (op.payload.get("next_contact_on"), *promised) if d]
-    return max(min(days), op.today) if days else None
+    if not days or min(days) >= op.today:
+        return min(days, default=None)
+    return due_day(op.calendar, date.fromisoformat(op.today)).isoformat()
 
 
 def _write_conversation(logged: _Logged) -> None:
