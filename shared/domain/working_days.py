@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from shared.domain.config import StoreCalendar, StoreConfig
 from shared.domain.forms import MOST_DAYS_SNOOZED
+from shared.domain.labels import Label
 
 LONGEST_CLOSURE = 60  # days that are looked across: a store closed for ever ends the search, too
 SLOWEST_CADENCE = 90  # days, of a level that names none
@@ -63,7 +64,7 @@ def cadence_day_after(calendar: StoreCalendar, cadence_days: int | None, today: 
     return due_day(calendar, today + timedelta(days=days), today + timedelta(days=1), last)
 
 
-def closed_day_name(calendar: StoreCalendar, day: date) -> dict[str, str] | None:
+def closed_day_name(calendar: StoreCalendar, day: date) -> Label | None:
     """What a closed day is called; empty for a weekday that is off, None for a working day."""
     if is_working_day(calendar, day):
         return None

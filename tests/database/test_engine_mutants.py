@@ -195,7 +195,7 @@ MUTANTS = [
         "null",
         calendar.test_a_day_that_a_person_named_is_kept,
     ),
-    Mutant("next_working_day", "0..60", "1..60", CADENCE),
+    Mutant("next_working_day", "0..60", "0..1", CADENCE),
     Mutant(
         "is_working_day",
         "p_calendar -> 'makeup_days' ? v_day",
