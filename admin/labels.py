@@ -89,6 +89,7 @@ ATTRIBUTES = {
     "within_days": N_("Days before the policy ends (maximum)"),
     "sent_back": N_("Sent back by the manager"),
     "complaint": N_("Complaint"),
+    "test_drive": N_("Test drive asked for"),
     "promise": N_("Promise"),
     "expiry": N_("Policy ends"),
     "expiry_days": N_("Counts from (days before)"),

@@ -98,6 +98,7 @@ class Today:
                     premiums.get(str(t.subject_id)) if t.subject_form == "policy" else None,
                     c.complaint_at is not None,
                     promised.get(str(c.id)),
+                    c.test_drive_asked_at is not None,
                 ),
             )
             for t, c in tasks

@@ -314,7 +314,7 @@ class Outcome(_Part):
     retry_hours: int | None = Field(default=None, ge=1, le=720)
     retry_max: int | None = Field(default=None, ge=1, le=20)
     after_last: Literal["manager", "message"] | None = None
-    effect: Literal["complaint", "do_not_call", "lost", "won"] | None = None
+    effect: Literal["complaint", "do_not_call", "lost", "test_drive", "won"] | None = None
     level: Key | None = None
     stage: Key | None = None  # of whichever pipeline the customer's open deal is in
     next_days: int | None = Field(default=None, ge=0, le=365)
@@ -396,7 +396,9 @@ class QueueOrder(_Part):
     crm.queue_points."""
 
     sent_back: int = Field(default=1000, ge=0, le=100_000)
-    complaint: int = Field(default=800, ge=0, le=100_000)
+    # these two before all that follows added up
+    complaint: int = Field(default=900, ge=0, le=100_000)
+    test_drive: int = Field(default=850, ge=0, le=100_000)  # the customer asks for one
     promise: int = Field(default=400, ge=0, le=100_000)
     expiry: int = Field(
         default=200, ge=0, le=100_000

@@ -90,8 +90,8 @@ create or replace function crm.document_schema() returns jsonb
       "object"},
     "Outcome": {"additionalProperties": false, "properties": {"after_last": {"anyOf":
       [{"enum": ["manager", "message"], "type": "string"}, {"type": "null"}]},
-      "effect": {"anyOf": [{"enum": ["complaint", "do_not_call", "lost", "won"],
-      "type": "string"}, {"type": "null"}]}, "key": {"pattern":
+      "effect": {"anyOf": [{"enum": ["complaint", "do_not_call", "lost",
+      "test_drive", "won"], "type": "string"}, {"type": "null"}]}, "key": {"pattern":
       "^[a-z][a-z0-9_]{0,40}$", "type": "string"}, "label": {"additionalProperties":
       {"type": "string"}, "type": "object"}, "level": {"anyOf": [{"pattern":
       "^[a-z][a-z0-9_]{0,40}$", "type": "string"}, {"type": "null"}]}, "methods":
@@ -128,7 +128,8 @@ create or replace function crm.document_schema() returns jsonb
       "minimum": 1, "type": "integer"}, "overdue": {"maximum": 1000, "minimum": 0,
       "type": "integer"}, "overdue_cap": {"maximum": 100000, "minimum": 0, "type":
       "integer"}, "promise": {"maximum": 100000, "minimum": 0, "type": "integer"},
-      "sent_back": {"maximum": 100000, "minimum": 0, "type": "integer"}, "value":
+      "sent_back": {"maximum": 100000, "minimum": 0, "type": "integer"},
+      "test_drive": {"maximum": 100000, "minimum": 0, "type": "integer"}, "value":
       {"maximum": 1000, "minimum": 0, "type": "integer"}, "value_cap": {"maximum":
       100000, "minimum": 0, "type": "integer"}}, "type": "object"},
     "Reason": {"additionalProperties": false, "properties": {"key": {"pattern":

@@ -238,7 +238,7 @@ select crm.create_record_triggers(
   'customer',
   array[
     'owner_id', 'renewal_owner_id', 'pool', 'level_at', 'last_contact_at', 'complaint_at',
-    'removed_at'
+    'test_drive_asked_at', 'removed_at'
   ]
 );
 select crm.create_record_triggers('companions', 'companion', array['removed_at']);
@@ -318,7 +318,8 @@ grant insert (
 ),
   update (
     name, phone, wechat, gender, source, level, level_at, next_contact_on, agreed_contact_on,
-    last_contact_at, need, preferred_time, do_not_call, complaint_at, custom, removed_at
+    last_contact_at, need, preferred_time, do_not_call, complaint_at, test_drive_asked_at, custom,
+    removed_at
   ) on
   crm.customers
 to api_owner;
@@ -338,6 +339,7 @@ create or replace view api.customers as
     c.last_contact_at,
     c.level_at,
     c.complaint_at,
+    c.test_drive_asked_at,
     c.consent_withdrawn_at,
     c.created_at,
     c.updated_at,

@@ -718,6 +718,46 @@ create or replace function crm.save_customer(p_op jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
   v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
+  v_answer jsonb := crm.write_customer(p_op);
+  v_customer crm.customers;
+begin
+  if p_op ->> 'base_version' is not null or p_op #>> '{payload,set,next_contact_on}' <> '' then
+    return v_answer;
+  end if;
+  select * into v_customer
+  from crm.customers customer
+  where customer.store_id = v_store
+    and customer.id = crm.as_uuid(p_op #>> '{payload,id}')
+    and customer.owner_id <> (select crm.current_user_id());
+  if v_customer.id is not null then
+    perform crm.plan_first_contact(v_customer);
+  end if;
+  return v_answer;
+end $$;
+comment on function crm.save_customer is
+  'A customer from a form. Who enters one for a colleague has not spoken to them: the owner calls '
+  'today, unless a day was named (S-24).';
+
+create or replace function crm.plan_first_contact(p_customer crm.customers) returns void
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_today date := crm.due_day(
+    crm.store_calendar(p_customer.store_id), (crm.current_member(p_customer.store_id)).today
+  );
+begin
+  if crm.is_silent(p_customer.do_not_call, p_customer.consent_withdrawn_at) then
+    return;
+  end if;
+  update crm.customers customer
+  set next_contact_on = v_today
+  where customer.store_id = p_customer.store_id and customer.id = p_customer.id;
+  perform crm.create_first_contact(p_customer, v_today);
+end $$;
+
+create or replace function crm.write_customer(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
   v_is_new bool := p_op ->> 'base_version' is null;
   v_caller crm.caller := crm.require_verb(
     v_store,
@@ -892,6 +932,8 @@ grant execute on function
   crm.save_record(text, text, jsonb, jsonb),
   crm.require_customer_change(jsonb, crm.caller),
   crm.save_customer(jsonb),
+  crm.plan_first_contact(crm.customers),
+  crm.write_customer(jsonb),
   crm.visible_reference(jsonb, text, text, uuid),
   crm.save_companion(jsonb),
   crm.save_vehicle(jsonb),

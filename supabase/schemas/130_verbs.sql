@@ -415,6 +415,11 @@ begin
     when p_draft.reached then null
     else customer.complaint_at
   end,
+    test_drive_asked_at = case
+    when p_effect = 'test_drive' then coalesce(customer.test_drive_asked_at, p_draft.occurred_at)
+    when p_draft.reached then null
+    else customer.test_drive_asked_at
+  end,
     do_not_call = customer.do_not_call or p_effect is not distinct from 'do_not_call'
   where customer.store_id = p_draft.store_id and customer.id = p_draft.customer_id;
 end $$;

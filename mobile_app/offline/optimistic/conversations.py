@@ -141,9 +141,12 @@ def _write_customer(logged: _Logged) -> None:
     if logged.reached:
         level = payload.get("level") or customer["level"]
         plan = logged.next_on or _cadence_day(op, level)
-        changes |= {"last_contact_at": op.now, "next_contact_on": plan, "complaint_at": None}
+        changes |= {"last_contact_at": op.now, "next_contact_on": plan}
+        changes |= {"complaint_at": None, "test_drive_asked_at": None}
     if logged.effect == "complaint":
         changes["complaint_at"] = customer.get("complaint_at") or op.now
+    if logged.effect == "test_drive":
+        changes["test_drive_asked_at"] = customer.get("test_drive_asked_at") or op.now
     if logged.effect == "do_not_call":
         changes["do_not_call"] = True
     if facts := payload.get("facts"):
