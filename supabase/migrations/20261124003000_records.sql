@@ -54,7 +54,7 @@ create table crm.customers (
 comment on table crm.customers is
   'A person or company, with an owner or in a named pool; renewal_owner_id is who renews its '
   'policies. agreed_contact_on: the day that a person named in the form; the plan is kept on that '
-  'day though the store is closed. complaint_at, test_drive_asked_at: since when a complaint or the '
+  'day though the store is closed. complaint_at, test_drive_asked_at: since when a complaint or a '
   'wish for a test drive is open. facts: per field, on which day who was told (First 8).';
 
 -- One's own data is searched in these three without touching the rows: 400 customers lie on 400

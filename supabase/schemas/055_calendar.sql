@@ -75,6 +75,20 @@ comment on function crm.due_day is
   'The day on which what was planned for p_day is due: the next working day, at most p_last; else '
   'the last one before, at least p_first; else p_day itself.';
 
+create or replace function crm.due_today(p_store uuid) returns date
+  language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select crm.due_day(
+      store.settings -> 'calendar', (now() at time zone store.time_zone)::date
+    )
+    from crm.stores store
+    where store.id = p_store
+  );
+end $$;
+comment on function crm.due_today is
+  'The day on which what is to be done today is due: today, or the next working day.';
+
 create or replace function crm.closed_until(p_calendar jsonb, p_day date) returns date
   language plpgsql immutable parallel safe set search_path = '' as $$
 begin
@@ -132,6 +146,7 @@ grant execute on function
   crm.next_working_day(jsonb, date),
   crm.last_working_day(jsonb, date),
   crm.due_day(jsonb, date, date, date),
+  crm.due_today(uuid),
   crm.closed_until(jsonb, date),
   crm.closed_days_between(jsonb, date, date)
 to api_owner;

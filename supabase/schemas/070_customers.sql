@@ -31,10 +31,10 @@ begin
 end $$;
 
 -- A next-contact day, so that no customer is without a plan (S-53), whatever the writer left out:
--- the level's cadence from today, on a working day, also in a pool that somebody works. A customer whose level
--- changes is called no later than the new level demands. When silence ends, the plan goes on, but
--- not before today. Definer, like every trigger that reads the store's own lists: asking for each
--- row whose lists these are took a third of an import's time.
+-- the level's cadence from today, on a working day, also in a pool that somebody works. A customer
+-- whose level changes is called no later than the new level demands. When silence ends, the plan
+-- goes on, but not before today. Definer, like every trigger that reads the store's own lists:
+-- asking for each row whose lists these are took a third of an import's time.
 create or replace function crm.tg_customers__plan_contact() returns trigger
   language plpgsql volatile security definer set search_path = '' as $$
 declare

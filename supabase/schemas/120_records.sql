@@ -741,9 +741,7 @@ comment on function crm.save_customer is
 create or replace function crm.plan_first_contact(p_customer crm.customers) returns void
   language plpgsql volatile set search_path = '' as $$
 declare
-  v_today date := crm.due_day(
-    crm.store_calendar(p_customer.store_id), (crm.current_member(p_customer.store_id)).today
-  );
+  v_today date := crm.due_today(p_customer.store_id);
 begin
   if crm.is_silent(p_customer.do_not_call, p_customer.consent_withdrawn_at) then
     return;

@@ -80,7 +80,7 @@ create or replace function crm.check_conversation_plan(
 declare
   v_next date := crm.as_date(p_payload -> 'next_contact_on');
   v_said_on date := (p_draft.occurred_at at time zone p_caller.time_zone)::date;
-  v_earliest date := crm.due_day(crm.store_calendar(p_draft.store_id), p_caller.today);
+  v_earliest date := crm.due_today(p_draft.store_id);
 begin
   if p_payload ->> 'next_contact_on' is not null then
     if v_next is null then
@@ -820,7 +820,7 @@ create or replace function crm.apply_task_decision(
   language plpgsql volatile set search_path = '' as $$
 declare
   v_store uuid := p_approval.store_id;
-  v_today date := crm.due_day(crm.store_calendar(p_approval.store_id), p_caller.today);
+  v_today date := crm.due_today(p_approval.store_id);
 begin
   -- F-39: the day that was asked for, or today when it has passed meanwhile
   if p_decision = 'approve' and p_approval.kind = 'task_snooze' then

@@ -41,9 +41,19 @@ create or replace function crm.queue_points(
   from (select coalesce((p_queue ->> 'expiry_days')::int, 90) as days) q
 $$;
 comment on function crm.queue_points is
-  'Sent back + complaint + test drive + promise due + expiry (falling to 0 at expiry_days) + value a '
-  '万元 + days overdue, each as the store weighs it. p_open: what is open with the customer '
+  'Sent back + complaint + test drive + promise due + expiry (falling to 0 at expiry_days) + value '
+  'a 万元 + days overdue, each as the store weighs it. p_open: what is open with the customer '
   '(complaint, test_drive).';
+
+create or replace function crm.open_wishes(p_complaint timestamptz, p_test_drive timestamptz)
+  returns text[]
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return array[
+    case when p_complaint is not null then 'complaint' end,
+    case when p_test_drive is not null then 'test_drive' end
+  ];
+end $$;
 
 -- The oldest thousand are weighed: more are no queue of a day.
 create or replace function crm.queue_of(
@@ -66,13 +76,8 @@ begin
         policy.value_fen,
         promise.promised_on,
         crm.queue_points(
-          p_weights, p_caller.today, task.rank = 0, task.due_on, task.expires_on,
-          policy.value_fen,
-          array[
-            case when customer.complaint_at is not null then 'complaint' end,
-            case when customer.test_drive_asked_at is not null then 'test_drive' end
-          ],
-          promise.promised_on
+          p_weights, p_caller.today, task.rank = 0, task.due_on, task.expires_on, policy.value_fen,
+          crm.open_wishes(customer.complaint_at, customer.test_drive_asked_at), promise.promised_on
         ) as points
       from (
         select open.*
@@ -1321,6 +1326,7 @@ grant execute on function
   crm.customer_people(uuid, uuid),
   crm.customer_business(uuid, uuid),
   crm.customer_work(uuid, uuid),
+  crm.open_wishes(timestamptz, timestamptz),
   crm.queue_points(jsonb, date, bool, date, date, bigint, text[], date)
 to api_owner;
 grant execute on function

@@ -17,6 +17,19 @@ begin
   );
 end $$;
 
+create or replace function crm.follow_up_day(
+  p_calendar jsonb, p_planned date, p_agreed date, p_today date
+) returns date
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return case
+    when p_agreed = p_planned then p_planned
+    else crm.due_day(p_calendar, p_planned, p_planned, p_today + crm.most_days_put_off())
+  end;
+end $$;
+comment on function crm.follow_up_day is
+  'The day on which a planned contact is due: a working day, unless a person agreed the day.';
+
 -- The calls whose planned day has come: to the owner, or to the people of the pool. A customer for
 -- whom a task is open waits for that. rule_on is the planned day; when the task of that day has
 -- ended and no later day was planned, the customer is due again today. A planned day on which the
@@ -60,15 +73,9 @@ begin
       and caller.pool = customer.pool
       and caller.ordinal = crm.caller_place(customer.id, caller.total)
   cross join lateral (
-    select case
-      when customer.agreed_contact_on = customer.next_contact_on then customer.next_contact_on
-      else crm.due_day(
-        v_calendar,
-        customer.next_contact_on,
-        customer.next_contact_on,
-        p_day + crm.most_days_put_off()
-      )
-    end as day
+    select crm.follow_up_day(
+      v_calendar, customer.next_contact_on, customer.agreed_contact_on, p_day
+    ) as day
   ) due
   where customer.store_id = p_store
     and customer.next_contact_on <= p_day
@@ -89,6 +96,23 @@ begin
 end $$;
 comment on function crm.create_follow_ups is
   'Tasks for customers whose next contact has come; a second run adds none.';
+
+create or replace function crm.reached_window(
+  p_days int[], p_expires date, p_day date, p_calendar jsonb, p_horizon date,
+  out days int, out due_on date
+)
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  select min(item) into days
+  from unnest(p_days) item
+  where p_expires - item <= p_day
+    or p_expires - item <= p_horizon
+      and crm.due_day(p_calendar, p_expires - item, null, p_expires) <= p_day;
+  due_on := crm.due_day(p_calendar, p_expires - days, null, p_expires);
+end $$;
+comment on function crm.reached_window is
+  'The window before a policy ends that was reached last, and the day on which its call is due. '
+  'p_horizon: the last of the closed days that follow p_day.';
 
 -- The window reached last; a window passed while an earlier call is still open makes no second one.
 -- A window on a closed day moves to the next working day; when the policy ends before that, the
@@ -117,8 +141,8 @@ begin
     p_rule.key,
     'policy',
     policy.id,
-    due.day,
-    crm.preferred_at(p_store, customer.preferred_time, greatest(due.day, p_day)),
+    w.due_on,
+    crm.preferred_at(p_store, customer.preferred_time, greatest(w.due_on, p_day)),
     policy.expires_on - w.days,
     policy.expires_on
   from crm.policies policy
@@ -127,18 +151,9 @@ begin
       and customer.id = policy.customer_id
       and customer.removed_at is null
       and not crm.is_silent(customer.do_not_call, customer.consent_withdrawn_at)
-  cross join lateral (
-    select min(item) as days
-    from unnest(p_rule.days) item
-    where policy.expires_on - item <= p_day
-      or policy.expires_on - item <= v_horizon
-        and crm.due_day(v_calendar, policy.expires_on - item, null, policy.expires_on) <= p_day
+  cross join lateral crm.reached_window(
+    p_rule.days, policy.expires_on, p_day, v_calendar, v_horizon
   ) w
-  cross join lateral (
-    select crm.due_day(
-      v_calendar, policy.expires_on - w.days, null, policy.expires_on
-    ) as day
-  ) due
   where policy.store_id = p_store
     and policy.status = 'active'
     and policy.removed_at is null

@@ -162,7 +162,7 @@ create or replace function crm.transfer_customer(
   language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_before crm.customers;
-  v_today date;
+  v_today date := crm.due_today(p_store);
   v_id uuid := crm.new_id();
 begin
   select * into v_before
@@ -177,13 +177,6 @@ begin
   then
     return null;  -- they have it already
   end if;
-  select crm.due_day(
-    store.settings -> 'calendar',
-    (now() at time zone store.time_zone)::date
-  ) into v_today
-  from crm.stores store
-  where store.id = p_store;
-
   update crm.customers
   set
     owner_id = p_owner,
@@ -884,7 +877,7 @@ begin
       'manual',
       case p_approval.kind when 'lost' then 'deal' else 'customer' end,
       coalesce(p_approval.deal_id, p_approval.customer_id),
-      crm.due_day(crm.store_calendar(p_approval.store_id), v_caller.today),
+      crm.due_today(p_approval.store_id),
       0,
       p_remark
     );

@@ -401,6 +401,14 @@ begin
   end;
 end $$;
 
+create or replace function crm.care_day(p_calendar jsonb, p_day date, p_expires date) returns date
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return crm.due_day(
+    p_calendar, p_day, null, case when p_day <= p_expires then p_expires end
+  );
+end $$;
+
 -- A field's value, never an expression of the document: base columns by name from the catalogue,
 -- all else by key.
 create or replace function crm.care_statement(
@@ -431,7 +439,7 @@ begin
       select distinct crm.next_care_date(%s, $5, $6, $4, day) as care_on
       from unnest(%s) day
     ) care
-    cross join lateral (select crm.due_day($10, care.care_on - $4, null, %s) as day) due
+    cross join lateral (select crm.care_day($10, care.care_on - $4, %s) as day) due
     where subject.store_id = $1
       and subject.removed_at is null
       and customer.removed_at is null
@@ -448,13 +456,7 @@ begin
     crm.care_date_expression(p_form, p_field, p_zone),
     -- never after the policy: what would be is looked for before the store closes
     case p_form when 'policy' then '$11' else 'array[$7]' end,
-    case p_form
-      when 'policy' then
-        $q$case
-          when care.care_on - $4 <= subject.expires_on then subject.expires_on
-        end$q$
-      else 'null'
-    end,
+    case p_form when 'policy' then 'subject.expires_on' else 'null' end,
     case p_form
       when 'deal' then
         $q$and exists (

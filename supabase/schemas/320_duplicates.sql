@@ -248,7 +248,17 @@ declare
   v_columns text;
   v_custom jsonb;
 begin
-  select coalesce(string_agg(format('%1$I = loser.%1$I, ', field.key), ''), '') into v_columns
+  select coalesce(
+    string_agg(
+      format('%1$I = loser.%1$I, ', field.key)
+      || case field.key
+        when 'next_contact_on' then 'agreed_contact_on = loser.agreed_contact_on, '
+        else ''
+      end,
+      ''
+    ),
+    ''
+  ) into v_columns
   from crm.base_fields field
   where field.form = 'customer'
     and case field.key

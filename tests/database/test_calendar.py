@@ -19,6 +19,7 @@ from shared.domain.working_days import (
     last_working_day,
     next_working_day,
 )
+from tests.database.test_duplicates import merge
 from tests.database.test_rules import policy_of, run
 from tests.support.people import World, new_id, preset
 
@@ -230,6 +231,15 @@ def test_a_day_that_a_person_named_is_kept(world):
     )
     night(world, 5)
     assert due(world, new) == due(world, old) == [5]
+
+
+def test_a_day_that_a_person_named_is_kept_by_a_merge(world):
+    one = world.customer()
+    other = world.customer("chen", next_contact_on=str(today(world) + timedelta(days=5)))
+    merge(world, one, other, ["next_contact_on"])
+    close(world, 5, 6)
+    night(world, 5)
+    assert due(world, one) == [5]
 
 
 def test_a_day_agreed_in_a_conversation_is_kept(world):

@@ -138,9 +138,7 @@ MUTANTS = [
         "customer.owner_id,",
         DELIVERED,
     ),
-    Mutant(
-        "create_policy_window_tasks", "select min(item) as days", "select max(item) as days", WINDOW
-    ),
+    Mutant("reached_window", "select min(item)", "select max(item)", WINDOW),
     Mutant("assign_renewal_owners", "and customer.owner_id is not null", "and false", WINDOW),
     Mutant("can_renew", "'save_policy' = any (r.verbs)", "true", NAMED),
     Mutant("set_renewal_owner", "task.subject_form = 'policy'", "false", NAMED),
@@ -178,8 +176,8 @@ MUTANTS = [
         calendar.test_a_plan_stays_within_what_the_level_allows,
     ),
     Mutant(
-        FOLLOW_UPS,
-        "customer.agreed_contact_on = customer.next_contact_on",
+        "follow_up_day",
+        "p_agreed = p_planned",
         "false",
         calendar.test_a_day_that_a_person_named_is_kept,
     ),
@@ -229,7 +227,7 @@ MUTANTS = [
         calendar.test_nobody_is_reminded_on_a_closed_day,
     ),
     Mutant(
-        "transfer_customer",
+        "due_today",
         "store.settings -> 'calendar'",
         "null",
         calendar.test_what_is_due_today_is_due_on_the_next_working_day,
