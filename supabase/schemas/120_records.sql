@@ -714,45 +714,40 @@ end $$;
 comment on function crm.require_customer_change is
   'What a form may not change of a customer. Rejects: needs_approval, forbidden.';
 
+-- A new customer of a colleague, with no day named: who enters them has not spoken to them.
+create or replace function crm.is_colleagues_lead(p_op jsonb) returns bool
+  language plpgsql stable set search_path = '' as $$
+begin
+  return not crm.is_rehearsal()
+    and p_op ->> 'base_version' is null
+    and p_op #>> '{payload,pool}' is null
+    and crm.as_uuid(p_op #>> '{payload,owner_id}') <> (select crm.current_user_id())
+    and coalesce(p_op #>> '{payload,set,next_contact_on}', '') = ''
+    and coalesce(p_op #> '{payload,set,do_not_call}' <> 'true', true);
+end $$;
+
 create or replace function crm.save_customer(p_op jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
   v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
-  v_answer jsonb := crm.write_customer(p_op);
+  v_today date := crm.due_today(v_store);
   v_customer crm.customers;
+  v_answer jsonb;
 begin
-  if p_op ->> 'base_version' is not null or p_op #>> '{payload,set,next_contact_on}' <> '' then
-    return v_answer;
+  if not coalesce(crm.is_colleagues_lead(p_op), false) then
+    return crm.write_customer(p_op, '{}');
   end if;
+  v_answer := crm.write_customer(p_op, jsonb_build_object('next_contact_on', v_today));
   select * into v_customer
   from crm.customers customer
-  where customer.store_id = v_store
-    and customer.id = crm.as_uuid(p_op #>> '{payload,id}')
-    and customer.owner_id <> (select crm.current_user_id());
-  if v_customer.id is not null then
-    perform crm.plan_first_contact(v_customer);
-  end if;
+  where customer.store_id = v_store and customer.id = crm.as_uuid(p_op #>> '{payload,id}');
+  perform crm.create_first_contact(v_customer, v_today);
   return v_answer;
 end $$;
 comment on function crm.save_customer is
-  'A customer from a form. Who enters one for a colleague has not spoken to them: the owner calls '
-  'today, unless a day was named (S-24).';
+  'A customer from a form. One who is entered for a colleague is called today (S-24).';
 
-create or replace function crm.plan_first_contact(p_customer crm.customers) returns void
-  language plpgsql volatile set search_path = '' as $$
-declare
-  v_today date := crm.due_today(p_customer.store_id);
-begin
-  if crm.is_silent(p_customer.do_not_call, p_customer.consent_withdrawn_at) then
-    return;
-  end if;
-  update crm.customers customer
-  set next_contact_on = v_today
-  where customer.store_id = p_customer.store_id and customer.id = p_customer.id;
-  perform crm.create_first_contact(p_customer, v_today);
-end $$;
-
-create or replace function crm.write_customer(p_op jsonb) returns jsonb
+create or replace function crm.write_customer(p_op jsonb, p_columns jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
   v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
@@ -780,6 +775,7 @@ begin
     'customer',
     p_op,
     jsonb_build_object('owner_id', v_owner, 'pool', v_pool, 'created_by', v_caller.user_id)
+    || p_columns
   );
 end $$;
 
@@ -930,8 +926,8 @@ grant execute on function
   crm.save_record(text, text, jsonb, jsonb),
   crm.require_customer_change(jsonb, crm.caller),
   crm.save_customer(jsonb),
-  crm.plan_first_contact(crm.customers),
-  crm.write_customer(jsonb),
+  crm.is_colleagues_lead(jsonb),
+  crm.write_customer(jsonb, jsonb),
   crm.visible_reference(jsonb, text, text, uuid),
   crm.save_companion(jsonb),
   crm.save_vehicle(jsonb),

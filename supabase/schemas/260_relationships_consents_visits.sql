@@ -420,7 +420,8 @@ begin
           'owner_id', v_payload -> 'owner_id',
           'set', v_fields
         )
-      )
+      ),
+      '{}'
     );
   elsif v_fields <> '{}' then
     perform crm.save_record(

@@ -56,6 +56,20 @@ def test_entered_for_a_colleague(world):
     assert plan(world, customer) == 0
 
 
+def test_entered_for_a_colleague_and_taken_back(world):
+    customer, entered = new_id(), new_id()
+    fields = {"name": "客", "phone": "13900000009", "source": "walk_in", "level": "near"}
+    world.done(
+        "he",
+        "save_customer",
+        {"id": customer, "owner_id": str(world.users["lin"]), "set": fields},
+        op_id=entered,
+    )
+    assert world.row("select version from crm.customers where id = %s", customer) == 1
+    world.done("he", "undo", {"op_id": entered})
+    assert first_contact(world, customer) == []
+
+
 def test_entered_for_a_colleague_on_a_closed_day(world):
     close(world, 0, 1)
     customer = world.customer("he", owner_id=str(world.users["lin"]))
