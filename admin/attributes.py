@@ -220,6 +220,7 @@ def literal(_: Texts, path: Path, value: str, draft: Draft) -> str:
             "message": _("Suggest a text message"),
             "complaint": _("The customer complains"),
             "do_not_call": _("Do not call again"),
+            "test_drive": _("The customer asks for a test drive"),
             "quote": _("Quote"),
             "cadence": _("Follow-up by level"),
             "policy_window": _("Policy windows"),

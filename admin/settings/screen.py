@@ -1,5 +1,5 @@
-"""Store settings: the day, the limits, the budget, the order of the queue, what counts as a
-burst."""
+"""Store settings: the day, the calendar, the limits, the budget, the order of the queue, what
+counts as a burst."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from admin.attributes import PlainText, attributes
 from admin.draft import Draft, use_draft
 from admin.labels import attribute_name
 from admin.session import use_admin
+from admin.settings.calendar import Calendar
 from admin.settings.store_rules import Approvals, AtTheDoor, Clocks, DayParts
 from admin.shell import panel_page
 from admin.widgets import NumberField, choices, titled, toggle
@@ -38,6 +39,7 @@ def SettingsScreen() -> ft.Control:
     return panel_page(
         _("Store settings"),
         Days(),
+        Calendar(),
         Clocks(),
         Approvals(),
         AtTheDoor(),

@@ -368,7 +368,20 @@ def NextContact(
             plan.last_day,
         ),
         identified("next-why", ft.Text(reason, size=12, color=ft.Colors.ON_SURFACE_VARIANT)),
+        *closed_day_warning(_, plan),
     )
+
+
+def closed_day_warning(_: Texts, plan: NextContactPlan) -> list[ft.Control]:
+    """The day is kept all the same: it may be agreed with the customer."""
+    closed = plan.closed_name
+    if closed is None:
+        return []
+    name = _.label(closed)
+    words = _("The store is closed on this day.")
+    if name:
+        words = _("The store is closed on this day: %(name)s.") % {"name": name}
+    return [identified("next-closed", ft.Text(words, size=12, color=ft.Colors.ERROR))]
 
 
 def why_that_day(

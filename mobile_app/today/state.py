@@ -14,7 +14,9 @@ from shared.domain import tasks as queue
 from shared.domain import templates
 from shared.domain.card import Card
 from shared.domain.config import QueueOrder
+from shared.domain.forms import MOST_DAYS_SNOOZED
 from shared.domain.records import Customer, Task
+from shared.domain.working_days import due_day
 from shared.ui.text import Texts
 
 Row = tuple[Task, Customer, queue.PriorityInputs]
@@ -96,6 +98,7 @@ class Today:
                     premiums.get(str(t.subject_id)) if t.subject_form == "policy" else None,
                     c.complaint_at is not None,
                     promised.get(str(c.id)),
+                    c.test_drive_asked_at is not None,
                 ),
             )
             for t, c in tasks
@@ -252,10 +255,15 @@ class Today:
         return max(limit - self.current[0].snoozes, 0)
 
     def snooze_days(self) -> list[date]:
-        """Tomorrow, in three days, in a week; never past the end of the policy."""
+        """Tomorrow, in three days, in a week, or the next working day after; never past the end of
+        the policy."""
+        today, config = self.session.clock.today, self.session.config
         end = self.current[0].expires_on if self.current else None
-        days = [self.session.clock.today + timedelta(days=n) for n in (1, 3, 7)]
-        return [d for d in days if end is None or d <= end]
+        last = min(today + timedelta(days=MOST_DAYS_SNOOZED), end or date.max)
+        days = [today + timedelta(days=n) for n in (1, 3, 7)]
+        if config is not None:
+            days = [due_day(config.calendar, d, today + timedelta(days=1), last) for d in days]
+        return [d for d in dict.fromkeys(days) if d <= last]
 
     def toggle_snooze(self) -> None:
         self.snoozing = not self.snoozing

@@ -36,6 +36,7 @@ def why_pills(
             ),
             "notice",
         ),
+        "test_drive": (lambda v: _("Wants a test drive"), "urgent"),
         "overdue": (lambda v: _("Overdue %(days)d days") % v, "urgent"),
         "retry": (lambda v: _("Attempt %(n)d") % {"n": v["attempts"] + 1}, "plain"),
         "cadence": (lambda v: _("Follow-up due"), "plain"),

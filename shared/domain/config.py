@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from shared.domain.conditions import Tree, holds
+from shared.domain.instants import is_day
 from shared.domain.labels import Key, Label
 
 FieldType = Literal[
@@ -52,6 +53,16 @@ Settings = Annotated[
                     {"type": "string", "maxLength": 200},
                 ]
             },
+        }
+    ),
+]
+NamedDays = Annotated[
+    dict[str, Label],  # "2027-02-06": {"zh_CN": "春节"}
+    Field(max_length=400),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}},
         }
     ),
 ]
@@ -303,7 +314,7 @@ class Outcome(_Part):
     retry_hours: int | None = Field(default=None, ge=1, le=720)
     retry_max: int | None = Field(default=None, ge=1, le=20)
     after_last: Literal["manager", "message"] | None = None
-    effect: Literal["complaint", "do_not_call", "lost", "won"] | None = None
+    effect: Literal["complaint", "do_not_call", "lost", "test_drive", "won"] | None = None
     level: Key | None = None
     stage: Key | None = None  # of whichever pipeline the customer's open deal is in
     next_days: int | None = Field(default=None, ge=0, le=365)
@@ -358,12 +369,36 @@ class DayPart(_Part):
     end: str = Field(pattern=TIME_OF_DAY)
 
 
+class StoreCalendar(_Part):
+    """The days on which the store works: its weekdays (1 is Monday), except for closed days such as
+    春节, and make-up days (调休) that are worked although their weekday is off. Every day has a
+    name."""
+
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = Field(
+        default=(1, 2, 3, 4, 5, 6, 7), min_length=1, max_length=7
+    )
+    closed_days: NamedDays = {}
+    makeup_days: NamedDays = {}
+
+    @model_validator(mode="after")
+    def _has_days(self) -> "StoreCalendar":
+        for name, days in (("closed_days", self.closed_days), ("makeup_days", self.makeup_days)):
+            for day in days:
+                if not is_day(day):
+                    raise ValueError(f"{name}: {day} is no day")
+        if both := set(self.closed_days) & set(self.makeup_days):
+            raise ValueError(f"closed and a make-up day at once: {', '.join(sorted(both))}")
+        return self
+
+
 class QueueOrder(_Part):
     """Points that put a task where it stands (F-38), added up; the highest sum comes first. As
     crm.queue_points."""
 
     sent_back: int = Field(default=1000, ge=0, le=100_000)
-    complaint: int = Field(default=800, ge=0, le=100_000)
+    # these two before all that follows added up
+    complaint: int = Field(default=900, ge=0, le=100_000)
+    test_drive: int = Field(default=850, ge=0, le=100_000)  # the customer asks for one
     promise: int = Field(default=400, ge=0, le=100_000)
     expiry: int = Field(
         default=200, ge=0, le=100_000
@@ -496,6 +531,7 @@ class StoreConfig(_Part):
     queue: QueueOrder = QueueOrder()
     day_parts: tuple[DayPart, ...] = DAY_PARTS
     burst: BurstThreshold = BurstThreshold()
+    calendar: StoreCalendar = StoreCalendar()
     rules: tuple[Rule, ...] = ()
     replacements: Replacements = Replacements()
     access: dict[str, FieldRights] = {}

@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.domain.config import FieldDefinition, Outcome, Phrase, StoreConfig
 from shared.domain.problems import FieldProblem
+from shared.domain.working_days import cadence_day, due_day
 
 METHODS = ("call", "visit", "wechat", "sms", "test_drive", "quote", "order", "delivery")
 MAX_FACTS_TO_ASK = 2  # facts asked for on the way of one conversation
@@ -41,18 +42,18 @@ def next_date(
     do_not_call: bool = False,
     promised: date | None = None,
 ) -> NextDate:
-    """The day to propose after a contact: the outcome's own, else the level's cadence, but never
-    after what was promised. None when nobody was reached (the retry rule plans that) or must not be
-    called any more."""
+    """The day to propose after a contact, a working day: the outcome's own, else the level's
+    cadence, but never after what was promised. None when nobody was reached (the retry rule plans
+    that) or must not be called any more."""
     found = config.level(level)
     if outcome is None or not outcome.reached or do_not_call or outcome.effect == "do_not_call":
         return NextDate(None)
     if outcome.next_days is not None:
-        proposed = NextDate(today + timedelta(days=outcome.next_days), "outcome", outcome.next_days)
+        day = due_day(config.calendar, today + timedelta(days=outcome.next_days), today)
+        proposed = NextDate(day, "outcome", outcome.next_days)
     elif found is not None and found.cadence_days is not None:
-        proposed = NextDate(
-            today + timedelta(days=found.cadence_days), "cadence", found.cadence_days
-        )
+        day = cadence_day(config, level, today)
+        proposed = NextDate(day, "cadence", found.cadence_days)
     else:
         proposed = NextDate(None)
     if promised is not None and (proposed.on is None or promised < proposed.on):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from shared.domain import patterns
 from shared.domain.conditions import answer, rounded
 from shared.domain.config import BASE_LENGTHS, BASE_RANGES, BASE_TYPES, FieldDefinition, StoreConfig
+from shared.domain.instants import is_day
 from shared.domain.json_values import is_array
 from shared.domain.problems import FieldProblem
 
@@ -153,7 +154,7 @@ def _problem(
             None if UUID_TEXT.fullmatch(value) else "option"
         )  # whether they belong to the store, the server knows
     if kind == "date":
-        return None if _is_day(value) else "date"
+        return None if is_day(value) else "date"
     longest = field.max_length or TEXT_LENGTH.get(kind, DEFAULT_LENGTH)
     if kind != "time" and len(value) > min(longest, BASE_LENGTHS.get((form, field.key), longest)):
         return "length"
@@ -185,13 +186,13 @@ def _day_problem(
     if (
         (form, key) != ("customer", "next_contact_on")
         or not isinstance(value, str)
-        or not _is_day(value)
+        or not is_day(value)
     ):
         return None
     here = today or datetime.now(ZoneInfo(config.store.time_zone)).date()
     last = last_next_contact_on(config, after.get("level"), here, is_contact=False)
     planned = before.get(key)
-    if isinstance(planned, str) and _is_day(planned):
+    if isinstance(planned, str) and is_day(planned):
         last = max(last, date.fromisoformat(planned))
     return None if here <= date.fromisoformat(value) <= last else "range"
 
@@ -214,12 +215,3 @@ def _number_problem(form: str, kind: str, field: FieldDefinition, value: Any) ->
 def _is_number(value: int | float) -> bool:
     """As crm.is_number: what a float can hold, and nothing so small that it is a joke."""
     return value == 0 or 1e-15 <= abs(value) <= 1e15
-
-
-def _is_day(text: str) -> bool:
-    """A real day of 1900 to 2199, as crm.is_date."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return bool(re.fullmatch(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}", text))

@@ -58,6 +58,7 @@ class Customer(CustomRecord):
         )
 
     complaint_at: Instant | None = None
+    test_drive_asked_at: Instant | None = None
     facts: dict[str, Any] = {}  # field → {"on": day, "by": name}: who was told, and when
 
 

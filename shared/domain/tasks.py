@@ -13,11 +13,12 @@ Why = tuple[str, dict[str, object]]
 @dataclass(frozen=True)
 class PriorityInputs:
     """What orders the queue besides the task: the premium in 分 (None when hidden or unknown), an
-    open complaint, the next promise."""
+    open complaint, a test drive that was asked for, the next promise."""
 
     value_fen: int | None = None
     complaint: bool = False
     promised_on: date | None = None
+    test_drive: bool = False
 
 
 NO_PRIORITY_INPUTS = PriorityInputs()
@@ -27,6 +28,7 @@ def points(order: QueueOrder, task: Task, inputs: PriorityInputs, today: date) -
     """The store's points for a task, as crm.queue_points adds them up."""
     found = order.sent_back if task.rank == 0 else 0
     found += order.complaint if inputs.complaint else 0
+    found += order.test_drive if inputs.test_drive else 0
     found += order.promise if inputs.promised_on is not None and inputs.promised_on <= today else 0
     if task.expires_on is not None:
         found += (
@@ -69,6 +71,8 @@ def reasons(task: Task, today: date, inputs: PriorityInputs = NO_PRIORITY_INPUTS
         found.append(("sent_back", {"remark": task.remark or ""}))
     if inputs.complaint:
         found.append(("complaint", {}))
+    if inputs.test_drive:
+        found.append(("test_drive", {}))
     if inputs.promised_on is not None and inputs.promised_on <= today:
         found.append(("promise", {"days": (today - inputs.promised_on).days}))
     if task.expires_on is not None:

@@ -285,7 +285,7 @@ create table crm.outcomes (
   retry_hours int check (retry_hours between 1 and 720),
   retry_max int check (retry_max between 1 and 20),
   after_last text check (after_last in ('manager', 'message')),
-  effect text check (effect in ('complaint', 'do_not_call', 'lost', 'won')),
+  effect text check (effect in ('complaint', 'do_not_call', 'lost', 'test_drive', 'won')),
   roles text[] not null default '{}',
   position int not null default 0,
   retired bool not null default false,

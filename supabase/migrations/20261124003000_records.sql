@@ -21,11 +21,13 @@ create table crm.customers (
   level text not null,
   level_at timestamptz not null default now(),
   next_contact_on date,
+  agreed_contact_on date,
   last_contact_at timestamptz,
   need text check (length(need) <= 2000),
   preferred_time text,
   do_not_call bool not null default false,
   complaint_at timestamptz,
+  test_drive_asked_at timestamptz,
   facts jsonb not null default '{}' check (jsonb_typeof(facts) = 'object'),
   consent_withdrawn_at timestamptz,
   phone_masked text generated always as (crm.mask_text(phone, 'phone')) stored,
@@ -51,8 +53,9 @@ create table crm.customers (
 ) with (fillfactor = 85);
 comment on table crm.customers is
   'A person or company, with an owner or in a named pool; renewal_owner_id is who renews its '
-  'policies. complaint_at: since when a complaint is open. facts: per field, on which day who was'
-  ' told (First 8).';
+  'policies. agreed_contact_on: the day that a person named in the form; the plan is kept on that '
+  'day though the store is closed. complaint_at, test_drive_asked_at: since when a complaint or a '
+  'wish for a test drive is open. facts: per field, on which day who was told (First 8).';
 
 -- One's own data is searched in these three without touching the rows: 400 customers lie on 400
 -- pages, their entries on five.

@@ -90,8 +90,8 @@ create or replace function crm.document_schema() returns jsonb
       "object"},
     "Outcome": {"additionalProperties": false, "properties": {"after_last": {"anyOf":
       [{"enum": ["manager", "message"], "type": "string"}, {"type": "null"}]},
-      "effect": {"anyOf": [{"enum": ["complaint", "do_not_call", "lost", "won"],
-      "type": "string"}, {"type": "null"}]}, "key": {"pattern":
+      "effect": {"anyOf": [{"enum": ["complaint", "do_not_call", "lost",
+      "test_drive", "won"], "type": "string"}, {"type": "null"}]}, "key": {"pattern":
       "^[a-z][a-z0-9_]{0,40}$", "type": "string"}, "label": {"additionalProperties":
       {"type": "string"}, "type": "object"}, "level": {"anyOf": [{"pattern":
       "^[a-z][a-z0-9_]{0,40}$", "type": "string"}, {"type": "null"}]}, "methods":
@@ -128,7 +128,8 @@ create or replace function crm.document_schema() returns jsonb
       "minimum": 1, "type": "integer"}, "overdue": {"maximum": 1000, "minimum": 0,
       "type": "integer"}, "overdue_cap": {"maximum": 100000, "minimum": 0, "type":
       "integer"}, "promise": {"maximum": 100000, "minimum": 0, "type": "integer"},
-      "sent_back": {"maximum": 100000, "minimum": 0, "type": "integer"}, "value":
+      "sent_back": {"maximum": 100000, "minimum": 0, "type": "integer"},
+      "test_drive": {"maximum": 100000, "minimum": 0, "type": "integer"}, "value":
       {"maximum": 1000, "minimum": 0, "type": "integer"}, "value_cap": {"maximum":
       100000, "minimum": 0, "type": "integer"}}, "type": "object"},
     "Reason": {"additionalProperties": false, "properties": {"key": {"pattern":
@@ -193,6 +194,12 @@ create or replace function crm.document_schema() returns jsonb
       "required": {"items": {"type": "string"}, "type": "array"}, "type": {"enum":
       ["open", "won", "lost"], "type": "string"}}, "required": ["key", "label",
       "type"], "type": "object"},
+    "StoreCalendar": {"additionalProperties": false, "properties": {"closed_days":
+      {"additionalProperties": {"additionalProperties": {"type": "string"}, "type":
+      "object"}, "type": "object"}, "makeup_days": {"additionalProperties":
+      {"additionalProperties": {"type": "string"}, "type": "object"}, "type":
+      "object"}, "weekdays": {"items": {"maximum": 7, "minimum": 1, "type":
+      "integer"}, "maxItems": 7, "minItems": 1, "type": "array"}}, "type": "object"},
     "StoreSettings": {"additionalProperties": false, "properties": {"languages":
       {"items": {"type": "string"}, "type": "array"}, "time_zone": {"type":
       "string"}}, "type": "object"},
@@ -208,16 +215,16 @@ create or replace function crm.document_schema() returns jsonb
       "type": "string"}, "maxItems": 12, "type": "array"}}, "type": "object"}},
   "additionalProperties": false, "properties": {"access": {"additionalProperties":
     {"$ref": "#/$defs/FieldRights"}, "type": "object"}, "burst": {"$ref":
-    "#/$defs/BurstThreshold"}, "consents": {"items": {"$ref":
-    "#/$defs/ConsentPurpose"}, "type": "array"}, "day_parts": {"items": {"$ref":
-    "#/$defs/DayPart"}, "type": "array"}, "forms": {"additionalProperties": false,
-    "properties": {"companion": {"$ref": "#/$defs/Form"}, "conversation": {"$ref":
-    "#/$defs/Form"}, "customer": {"$ref": "#/$defs/Form"}, "deal": {"$ref":
-    "#/$defs/Form"}, "policy": {"$ref": "#/$defs/Form"}, "vehicle": {"$ref":
-    "#/$defs/Form"}}, "type": "object"}, "levels": {"items": {"$ref":
-    "#/$defs/Level"}, "type": "array"}, "outcomes": {"items": {"$ref":
-    "#/$defs/Outcome"}, "type": "array"}, "phrases": {"items": {"$ref":
-    "#/$defs/Phrase"}, "type": "array"}, "pipelines": {"items": {"$ref":
+    "#/$defs/BurstThreshold"}, "calendar": {"$ref": "#/$defs/StoreCalendar"},
+    "consents": {"items": {"$ref": "#/$defs/ConsentPurpose"}, "type": "array"},
+    "day_parts": {"items": {"$ref": "#/$defs/DayPart"}, "type": "array"}, "forms":
+    {"additionalProperties": false, "properties": {"companion": {"$ref":
+    "#/$defs/Form"}, "conversation": {"$ref": "#/$defs/Form"}, "customer": {"$ref":
+    "#/$defs/Form"}, "deal": {"$ref": "#/$defs/Form"}, "policy": {"$ref":
+    "#/$defs/Form"}, "vehicle": {"$ref": "#/$defs/Form"}}, "type": "object"},
+    "levels": {"items": {"$ref": "#/$defs/Level"}, "type": "array"}, "outcomes":
+    {"items": {"$ref": "#/$defs/Outcome"}, "type": "array"}, "phrases": {"items":
+    {"$ref": "#/$defs/Phrase"}, "type": "array"}, "pipelines": {"items": {"$ref":
     "#/$defs/Pipeline"}, "type": "array"}, "pools": {"items": {"$ref":
     "#/$defs/Pool"}, "type": "array"}, "queue": {"$ref": "#/$defs/QueueOrder"},
     "reasons": {"items": {"$ref": "#/$defs/Reason"}, "type": "array"},
@@ -358,6 +365,9 @@ declare
   v_schema jsonb := crm.document_schema();
   v_problem text := ltrim(crm.schema_problem(p_document, v_schema, v_schema -> '$defs', ''), '.');
 begin
+  v_problem := coalesce(
+    v_problem, 'calendar.' || crm.calendar_problem(p_document -> 'calendar')
+  );
   if v_problem is not null or p_document #>> '{store,time_zone}' is null then
     return v_problem;
   end if;

@@ -203,12 +203,14 @@ create or replace function crm.apply_settings(p_store uuid, p_document jsonb) re
 begin
   update crm.stores
   set
-    settings = coalesce(p_document -> 'settings', '{}') - array['queue', 'day_parts', 'burst']
+    settings = coalesce(p_document -> 'settings', '{}')
+      - array['queue', 'day_parts', 'burst', 'calendar']
     || jsonb_strip_nulls(
       jsonb_build_object(
         'queue', p_document -> 'queue',
         'day_parts', p_document -> 'day_parts',
-        'burst', p_document -> 'burst'
+        'burst', p_document -> 'burst',
+        'calendar', p_document -> 'calendar'
       )
     ),
     time_zone = coalesce(p_document #>> '{store,time_zone}', time_zone)

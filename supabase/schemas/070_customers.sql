@@ -31,10 +31,10 @@ begin
 end $$;
 
 -- A next-contact day, so that no customer is without a plan (S-53), whatever the writer left out:
--- the level's cadence from today, also in a pool that somebody works. A customer whose level
--- changes is called no later than the new level demands. When silence ends, the plan goes on, but
--- not before today. Definer, like every trigger that reads the store's own lists: asking for each
--- row whose lists these are took a third of an import's time.
+-- the level's cadence from today, on a working day, also in a pool that somebody works. A customer
+-- whose level changes is called no later than the new level demands. When silence ends, the plan
+-- goes on, but not before today. Definer, like every trigger that reads the store's own lists:
+-- asking for each row whose lists these are took a third of an import's time.
 create or replace function crm.tg_customers__plan_contact() returns trigger
   language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -57,9 +57,11 @@ begin
     return new;
   end if;
   select case
-    when new.next_contact_on is null then d.today + crm.cadence_days(store.id, new.level)
-    when v_was_silent then greatest(new.next_contact_on, d.today)
-    else least(new.next_contact_on, d.today + crm.cadence_days(store.id, new.level))
+    when new.next_contact_on is null then crm.cadence_day(store.id, new.level, d.today)
+    when not v_was_silent then
+      least(new.next_contact_on, crm.cadence_day(store.id, new.level, d.today))
+    when new.next_contact_on < d.today then crm.due_day(store.settings -> 'calendar', d.today)
+    else new.next_contact_on
   end into new.next_contact_on
   from crm.stores store
   cross join lateral (
@@ -80,6 +82,22 @@ end $$;
 comment on function crm.cadence_days is
   'After how many days a customer of that level is called again. A level that names none keeps the'
   ' slowest cadence: every 90 days (S-62).';
+
+create or replace function crm.cadence_day(p_store uuid, p_level text, p_today date) returns date
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_days int := crm.cadence_days(p_store, p_level);
+begin
+  return crm.due_day(
+    crm.store_calendar(p_store),
+    p_today + v_days,
+    p_today + 1,
+    p_today + greatest(v_days, crm.most_days_put_off())
+  );
+end $$;
+comment on function crm.cadence_day is
+  'The day on which a customer of that level is called again: a working day, no later than a plan '
+  'may be made without a contact. As cadence_day of the apps.';
 
 -- The members who call the customers of a pool: their role names the pool, logs conversations and
 -- sees its own work only. Deciders see every pool and work none.
@@ -220,7 +238,7 @@ select crm.create_record_triggers(
   'customer',
   array[
     'owner_id', 'renewal_owner_id', 'pool', 'level_at', 'last_contact_at', 'complaint_at',
-    'removed_at'
+    'test_drive_asked_at', 'removed_at'
   ]
 );
 select crm.create_record_triggers('companions', 'companion', array['removed_at']);
@@ -288,18 +306,20 @@ grant execute on function
   crm.day_of_rules(),
   crm.last_next_contact_on(uuid, text, bool),
   crm.most_days_put_off(),
-  crm.cadence_days(uuid, text)
+  crm.cadence_days(uuid, text),
+  crm.cadence_day(uuid, text, date)
 to api_owner;
 grant select on crm.customers, crm.companions to api_owner;
 
 -- owner and pool are not among the updates: handing over is its own verb
 grant insert (
   store_id, id, owner_id, renewal_owner_id, pool, name, phone, wechat, gender, source, level,
-  next_contact_on, need, preferred_time, do_not_call, custom, created_by
+  next_contact_on, agreed_contact_on, need, preferred_time, do_not_call, custom, created_by
 ),
   update (
-    name, phone, wechat, gender, source, level, level_at, next_contact_on, last_contact_at, need,
-    preferred_time, do_not_call, complaint_at, custom, removed_at
+    name, phone, wechat, gender, source, level, level_at, next_contact_on, agreed_contact_on,
+    last_contact_at, need, preferred_time, do_not_call, complaint_at, test_drive_asked_at, custom,
+    removed_at
   ) on
   crm.customers
 to api_owner;
@@ -319,6 +339,7 @@ create or replace view api.customers as
     c.last_contact_at,
     c.level_at,
     c.complaint_at,
+    c.test_drive_asked_at,
     c.consent_withdrawn_at,
     c.created_at,
     c.updated_at,

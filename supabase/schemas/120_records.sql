@@ -513,6 +513,18 @@ comment on function crm.update_record is
   'Sets columns and merges values into "custom" (a null takes one away; p_custom null: the table '
   'has none, or it is not touched). Answers the new version.';
 
+create or replace function crm.agreed_contact(p_form text, p_patch jsonb) returns jsonb
+  language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when p_form = 'customer' and p_patch ? 'next_contact_on' then
+      jsonb_build_object('agreed_contact_on', p_patch -> 'next_contact_on')
+    else '{}'
+  end;
+end $$;
+comment on function crm.agreed_contact is
+  'A day that a person names in the form is agreed with the customer: no rule moves it.';
+
 create or replace function crm.create_record(
   p_table text, p_store uuid, p_id uuid, p_patch jsonb, p_fields jsonb, p_columns jsonb
 ) returns jsonb
@@ -595,7 +607,11 @@ begin
   return jsonb_build_object(
     'status', 'applied',
     'version', crm.update_record(
-      p_table, p_store, p_id, v_parts.base_part, v_parts.custom_part
+      p_table,
+      p_store,
+      p_id,
+      v_parts.base_part || crm.agreed_contact(p_form, v_parts.base_part),
+      v_parts.custom_part
     )
   );
 end $$;
@@ -644,7 +660,14 @@ begin
   perform crm.require_valid_patch(
     v_store, p_form, v_fields, v_access, v_then, v_patch, p_columns, true
   );
-  return crm.create_record(p_table, v_store, v_id, v_patch, v_fields, p_columns);
+  return crm.create_record(
+    p_table,
+    v_store,
+    v_id,
+    v_patch,
+    v_fields,
+    p_columns || crm.agreed_contact(p_form, v_patch)
+  );
 end $$;
 comment on function crm.save_record is
   'Creates a record (base_version null) or changes one. p_links: columns our own code decides.';
@@ -693,7 +716,40 @@ end $$;
 comment on function crm.require_customer_change is
   'What a form may not change of a customer. Rejects: needs_approval, forbidden.';
 
+-- A new customer of a colleague, with no day named: who enters them has not spoken to them.
+create or replace function crm.is_colleagues_lead(p_op jsonb) returns bool
+  language plpgsql stable set search_path = '' as $$
+begin
+  return not crm.is_rehearsal()
+    and p_op ->> 'base_version' is null
+    and p_op #>> '{payload,pool}' is null
+    and crm.as_uuid(p_op #>> '{payload,owner_id}') <> (select crm.current_user_id())
+    and coalesce(p_op #>> '{payload,set,next_contact_on}', '') = ''
+    and coalesce(p_op #> '{payload,set,do_not_call}' <> 'true', true);
+end $$;
+
 create or replace function crm.save_customer(p_op jsonb) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
+  v_today date := crm.due_today(v_store);
+  v_customer crm.customers;
+  v_answer jsonb;
+begin
+  if not coalesce(crm.is_colleagues_lead(p_op), false) then
+    return crm.write_customer(p_op, '{}');
+  end if;
+  v_answer := crm.write_customer(p_op, jsonb_build_object('next_contact_on', v_today));
+  select * into v_customer
+  from crm.customers customer
+  where customer.store_id = v_store and customer.id = crm.as_uuid(p_op #>> '{payload,id}');
+  perform crm.create_first_contact(v_customer, v_today);
+  return v_answer;
+end $$;
+comment on function crm.save_customer is
+  'A customer from a form. One who is entered for a colleague is called today (S-24).';
+
+create or replace function crm.write_customer(p_op jsonb, p_columns jsonb) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
   v_store uuid := crm.as_uuid(p_op #>> '{payload,store_id}');
@@ -717,7 +773,7 @@ begin
     perform crm.require_recipient(v_store, v_owner, v_pool);
     v_columns := jsonb_build_object(
       'owner_id', v_owner, 'pool', v_pool, 'created_by', v_caller.user_id
-    );
+    ) || p_columns;
   else
     perform crm.require_customer_change(p_op, v_caller);
   end if;
@@ -866,6 +922,7 @@ grant execute on function
   ),
   crm.changed_since(uuid, uuid, uuid, int, jsonb),
   crm.split_patch(jsonb, jsonb),
+  crm.agreed_contact(text, jsonb),
   crm.update_record(text, uuid, uuid, jsonb, jsonb),
   crm.create_record(text, uuid, uuid, jsonb, jsonb, jsonb),
   crm.change_record(
@@ -874,6 +931,8 @@ grant execute on function
   crm.save_record(text, text, jsonb, jsonb),
   crm.require_customer_change(jsonb, crm.caller),
   crm.save_customer(jsonb),
+  crm.is_colleagues_lead(jsonb),
+  crm.write_customer(jsonb, jsonb),
   crm.visible_reference(jsonb, text, text, uuid),
   crm.save_companion(jsonb),
   crm.save_vehicle(jsonb),

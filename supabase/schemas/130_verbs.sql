@@ -80,6 +80,7 @@ create or replace function crm.check_conversation_plan(
 declare
   v_next date := crm.as_date(p_payload -> 'next_contact_on');
   v_said_on date := (p_draft.occurred_at at time zone p_caller.time_zone)::date;
+  v_earliest date := crm.due_today(p_draft.store_id);
 begin
   if p_payload ->> 'next_contact_on' is not null then
     if v_next is null then
@@ -93,13 +94,15 @@ begin
     then
       p_draft.errors := p_draft.errors || '{"field": "next_contact_on", "code": "range"}'::jsonb;
     end if;
-    if not crm.is_rehearsal() then
-      v_next := greatest(v_next, p_caller.today);
+    if v_next < p_caller.today and not crm.is_rehearsal() then
+      v_next := v_earliest;
     end if;  -- the day passed while the phone was offline
   elsif not p_payload ? 'next_contact_on' and p_draft.reached then
-    select p_caller.today + level.cadence_days into v_next
+    select crm.cadence_day(p_draft.store_id, level.key, p_caller.today) into v_next
     from crm.levels level
-    where level.store_id = p_draft.store_id and level.key = p_draft.level;
+    where level.store_id = p_draft.store_id
+      and level.key = p_draft.level
+      and level.cadence_days is not null;
   end if;
   p_draft.errors := p_draft.errors || crm.promise_errors(
     p_draft.promises,
@@ -108,14 +111,11 @@ begin
     p_draft.reached
   );
   if p_draft.errors = '[]' then  -- what was promised is not forgotten
-    select greatest(
-      least(v_next, min(crm.as_date(item -> 'due_on'))),
-      case
-        when not crm.is_rehearsal() and (v_next is not null or p_draft.promises <> '[]') then
-          p_caller.today
-      end
-    ) into v_next
+    select least(v_next, min(crm.as_date(item -> 'due_on'))) into v_next
     from jsonb_array_elements(p_draft.promises) item;
+    if v_next < p_caller.today and not crm.is_rehearsal() then
+      v_next := v_earliest;
+    end if;
   end if;
   p_draft.next_contact_on := v_next;
   return p_draft;
@@ -403,7 +403,7 @@ begin
     when p_draft.reached or p_draft.next_contact_on is not null then p_draft.next_contact_on
     -- not reached at all: the plan goes on
     when p_is_last_try and customer.next_contact_on <= p_today then
-      p_today + crm.cadence_days(p_draft.store_id, p_draft.level)
+      crm.cadence_day(p_draft.store_id, p_draft.level, p_today)
     else customer.next_contact_on
   end,
     last_contact_at = case
@@ -414,6 +414,11 @@ begin
     when p_effect = 'complaint' then coalesce(customer.complaint_at, p_draft.occurred_at)
     when p_draft.reached then null
     else customer.complaint_at
+  end,
+    test_drive_asked_at = case
+    when p_effect = 'test_drive' then coalesce(customer.test_drive_asked_at, p_draft.occurred_at)
+    when p_draft.reached then null
+    else customer.test_drive_asked_at
   end,
     do_not_call = customer.do_not_call or p_effect is not distinct from 'do_not_call'
   where customer.store_id = p_draft.store_id and customer.id = p_draft.customer_id;
@@ -444,7 +449,8 @@ begin
   );
 end $$;
 
--- The next try after a call that reached nobody, at an hour that was not tried yet.
+-- The next try after a call that reached nobody, at an hour that was not tried yet, on a working
+-- day. When none is left before the policy ends, it is tried again at once.
 create or replace function crm.create_retry_task(
   p_draft crm.conversation_draft, p_task crm.tasks, p_hours int, p_tries int, p_zone text
 ) returns uuid
@@ -452,19 +458,23 @@ create or replace function crm.create_retry_task(
 declare
   v_parts jsonb;
   v_preferred text;
+  v_calendar jsonb;
   v_due timestamptz;
   v_id uuid;
 begin
-  select store.settings -> 'day_parts', customer.preferred_time into v_parts, v_preferred
+  select store.settings -> 'day_parts', customer.preferred_time, store.settings -> 'calendar'
+    into v_parts, v_preferred, v_calendar
   from crm.stores store
   join crm.customers customer on customer.store_id = store.id and customer.id = p_draft.customer_id
   where store.id = p_draft.store_id;
   v_due := crm.next_attempt_at(
-    now() + make_interval(hours => p_hours),
+    crm.earliest_retry(now(), p_hours, p_zone, v_calendar, p_task.expires_on),
     p_zone,
     v_parts,
     crm.attempted_day_parts(p_draft.store_id, p_draft.customer_id, p_zone, v_parts),
-    v_preferred
+    v_preferred,
+    v_calendar,
+    p_task.expires_on
   );
   insert into crm.tasks (
     store_id, customer_id, assignee_id, kind, subject_form, subject_id, due_on, due_at, expires_on,
@@ -810,13 +820,18 @@ create or replace function crm.apply_task_decision(
   language plpgsql volatile set search_path = '' as $$
 declare
   v_store uuid := p_approval.store_id;
+  v_today date := crm.due_today(p_approval.store_id);
 begin
   -- F-39: the day that was asked for, or today when it has passed meanwhile
   if p_decision = 'approve' and p_approval.kind = 'task_snooze' then
     update crm.tasks
     set
       status = 'open',
-      due_on = greatest((p_approval.asked ->> 'until')::date, p_caller.today),
+      due_on = case
+        when (p_approval.asked ->> 'until')::date >= p_caller.today then
+          (p_approval.asked ->> 'until')::date
+        else v_today
+      end,
       due_at = null,
       snoozes = snoozes + 1,
       remark = p_remark
@@ -826,13 +841,13 @@ begin
     set status = 'excused', closed_at = now(), remark = p_remark
     where store_id = v_store and id = p_approval.task_id;
     update crm.customers customer  -- the call is excused, the plan goes on
-    set next_contact_on = p_caller.today + crm.cadence_days(v_store, customer.level)
+    set next_contact_on = crm.cadence_day(v_store, customer.level, p_caller.today)
     where customer.store_id = v_store
       and customer.id = p_approval.customer_id
       and customer.next_contact_on <= p_caller.today;
   else  -- S-09: open again, first in the queue, due today
     update crm.tasks
-    set status = 'open', due_on = p_caller.today, due_at = null, rank = 0, remark = p_remark
+    set status = 'open', due_on = v_today, due_at = null, rank = 0, remark = p_remark
     where store_id = v_store and id = p_approval.task_id;
   end if;
 end $$;

@@ -5,13 +5,20 @@
 -- says the same on the phone.
 create or replace function crm.queue_points(
   p_queue jsonb, p_today date, p_sent_back bool, p_due date, p_expires date, p_value_fen bigint,
-  p_complaint bool, p_promised date
+  p_open text[], p_promised date
 ) returns bigint
   language sql immutable set search_path = '' as $$
   select
     -- greatest and least pass over null
     case when p_sent_back then coalesce((p_queue ->> 'sent_back')::bigint, 1000) else 0 end
-    + case when p_complaint then coalesce((p_queue ->> 'complaint')::bigint, 800) else 0 end
+    + case
+      when 'complaint' = any (p_open) then coalesce((p_queue ->> 'complaint')::bigint, 900)
+      else 0
+    end
+    + case
+      when 'test_drive' = any (p_open) then coalesce((p_queue ->> 'test_drive')::bigint, 850)
+      else 0
+    end
     + case when p_promised <= p_today then coalesce((p_queue ->> 'promise')::bigint, 400) else 0 end
     + case
       when p_expires is null then 0
@@ -34,8 +41,19 @@ create or replace function crm.queue_points(
   from (select coalesce((p_queue ->> 'expiry_days')::int, 90) as days) q
 $$;
 comment on function crm.queue_points is
-  'Sent back + complaint + promise due + expiry (falling to 0 at expiry_days) + value a 万元 + days'
-  ' overdue, each as the store weighs it.';
+  'Sent back + complaint + test drive + promise due + expiry (falling to 0 at expiry_days) + value '
+  'a 万元 + days overdue, each as the store weighs it. p_open: what is open with the customer '
+  '(complaint, test_drive).';
+
+create or replace function crm.open_wishes(p_complaint timestamptz, p_test_drive timestamptz)
+  returns text[]
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return array[
+    case when p_complaint is not null then 'complaint' end,
+    case when p_test_drive is not null then 'test_drive' end
+  ];
+end $$;
 
 -- The oldest thousand are weighed: more are no queue of a day.
 create or replace function crm.queue_of(
@@ -54,12 +72,12 @@ begin
         task.due_on, task.due_at, task.expires_on, task.rank, task.status, task.attempts,
         task.snoozes, task.remark, task.version,
         customer.name, customer.phone, customer.level, customer.do_not_call, customer.need,
-        customer.last_contact_at, customer.complaint_at,
+        customer.last_contact_at, customer.complaint_at, customer.test_drive_asked_at,
         policy.value_fen,
         promise.promised_on,
         crm.queue_points(
-          p_weights, p_caller.today, task.rank = 0, task.due_on, task.expires_on,
-          policy.value_fen, customer.complaint_at is not null, promise.promised_on
+          p_weights, p_caller.today, task.rank = 0, task.due_on, task.expires_on, policy.value_fen,
+          crm.open_wishes(customer.complaint_at, customer.test_drive_asked_at), promise.promised_on
         ) as points
       from (
         select open.*
@@ -1335,7 +1353,8 @@ grant execute on function
   crm.customer_business(uuid, uuid),
   crm.customer_work(uuid, uuid),
   crm.funnel_stages(uuid, text, uuid, bool),
-  crm.queue_points(jsonb, date, bool, date, date, bigint, bool, date)
+  crm.open_wishes(timestamptz, timestamptz),
+  crm.queue_points(jsonb, date, bool, date, date, bigint, text[], date)
 to api_owner;
 grant execute on function
   crm.today(uuid, uuid, int),

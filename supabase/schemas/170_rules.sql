@@ -17,13 +17,28 @@ begin
   );
 end $$;
 
+create or replace function crm.follow_up_day(
+  p_calendar jsonb, p_planned date, p_agreed date, p_today date
+) returns date
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return case
+    when p_agreed = p_planned then p_planned
+    else crm.due_day(p_calendar, p_planned, p_planned, p_today + crm.most_days_put_off())
+  end;
+end $$;
+comment on function crm.follow_up_day is
+  'The day on which a planned contact is due: a working day, unless a person agreed the day.';
+
 -- The calls whose planned day has come: to the owner, or to the people of the pool. A customer for
 -- whom a task is open waits for that. rule_on is the planned day; when the task of that day has
--- ended and no later day was planned, the customer is due again today. p_rule null: no cadence rule
+-- ended and no later day was planned, the customer is due again today. A planned day on which the
+-- store is closed moves, unless a person agreed it with the customer. p_rule null: no cadence rule
 -- is active, and a planned day is kept all the same.
 create or replace function crm.create_follow_ups(p_store uuid, p_day date, p_rule text) returns int
   language plpgsql volatile set search_path = '' as $$
 declare
+  v_calendar jsonb := crm.store_calendar(p_store);
   v_count int;
 begin
   insert into crm.tasks (
@@ -36,8 +51,8 @@ begin
     case when customer.last_contact_at is null then 'first_contact' else 'cadence' end,
     p_rule,
     customer.id,
-    customer.next_contact_on,
-    crm.preferred_at(p_store, customer.preferred_time, greatest(customer.next_contact_on, p_day)),
+    due.day,
+    crm.preferred_at(p_store, customer.preferred_time, greatest(due.day, p_day)),
     case
     when p_rule is null then null
     when exists (
@@ -57,6 +72,11 @@ begin
     on customer.owner_id is null
       and caller.pool = customer.pool
       and caller.ordinal = crm.caller_place(customer.id, caller.total)
+  cross join lateral (
+    select crm.follow_up_day(
+      v_calendar, customer.next_contact_on, customer.agreed_contact_on, p_day
+    ) as day
+  ) due
   where customer.store_id = p_store
     and customer.next_contact_on <= p_day
     and coalesce(customer.owner_id, caller.user_id) is not null
@@ -77,7 +97,26 @@ end $$;
 comment on function crm.create_follow_ups is
   'Tasks for customers whose next contact has come; a second run adds none.';
 
+create or replace function crm.reached_window(
+  p_days int[], p_expires date, p_day date, p_calendar jsonb, p_horizon date,
+  out days int, out due_on date
+)
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  select min(item) into days
+  from unnest(p_days) item
+  where p_expires - item <= p_day
+    or p_expires - item <= p_horizon
+      and crm.due_day(p_calendar, p_expires - item, null, p_expires) <= p_day;
+  due_on := crm.due_day(p_calendar, p_expires - days, null, p_expires);
+end $$;
+comment on function crm.reached_window is
+  'The window before a policy ends that was reached last, and the day on which its call is due. '
+  'p_horizon: the last of the closed days that follow p_day.';
+
 -- The window reached last; a window passed while an earlier call is still open makes no second one.
+-- A window on a closed day moves to the next working day; when the policy ends before that, the
+-- call is made on the last working day before the store closes.
 create or replace function crm.create_policy_window_tasks(
   p_store uuid,
   p_day date,
@@ -86,6 +125,8 @@ create or replace function crm.create_policy_window_tasks(
   language plpgsql volatile set search_path = '' as $$
 declare
   v_first int := (select max(item) from unnest(p_rule.days) item);
+  v_calendar jsonb := crm.store_calendar(p_store);
+  v_horizon date := crm.closed_until(v_calendar, p_day);
   v_count int;
 begin
   insert into crm.tasks (
@@ -100,8 +141,8 @@ begin
     p_rule.key,
     'policy',
     policy.id,
-    policy.expires_on - w.days,
-    crm.preferred_at(p_store, customer.preferred_time, greatest(policy.expires_on - w.days, p_day)),
+    w.due_on,
+    crm.preferred_at(p_store, customer.preferred_time, greatest(w.due_on, p_day)),
     policy.expires_on - w.days,
     policy.expires_on
   from crm.policies policy
@@ -110,15 +151,15 @@ begin
       and customer.id = policy.customer_id
       and customer.removed_at is null
       and not crm.is_silent(customer.do_not_call, customer.consent_withdrawn_at)
-  cross join lateral (
-    select min(item) as days from unnest(p_rule.days) item where policy.expires_on - item <= p_day
+  cross join lateral crm.reached_window(
+    p_rule.days, policy.expires_on, p_day, v_calendar, v_horizon
   ) w
   where policy.store_id = p_store
     and policy.status = 'active'
     and policy.removed_at is null
     and w.days is not null
     and policy.expires_on >= p_day
-    and policy.expires_on <= p_day + v_first
+    and policy.expires_on <= v_horizon + v_first
     and coalesce(customer.renewal_owner_id, customer.owner_id) is not null
     and not exists (
       select from crm.tasks task

@@ -130,6 +130,7 @@ create or replace function crm.create_unattended_tasks(p_store uuid, p_day date)
 declare
   v_count int := 0;
   v_customer uuid;
+  v_due_on date := crm.due_day(crm.store_calendar(p_store), p_day);
 begin
   for v_customer in
     select forgotten.customer_id
@@ -137,7 +138,7 @@ begin
     where forgotten.reason = 'nobody'
     order by forgotten.customer_id loop
     insert into crm.tasks (store_id, customer_id, assignee_id, kind, subject_id, due_on)
-    select p_store, v_customer, member.user_id, 'manual', v_customer, p_day
+    select p_store, v_customer, member.user_id, 'manual', v_customer, v_due_on
     from crm.members member
     join crm.roles role
       on role.store_id = member.store_id
@@ -165,11 +166,15 @@ declare
   v_tasks int;
   v_plans int;
   v_left int;
+  v_calendar jsonb := crm.store_calendar(p_store);
 begin
   v_tasks := crm.reassign_abandoned_tasks(p_store);
   update crm.customers customer
-  set next_contact_on = p_day + crm.caller_place(
-    customer.id, crm.cadence_days(p_store, customer.level)
+  set next_contact_on = crm.due_day(
+    v_calendar,
+    p_day + crm.caller_place(customer.id, crm.cadence_days(p_store, customer.level)),
+    p_day + 1,
+    p_day + greatest(crm.cadence_days(p_store, customer.level), crm.most_days_put_off())
   )
   from crm.customers_without_next_step(p_store, p_day) forgotten
   where customer.store_id = p_store

@@ -36,22 +36,70 @@ $$;
 comment on function crm.day_parts is
   'The parts of a day in which people are called, as the store cuts it; else ours.';
 
+create or replace function crm.earliest_retry(
+  p_now timestamptz, p_hours int, p_zone text, p_calendar jsonb, p_last date
+) returns timestamptz
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_at timestamptz := p_now + make_interval(hours => p_hours);
+  v_day date := (v_at at time zone p_zone)::date;
+  v_due date := crm.due_day(p_calendar, v_day, (p_now at time zone p_zone)::date, p_last);
+begin
+  return case when v_due < v_day then p_now else v_at end;
+end $$;
+comment on function crm.earliest_retry is
+  'From when on somebody is tried again: after so many hours, or at once when no working day is '
+  'left then until p_last. As earliest_retry of the apps.';
+
+create or replace function crm.attempt_days(p_calendar jsonb, p_from date, p_last date)
+  returns setof date
+  language plpgsql immutable set search_path = '' as $$
+begin
+  return query
+    select p_from + number
+    from generate_series(0, 67) number  -- 60 days closed, as crm.next_working_day
+    where crm.is_working_day(p_calendar, p_from + number)
+      and p_from + number <= coalesce(p_last, p_from + number)
+    order by number
+    limit 8;
+end $$;
+comment on function crm.attempt_days is
+  'The next eight working days, at most p_last.';
+
 create or replace function crm.next_attempt_at(
   p_from timestamptz,
   p_zone text,
   p_parts jsonb,
   p_tried text[],
-  p_preferred text
+  p_preferred text,
+  p_calendar jsonb default null,
+  p_last date default null
 ) returns timestamptz
   language sql stable set search_path = '' as $$
-  with open_parts as (
+  with working_days as (
+    select day
+    from crm.attempt_days(p_calendar, (p_from at time zone p_zone)::date, p_last) day
+    -- eight days of which today may be over
+    where p_from < (
+      select max((day + part."end") at time zone p_zone)
+      from crm.day_parts(p_parts) part
+    )
+  ),
+  days as (
+    select day
+    from working_days
+    union all
+    select (p_from at time zone p_zone)::date + number
+    from generate_series(0, 7) number
+    where not exists (select from working_days)
+  ),
+  open_parts as (
     select
       part.key,
       greatest((d.day + part.start) at time zone p_zone, p_from) as at,
       (d.day + part."end") at time zone p_zone as until
-    from
-      crm.day_parts(p_parts) part,
-      lateral (select (p_from at time zone p_zone)::date + g as day from generate_series(0, 7) g) d
+    from crm.day_parts(p_parts) part
+    cross join days d
   )
   select open_parts.at
   from open_parts
@@ -65,7 +113,8 @@ create or replace function crm.next_attempt_at(
 $$;
 comment on function crm.next_attempt_at is
   'The first moment from p_from on in a part of the day that was not tried yet, the one the '
-  'customer prefers before all; when all were tried, the first of any (F-31).';
+  'customer prefers before all; when all were tried, the first of any (F-31). On a working day up '
+  'to p_last; where there is none, on any day.';
 
 create or replace function crm.attempted_day_parts(
   p_store uuid, p_customer uuid, p_zone text, p_parts jsonb
@@ -439,7 +488,9 @@ end $$;
 
 grant execute on function
   crm.day_parts(jsonb),
-  crm.next_attempt_at(timestamptz, text, jsonb, text[], text),
+  crm.earliest_retry(timestamptz, int, text, jsonb, date),
+  crm.attempt_days(jsonb, date, date),
+  crm.next_attempt_at(timestamptz, text, jsonb, text[], text, jsonb, date),
   crm.attempted_day_parts(uuid, uuid, text, jsonb),
   crm.raise_alert(uuid, text, uuid, uuid, uuid),
   crm.raise_duplicate_alert(uuid, uuid),

@@ -162,7 +162,7 @@ create or replace function crm.transfer_customer(
   language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_before crm.customers;
-  v_today date;
+  v_today date := crm.due_today(p_store);
   v_id uuid := crm.new_id();
 begin
   select * into v_before
@@ -177,10 +177,6 @@ begin
   then
     return null;  -- they have it already
   end if;
-  select (now() at time zone store.time_zone)::date into v_today
-  from crm.stores store
-  where store.id = p_store;
-
   update crm.customers
   set
     owner_id = p_owner,
@@ -269,6 +265,21 @@ end $$;
 comment on function crm.require_claimable is
   'Rejects: not_found, already_claimed, claim_limit, claim_cooldown (an earlier owner must wait).';
 
+-- On a day on which nobody works, a claim waits for the next working day.
+create or replace function crm.contact_due_at(p_store uuid, p_hours int) returns timestamptz
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_at timestamptz := now() + make_interval(hours => p_hours);
+begin
+  return (
+    select v_at
+      + make_interval(days => crm.due_day(store.settings -> 'calendar', local.day) - local.day)
+    from crm.stores store
+    cross join lateral (select (v_at at time zone store.time_zone)::date as day) local
+    where store.id = p_store
+  );
+end $$;
+
 -- Belongs to the table owner: the pool's customers are invisible to those who may help themselves,
 -- so that nobody reads a pool's numbers without claiming. Every limit is looked at under a lock of
 -- the person, so that two claims at once count as two.
@@ -298,7 +309,7 @@ begin
     v_caller.user_id,
     'claim',
     null,
-    now() + make_interval(hours => v_pool.contact_hours)
+    crm.contact_due_at(p_store, v_pool.contact_hours)
   );
 end $$;
 
@@ -866,7 +877,7 @@ begin
       'manual',
       case p_approval.kind when 'lost' then 'deal' else 'customer' end,
       coalesce(p_approval.deal_id, p_approval.customer_id),
-      v_caller.today,
+      crm.due_today(p_approval.store_id),
       0,
       p_remark
     );

@@ -306,7 +306,10 @@ begin
   set
     status = 'open',
     suspended_reason = null,
-    due_on = greatest(task.due_on, d.today),
+    due_on = case
+      when task.due_on >= d.today then task.due_on
+      else crm.due_day(store.settings -> 'calendar', d.today)
+    end,
     due_at = case when task.due_on >= d.today then task.due_at end,
     assignee_id = case
     when exists (
@@ -408,7 +411,7 @@ begin
         perform crm.reject('invalid', null, v_errors);
       end if;
     end if;
-    perform crm.save_customer(
+    perform crm.write_customer(
       jsonb_build_object(
         'config_version', p_op -> 'config_version',
         'payload', jsonb_build_object(
@@ -417,7 +420,8 @@ begin
           'owner_id', v_payload -> 'owner_id',
           'set', v_fields
         )
-      )
+      ),
+      '{}'
     );
   elsif v_fields <> '{}' then
     perform crm.save_record(
@@ -459,8 +463,9 @@ begin
   end loop;
 end $$;
 
--- S-63: within a day of the visit, unless a task is there already.
-create or replace function crm.create_visit_call(p_customer crm.customers, p_day date)
+-- The first call of a new customer (S-24), or the one after a visit (S-63), unless a task is there
+-- already.
+create or replace function crm.create_first_contact(p_customer crm.customers, p_day date)
   returns void
   language plpgsql volatile set search_path = '' as $$
 begin
@@ -550,7 +555,9 @@ begin
   perform crm.insert_visit(
     v_caller, v_payload, v_customer, v_is_anonymous, v_arrived_at, v_recorded_at
   );
-  perform crm.create_visit_call(v_customer, v_caller.today + 1);
+  perform crm.create_first_contact(
+    v_customer, crm.due_day(crm.store_calendar(v_store), v_caller.today + 1)
+  );
   return jsonb_build_object('status', 'applied', 'version', 1);
 end $$;
 comment on function crm.record_visit is
@@ -684,7 +691,7 @@ grant execute on function
   crm.visitor_errors(uuid, jsonb),
   crm.save_visitor(jsonb, uuid, bool),
   crm.save_visit_companions(uuid, uuid, jsonb),
-  crm.create_visit_call(crm.customers, date),
+  crm.create_first_contact(crm.customers, date),
   crm.insert_visit(crm.caller, jsonb, crm.customers, bool, timestamptz, timestamptz),
   crm.record_visit(jsonb),
   crm.preferred_at(uuid, text, date),

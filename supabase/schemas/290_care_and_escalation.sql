@@ -31,30 +31,46 @@ begin
   end;
 end $$;
 
--- Minutes between two instants outside the quiet hours of every day.
+-- All working minutes up to an instant, as if every day were worked.
+create or replace function crm.minutes_until(p_at timestamp, p_opens numeric, p_closes numeric)
+  returns numeric
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return floor(extract(epoch from p_at) / 86400) * (p_closes - p_opens)
+    + least(
+      greatest(extract(epoch from p_at::time) / 60 - p_opens, 0), p_closes - p_opens
+    );
+end $$;
+
+-- Minutes between two instants outside the quiet hours of every day and outside closed days.
 create or replace function crm.working_minutes(
-  p_from timestamp, p_to timestamp, p_quiet_from time, p_quiet_to time
+  p_from timestamp, p_to timestamp, p_quiet_from time, p_quiet_to time, p_closed_days date[]
 ) returns int
   language plpgsql immutable parallel safe set search_path = '' as $$
 declare
-  v_opens numeric;
-  v_closes numeric;
-  v_minutes_before numeric;
-  v_minutes_after numeric;
+  v_opens numeric := 0;
+  v_closes numeric := 1440;
+  v_minutes numeric;
+  v_closed date;
 begin
-  if p_quiet_from is null or p_quiet_to is null or p_quiet_from <= p_quiet_to then
-    return extract(epoch from p_to - p_from) / 60;
+  if p_quiet_from > p_quiet_to then
+    v_opens := extract(epoch from p_quiet_to) / 60;
+    v_closes := extract(epoch from p_quiet_from) / 60;
   end if;
-  v_opens := extract(epoch from p_quiet_to) / 60;
-  v_closes := extract(epoch from p_quiet_from) / 60;
-  v_minutes_before := floor(extract(epoch from p_from) / 86400) * (v_closes - v_opens)
-    + least(greatest(extract(epoch from p_from::time) / 60 - v_opens, 0), v_closes - v_opens);
-  v_minutes_after := floor(extract(epoch from p_to) / 86400) * (v_closes - v_opens)
-    + least(greatest(extract(epoch from p_to::time) / 60 - v_opens, 0), v_closes - v_opens);
-  return v_minutes_after - v_minutes_before;
+  v_minutes := crm.minutes_until(p_to, v_opens, v_closes)
+    - crm.minutes_until(p_from, v_opens, v_closes);
+  foreach v_closed in array p_closed_days loop
+    if v_closed between p_from::date and p_to::date then
+      v_minutes := v_minutes
+        - crm.minutes_until(least(p_to, v_closed + 1), v_opens, v_closes)
+        + crm.minutes_until(greatest(p_from, v_closed), v_opens, v_closes);
+    end if;
+  end loop;
+  return v_minutes;
 end $$;
 comment on function crm.working_minutes is
-  'Store-local instants; quiet hours span midnight (20:00 to 09:00), others count every minute.';
+  'Store-local instants; quiet hours span midnight (20:00 to 09:00), others count every minute of '
+  'the days that are not closed.';
 
 -- A member of a role with the fewest open tasks; of equals the one with the lowest id: the same
 -- answer whenever it is asked.
@@ -246,6 +262,9 @@ declare
   v_quiet_to time := (p_rule.options ->> 'quiet_to')::time;
   v_levels jsonb := coalesce(p_rule.options -> 'levels', '[]');
   v_sources jsonb := coalesce(p_rule.options -> 'sources', '[]');
+  v_closed_days date[] := crm.closed_days_between(
+    crm.store_calendar(p_store), p_day - 31, p_day + 1
+  );
 begin
   return query
     select reached.step, array_agg(reached.id order by reached.id)
@@ -262,7 +281,8 @@ begin
                 customer.created_at at time zone p_zone,
                 p_at at time zone p_zone,
                 v_quiet_from,
-                v_quiet_to
+                v_quiet_to,
+                v_closed_days
               )
             else p_day
               - (coalesce(customer.last_contact_at, customer.created_at) at time zone p_zone)::date
@@ -317,7 +337,8 @@ begin
   );
 end $$;
 
--- The escalation starts again with every contact.
+-- The escalation starts again with every contact. Nothing is escalated on a closed day: what was
+-- reached meanwhile is, on the next working day.
 create or replace function crm.run_escalation_rule(
   p_store uuid,
   p_rule crm.rules,
@@ -338,6 +359,9 @@ begin
     and v_quiet_from > v_quiet_to
     and (v_time >= v_quiet_from or v_time < v_quiet_to)
   then
+    return v_counts;
+  end if;
+  if crm.due_day(crm.store_calendar(p_store), p_day) > p_day then
     return v_counts;
   end if;
   for v_reached in
@@ -377,6 +401,14 @@ begin
   end;
 end $$;
 
+create or replace function crm.care_day(p_calendar jsonb, p_day date, p_expires date) returns date
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return crm.due_day(
+    p_calendar, p_day, null, case when p_day <= p_expires then p_expires end
+  );
+end $$;
+
 -- A field's value, never an expression of the document: base columns by name from the catalogue,
 -- all else by key.
 create or replace function crm.care_statement(
@@ -398,18 +430,22 @@ begin
       $2,
       case when $3 in ('policy', 'deal') then $3 else 'customer' end,
       subject.id,
-      care.care_on - $4,
-      crm.preferred_at($1, customer.preferred_time, greatest(care.care_on - $4, $7)),
+      due.day,
+      crm.preferred_at($1, customer.preferred_time, greatest(due.day, $7)),
       care.care_on - $4
     from crm.%I subject
     join crm.customers customer on customer.store_id = $1 and customer.id = %s
-    cross join lateral (select crm.next_care_date(%s, $5, $6, $4, $7) as care_on) care
+    cross join lateral (
+      select distinct crm.next_care_date(%s, $5, $6, $4, day) as care_on
+      from unnest(%s) day
+    ) care
+    cross join lateral (select crm.care_day($10, care.care_on - $4, %s) as day) due
     where subject.store_id = $1
       and subject.removed_at is null
       and customer.removed_at is null
       and not crm.is_silent(customer.do_not_call, customer.consent_withdrawn_at)
       and coalesce(customer.owner_id, customer.renewal_owner_id) is not null
-      and care.care_on is not null
+      and least(care.care_on - $4, due.day) <= $7
       and ($8 = '[]' or $8 ? customer.level)
       and ($9 = '[]' or $9 ? customer.source)
       %s
@@ -418,6 +454,9 @@ begin
     p_relation,
     case p_form when 'customer' then 'subject.id' else 'subject.customer_id' end,
     crm.care_date_expression(p_form, p_field, p_zone),
+    -- never after the policy: what would be is looked for before the store closes
+    case p_form when 'policy' then '$11' else 'array[$7]' end,
+    case p_form when 'policy' then 'subject.expires_on' else 'null' end,
     case p_form
       when 'deal' then
         $q$and exists (
@@ -442,6 +481,7 @@ declare
     select listed.relation from crm.form_tables listed where listed.form = v_form
   );
   v_zone text := (select store.time_zone from crm.stores store where store.id = p_store);
+  v_calendar jsonb := crm.store_calendar(p_store);
   v_count int;
 begin
   if v_relation is null or v_field is null then
@@ -456,7 +496,12 @@ begin
     (v_date ->> 'times')::int,
     p_day,
     coalesce(p_rule.options -> 'levels', '[]'),
-    coalesce(p_rule.options -> 'sources', '[]');
+    coalesce(p_rule.options -> 'sources', '[]'),
+    v_calendar,
+    array(
+      select p_day + number
+      from generate_series(0, crm.closed_until(v_calendar, p_day) - p_day) number
+    );
   get diagnostics v_count = row_count;
   return v_count;
 end $$;

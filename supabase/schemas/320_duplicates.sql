@@ -248,7 +248,17 @@ declare
   v_columns text;
   v_custom jsonb;
 begin
-  select coalesce(string_agg(format('%1$I = loser.%1$I, ', field.key), ''), '') into v_columns
+  select coalesce(
+    string_agg(
+      format('%1$I = loser.%1$I, ', field.key)
+      || case field.key
+        when 'next_contact_on' then 'agreed_contact_on = loser.agreed_contact_on, '
+        else ''
+      end,
+      ''
+    ),
+    ''
+  ) into v_columns
   from crm.base_fields field
   where field.form = 'customer'
     and case field.key
@@ -272,14 +282,17 @@ begin
     $q$,
     v_columns
   ) using p_winner, v_custom, p_loser;
-  -- the stricter wish of the two, and the complaint nobody has settled
+  -- the stricter wish of the two, and what nobody has settled
   update crm.customers customer
   set
     consent_withdrawn_at = least(customer.consent_withdrawn_at, p_loser.consent_withdrawn_at),
-    complaint_at = least(customer.complaint_at, p_loser.complaint_at)
+    complaint_at = least(customer.complaint_at, p_loser.complaint_at),
+    test_drive_asked_at = least(customer.test_drive_asked_at, p_loser.test_drive_asked_at)
   where customer.store_id = p_winner.store_id
     and customer.id = p_winner.id
-    and (p_loser.consent_withdrawn_at is not null or p_loser.complaint_at is not null);
+    and num_nonnulls(
+      p_loser.consent_withdrawn_at, p_loser.complaint_at, p_loser.test_drive_asked_at
+    ) > 0;
 end $$;
 
 -- Everything that hangs on the loser. Answers the ids that moved, by table.

@@ -284,6 +284,7 @@ create or replace function crm.next_day_tasks_on(p_store uuid, p_day date)
   language plpgsql stable set search_path = '' as $$
 declare
   v_to timestamptz := crm.day_start(p_store, p_day + 1);
+  v_calendar jsonb := crm.store_calendar(p_store);
 begin
   return query
     select
@@ -299,6 +300,7 @@ begin
       on k.owner_id is null and c.pool = k.pool and c.ordinal = crm.caller_place(k.id, c.total)
     where k.store_id = p_store
       and k.next_contact_on = p_day + 1
+      and (k.agreed_contact_on = p_day + 1 or crm.due_day(v_calendar, p_day + 1) = p_day + 1)
       and now() < v_to
       and coalesce(k.owner_id, c.user_id) is not null
       and not crm.is_silent(k.do_not_call, k.consent_withdrawn_at)

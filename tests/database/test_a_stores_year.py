@@ -25,16 +25,57 @@ from tests.support.people import World, new_id, preset
 SLOWEST = 90  # days: the cadence of a level that names none
 LONGEST = {"near": 7, "intent": 45, "potential": SLOWEST}  # the longest any document here says
 ACTS_A_DAY = 4
+OFF = (4, 6)  # days of a season's week on which the store is closed
 
 
 @dataclass
 class Season(Life):
-    """A store day by day. `passed`: how many days are over."""
+    """A store day by day. `passed`: how many days are over. The season's days are numbered; of each
+    week two are off, holidays are closed, and some days that are off are worked instead (调休)."""
 
     passed: int = 0
+    closed: set[int] = field(default_factory=set)
+    makeup: set[int] = field(default_factory=set)
     agreed: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     late: int = 0
     worst_wait: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at = 0
+        while at < 800:
+            at += self.dice.randrange(3, 25)
+            length = self.dice.choice([1, 1, 3, 8, 16])
+            self.closed |= set(range(at, at + length))
+            self.makeup |= {
+                n for n in range(at - 7, at) if n % 7 in OFF and self.dice.random() < 0.5
+            }
+            at += length
+        self.makeup -= self.closed
+        self.turn_calendar()
+
+    def is_worked(self, number: int) -> bool:
+        return number in self.makeup or (number % 7 not in OFF and number not in self.closed)
+
+    def calendar(self) -> dict[str, Any]:
+        """The season's calendar in days of today, from which time never moves on."""
+        first = self.today() - timedelta(days=self.passed)
+        off = {(first + timedelta(days=n)).isoweekday() for n in OFF}
+        named = {
+            part: {(first + timedelta(days=n)).isoformat(): {} for n in days if self.near(n)}
+            for part, days in (("closed_days", self.closed), ("makeup_days", self.makeup))
+        }
+        return {**named, "weekdays": [day for day in range(1, 8) if day not in off]}
+
+    def near(self, number: int) -> bool:
+        return -70 < number - self.passed < 320
+
+    def turn_calendar(self) -> None:
+        self.world.db.execute(
+            "update crm.stores set settings = settings || jsonb_build_object('calendar', %s::jsonb)"
+            " where id = %s",
+            (Jsonb(self.calendar()), self.store),
+        )
 
     # What is done ---------------------------------------------------------------------------------
 
@@ -116,7 +157,7 @@ class Season(Life):
         )
 
     def do_publish(self) -> Act:
-        document = json.loads(preset())
+        document = {**json.loads(preset()), "calendar": self.calendar()}
         for rule in document["rules"]:
             if rule["key"] in ("silence", "first_response", "cadence"):
                 rule["active"] = self.dice.random() < 0.6
@@ -137,6 +178,7 @@ class Season(Life):
     def do_night(self) -> Act:
         pass_days(self.world, self.store, 1)
         self.passed += 1
+        self.turn_calendar()
         self.world.db.execute("select crm.run_nightly(%s, %s)", (self.store, self.today()))
         return Act(None, "night", applied=True, trace="night")
 
@@ -225,6 +267,23 @@ class Season(Life):
             "select count(*) from crm.customers_without_next_step(%s, %s)", self.store, today
         )
         assert left == 0, f"{left} without a next step"
+        self.judge_working_days()
+
+    def judge_working_days(self) -> None:
+        """What no person named is due on a day that is worked."""
+        for customer, due, expires, kind in self.rows(
+            "select customer_id::text, due_on, expires_on, kind from crm.tasks"
+            " join lateral (select now() at time zone 'Asia/Shanghai' as here) clock"
+            " on status = 'open' and removed_at is null and due_on >= here::date"
+            " and snoozes = 0 and kind <> 'manual'"
+        ):
+            number = (due - self.today()).days + self.passed
+            same = self.joined.get(customer, set()) | {customer}
+            if self.is_worked(number) or any(number in self.agreed[one] for one in same):
+                continue
+            ends = (expires - due).days if expires else 60
+            ahead = any(self.is_worked(number + n) for n in range(1, ends + 1))
+            assert not ahead, f"a {kind} call of {customer} on a closed day"
 
     def judge_wait(self, customer: str, level: str, wait: int) -> None:
         """The longest way to the next call: the level's, or a day somebody named."""

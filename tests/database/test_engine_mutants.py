@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.database import test_calendar as calendar
 from tests.database import test_nobody_is_forgotten as stories
 from tests.database import test_scheduler as clock
 from tests.support.people import World
@@ -42,20 +43,22 @@ CLOSED = stories.test_a_closed_task_never_blocks_the_next_one
 MISSED = stories.test_a_plan_that_was_missed_is_told_late
 CANCELLED = stories.test_an_approved_cancel_is_followed_by_the_next_call
 NAMED = stories.test_a_decider_names_who_renews_and_the_calls_go_along
+CADENCE = calendar.test_a_plan_by_cadence_is_a_working_day
+EXPIRY = calendar.test_a_window_that_would_move_past_the_expiry_is_called_before
 FAILED = clock.test_a_night_that_fails_is_written_down_and_tried_again
 CAUGHT_UP = clock.test_missed_nights_are_caught_up_in_order
 
 MUTANTS = [
     Mutant(
         PLAN,
-        "is null then d.today + crm.cadence_days(store.id, new.level)",
+        "is null then crm.cadence_day(store.id, new.level, d.today)",
         "is null then null",
         plan_taken_away,
     ),
     Mutant(PLAN, "v_is_regraded bool := tg_op", "v_is_regraded bool := false and tg_op", HOTTER),
     Mutant(
         PLAN,
-        "least(new.next_contact_on, d.today + crm.cadence_days(store.id, new.level))",
+        "least(new.next_contact_on, crm.cadence_day(store.id, new.level, d.today))",
         "new.next_contact_on",
         HOTTER,
     ),
@@ -65,9 +68,7 @@ MUTANTS = [
     Mutant("pool_callers", "and called_pool.key = any (role.pools)", "", POOL),
     Mutant("has_pool_callers", "where c.pool = p_pool", "where false", POOL),
     Mutant("update_contacted_customer", "when p_is_last_try and", "when false and", NO_ANSWER),
-    Mutant(
-        "update_contacted_customer", "p_today + crm.cadence", "p_today - crm.cadence", NO_ANSWER
-    ),
+    Mutant("update_contacted_customer", "p_draft.level, p_today)", "null, p_today)", NO_ANSWER),
     Mutant("create_following_task", "p_tries < coalesce", "p_tries <= coalesce", NO_ANSWER),
     Mutant("create_following_task", "p_tries < coalesce", "p_tries + 1 < coalesce", NO_ANSWER),
     Mutant(
@@ -106,7 +107,7 @@ MUTANTS = [
     Mutant(FOLLOW_UPS, "      p_day\n    else", "      customer.next_contact_on\n    else", CLOSED),
     Mutant(
         FOLLOW_UPS,
-        "greatest(customer.next_contact_on, p_day)",
+        "greatest(due.day, p_day)",
         "null::date",
         HOUR,
     ),
@@ -137,9 +138,7 @@ MUTANTS = [
         "customer.owner_id,",
         DELIVERED,
     ),
-    Mutant(
-        "create_policy_window_tasks", "select min(item) as days", "select max(item) as days", WINDOW
-    ),
+    Mutant("reached_window", "select min(item)", "select max(item)", WINDOW),
     Mutant("assign_renewal_owners", "and customer.owner_id is not null", "and false", WINDOW),
     Mutant("can_renew", "'save_policy' = any (r.verbs)", "true", NAMED),
     Mutant("set_renewal_owner", "task.subject_form = 'policy'", "false", NAMED),
@@ -168,6 +167,77 @@ MUTANTS = [
     Mutant("run_rules", "crm.repair_next_steps(p_store, p_day)", "'{}'", REPAIR),
     Mutant("run_due", "coalesce(v_last + 1, v_today)", "v_today", CAUGHT_UP),
     Mutant("run_due", "and run.error is null", "", FAILED),
+    Mutant("cadence_day", "p_today + v_days,", "p_today + v_days + 1,", NO_ANSWER),
+    Mutant("cadence_day", "crm.store_calendar(p_store)", "null", CADENCE),
+    Mutant(
+        "cadence_day",
+        "p_today + greatest(v_days, crm.most_days_put_off())",
+        "null",
+        calendar.test_a_plan_stays_within_what_the_level_allows,
+    ),
+    Mutant(
+        "follow_up_day",
+        "p_agreed = p_planned",
+        "false",
+        calendar.test_a_day_that_a_person_named_is_kept,
+    ),
+    Mutant(
+        FOLLOW_UPS,
+        "crm.store_calendar(p_store)",
+        "null",
+        calendar.test_a_plan_made_before_the_calendar_moves_when_its_day_comes,
+    ),
+    Mutant(
+        "agreed_contact",
+        "p_patch -> 'next_contact_on'",
+        "null",
+        calendar.test_a_day_that_a_person_named_is_kept,
+    ),
+    Mutant("next_working_day", "0..60", "0..1", CADENCE),
+    Mutant(
+        "is_working_day",
+        "p_calendar -> 'makeup_days' ? v_day",
+        "false",
+        calendar.test_a_makeup_day_is_worked,
+    ),
+    Mutant("due_day", "coalesce(p_last, v_next)", "v_next", EXPIRY),
+    Mutant("create_policy_window_tasks", "crm.closed_until(v_calendar, p_day)", "p_day", EXPIRY),
+    Mutant(
+        "care_statement",
+        "then '$11'",
+        "then 'array[$7]'",
+        calendar.test_a_care_call_comes_before_the_policy_ends,
+    ),
+    Mutant(
+        "create_retry_task",
+        "    v_calendar,\n    p_task.expires_on\n",
+        "    null,\n    p_task.expires_on\n",
+        calendar.test_a_retry_is_on_a_working_day,
+    ),
+    Mutant(
+        "run_escalation_rule",
+        "crm.due_day(crm.store_calendar(p_store), p_day) > p_day",
+        "false",
+        calendar.test_nobody_is_escalated_on_a_closed_day,
+    ),
+    Mutant(
+        "escalation_steps",
+        "v_quiet_to,\n                v_closed_days",
+        "v_quiet_to,\n                '{}'",
+        calendar.test_nobody_is_reminded_on_a_closed_day,
+    ),
+    Mutant(
+        "due_today",
+        "store.settings -> 'calendar'",
+        "null",
+        calendar.test_what_is_due_today_is_due_on_the_next_working_day,
+    ),
+    Mutant(
+        "contact_due_at",
+        "store.settings -> 'calendar'",
+        "null",
+        calendar.test_a_claim_is_not_given_back_while_the_store_is_closed,
+    ),
     Mutant(
         "run_hourly",
         "crm.create_follow_ups(p_store, v_today, v_rule)",

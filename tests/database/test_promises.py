@@ -11,7 +11,7 @@ from uuid6 import uuid7
 
 from shared.domain import presets, retries
 from shared.domain import tasks as queue
-from shared.domain.config import DayPart, QueueOrder
+from shared.domain.config import DayPart, QueueOrder, StoreCalendar
 from shared.domain.records import Conversation, Task
 from tests.support.people import new_id
 
@@ -397,11 +397,47 @@ def test_what_was_sent_back_and_not_done_by_the_cut_off_is_missed(world):
     assert answer["missed"] == 1 and answer["tasks"][0]["id"] == task
 
 
+@pytest.mark.parametrize("effect", ["complaint", "test_drive"])
+def test_a_complaint_and_a_test_drive_go_before_everything_else(world, effect):
+    """Before a promise that is due, a policy that ends today and the longest delay together."""
+    outcomes = presets.load("three_levels").document()["outcomes"]
+    asked = {"key": "asked", "label": {"zh_CN": "要试驾"}, "methods": ["call"], "reached": True}
+    config_with(world, outcomes=[*outcomes, {**asked, "effect": effect}])
+    today = in_days(world, 0)
+    promised, asking = world.customer(), world.customer(phone="13900000001")
+    world.log_conversation("lin", asking, "asked", next_contact_on=today)
+    world.log_conversation(
+        "lin",
+        promised,
+        promises=[{"id": new_id(), "notes": "送资料", "due_on": today}],
+    )
+    world.db.execute(
+        "update crm.tasks set expires_on = %s, due_on = %s where customer_id = %s",
+        (today, in_days(world, -99), promised),
+    )
+
+    def queue_now() -> list[str]:
+        answer = world.ask("lin", "select api.today(%s)", world.store_of("lin"))[0][0]
+        return [task["customer_id"] for task in answer["tasks"]]
+
+    assert queue_now() == [asking, promised]
+    world.log_conversation("lin", asking, next_contact_on=today)
+    assert queue_now() == [promised, asking]  # what was asked for is answered
+
+
+@pytest.mark.parametrize("name", ["complaint", "test_drive"])
+def test_no_sum_of_the_others_comes_before(name):
+    order = QueueOrder()
+    others = order.promise + order.expiry + order.value_cap + order.overdue_cap
+    assert getattr(order, name) > others
+
+
 ORDERS = [
     QueueOrder(),
     QueueOrder(
         sent_back=0,
         complaint=1,
+        test_drive=2,
         promise=7,
         expiry=333,
         expiry_days=45,
@@ -431,6 +467,7 @@ def test_the_phone_adds_the_same_points_as_the_database(db, order):
             chance.choice([None, chance.randint(0, 3_000_000)]),
             chance.random() < 0.3,
             chance.choice([None, today + timedelta(days=chance.randint(-3, 3))]),
+            chance.random() < 0.3,
         )
         said = db.execute(
             "select crm.queue_points(%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -441,13 +478,20 @@ def test_the_phone_adds_the_same_points_as_the_database(db, order):
                 task.due_on,
                 task.expires_on,
                 standing.value_fen,
-                standing.complaint,
+                [
+                    name
+                    for name, is_open in (
+                        ("complaint", standing.complaint),
+                        ("test_drive", standing.test_drive),
+                    )
+                    if is_open
+                ],
                 standing.promised_on,
             ),
         ).fetchone()
         assert said == (queue.points(order, task, standing, today),)
     nothing = db.execute(
-        "select crm.queue_points(null, %s, false, %s, null, null, false, null)", (today, today)
+        "select crm.queue_points(null, %s, false, %s, null, null, '{}', null)", (today, today)
     ).fetchone()
     assert nothing == (0,)
 
@@ -467,11 +511,33 @@ def test_the_phone_tries_again_at_the_same_moment_as_the_database(db):
         )
         tried = {p.key for p in parts if chance.random() < 0.4}
         preferred = chance.choice([None, *[p.key for p in parts]])
+        days = {at.date() + timedelta(days=chance.randint(0, 9)) for _ in range(n % 9)}
+        calendar = StoreCalendar(
+            weekdays=tuple(chance.sample(range(1, 8), chance.randint(1, 7))),
+            closed_days={day.isoformat(): {} for day in days},
+        )
+        last = at.date() + timedelta(days=chance.randint(0, 9)) if n % 3 else None
+        hours, zone = chance.choice([1, 24, 48]), "Asia/Shanghai"
         said = db.execute(
-            "select crm.next_attempt_at(%s, 'Asia/Shanghai', %s, %s, %s)",
-            (at, Jsonb([p.model_dump() for p in cut]), sorted(tried), preferred),
+            "select earliest, crm.next_attempt_at(earliest, %s, %s, %s, %s, %s, %s)"
+            " from crm.earliest_retry(%s, %s, %s, %s, %s) earliest",
+            (
+                zone,
+                Jsonb([p.model_dump() for p in cut]),
+                sorted(tried),
+                preferred,
+                Jsonb(calendar.model_dump()),
+                last,
+                at,
+                hours,
+                zone,
+                Jsonb(calendar.model_dump()),
+                last,
+            ),
         ).fetchone()
-        assert said == (retries.next_attempt_at(at, "Asia/Shanghai", cut, tried, preferred),)
+        earliest = retries.earliest_retry(at, hours, zone, calendar, last)
+        found = retries.next_attempt_at(earliest, zone, cut, tried, preferred, calendar, last)
+        assert said == (earliest, found)
 
 
 def test_the_hours_tried_are_the_same_on_the_phone(world):

@@ -74,6 +74,36 @@ async def test_the_date_is_chosen_by_the_cadence_and_says_why(advisor):
     )  # the evening they prefer
 
 
+async def test_the_proposed_day_is_a_working_day_and_a_closed_one_is_told(tmp_path):
+    festival = {"zh_CN": "春节"}
+    closed = {day(1): {}, day(3): festival, day(7): festival, day(8): festival}
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("李女士", level="near"), "李女士")
+    config = three_levels(calendar={"closed_days": closed})
+    async with phone(tmp_path, config, "advisor", local_data) as p:
+        s = p.screen
+        await s.tap("snooze")
+        assert s.all("snooze-") == ["snooze-2", "snooze-4", "snooze-9"]
+        await s.tap("outcome-interested")
+        assert s.find("next-plus-9").selected
+        assert not s.has("next-closed")
+        await s.tap("next-plus-3")
+        assert "春节" in " ".join(s.texts("next-closed"))
+        await s.tap("next-plus-1")
+        assert s.texts("next-closed") == ["这一天门店休息。"]
+
+
+async def test_a_retry_is_planned_on_a_working_day_on_the_phone_too(tmp_path):
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("李女士", level="near"), "李女士")
+    closed = {day(n): {} for n in range(6)}
+    config = three_levels(calendar={"closed_days": closed})
+    async with phone(tmp_path, config, "advisor", local_data) as p:
+        await p.screen.tap("outcome-no-answer")
+        retry = next(t for t in await p.shown("tasks") if t["kind"] == "retry")
+        assert retry["due_on"] == day(6)
+
+
 async def test_a_phrase_never_overwrites_typed_words_and_the_one_used_most_comes_first(advisor):
     s = advisor.screen
     await s.tap("outcome-interested")

@@ -58,6 +58,12 @@ def test_people_are_they():
 # Where a feature is found, room by room: rules in SQL, gateway, screen, test. Each file carries the
 # word in its name, or, where several features share it, as a name inside.
 FEATURES: dict[str, tuple[str, ...]] = {
+    "calendar": (
+        "supabase/schemas/055_calendar.sql",
+        "shared/domain/working_days.py",
+        "admin/settings/calendar.py",
+        "tests/database/test_calendar.py",
+    ),
     "customer": (
         "supabase/schemas/070_customers.sql",
         "shared/gateway/customers.py",

@@ -8,6 +8,8 @@ SHIFTED = {  # what moves into the past when a day goes by
         "level_at",
         "last_contact_at",
         "complaint_at",
+        "test_drive_asked_at",
+        "agreed_contact_on",
         "created_at",
         "consent_withdrawn_at",
     ),

@@ -3,7 +3,7 @@ promises, the next task (crm.log_conversation)."""
 
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 from mobile_app.offline.optimistic.operation import Operation, Row, split_fields
@@ -11,8 +11,8 @@ from mobile_app.offline.optimistic.tasks import is_silent, open_tasks, suspend_t
 from shared.domain import retries
 from shared.domain.config import DAY_PARTS, DayPart
 from shared.domain.records import Conversation
+from shared.domain.working_days import cadence_day_after, due_day
 
-SLOWEST_CADENCE = 90  # days, of a level that names none
 FOLLOW_UPS = ("cadence", "next_contact", "retry", "first_contact")
 
 
@@ -64,10 +64,13 @@ def log_conversation(op: Operation) -> None:
 
 
 def _next_on(op: Operation) -> str | None:
-    """At the earliest today: the day may have passed while this phone was offline."""
+    """At the earliest today, or on the next working day: the day may have passed while this phone
+    was offline."""
     promised = [p["due_on"] for p in op.payload.get("promises") or []]
     days = [d for d in (op.payload.get("next_contact_on"), *promised) if d]
-    return max(min(days), op.today) if days else None
+    if not days or min(days) >= op.today:
+        return min(days, default=None)
+    return due_day(op.calendar, date.fromisoformat(op.today)).isoformat()
 
 
 def _write_conversation(logged: _Logged) -> None:
@@ -138,9 +141,12 @@ def _write_customer(logged: _Logged) -> None:
     if logged.reached:
         level = payload.get("level") or customer["level"]
         plan = logged.next_on or _cadence_day(op, level)
-        changes |= {"last_contact_at": op.now, "next_contact_on": plan, "complaint_at": None}
+        changes |= {"last_contact_at": op.now, "next_contact_on": plan}
+        changes |= {"complaint_at": None, "test_drive_asked_at": None}
     if logged.effect == "complaint":
         changes["complaint_at"] = customer.get("complaint_at") or op.now
+    if logged.effect == "test_drive":
+        changes["test_drive_asked_at"] = customer.get("test_drive_asked_at") or op.now
     if logged.effect == "do_not_call":
         changes["do_not_call"] = True
     if facts := payload.get("facts"):
@@ -152,10 +158,10 @@ def _write_customer(logged: _Logged) -> None:
 
 
 def _cadence_day(op: Operation, level: str | None) -> str:
-    """The day a customer of that level is called again, as crm.cadence_days."""
+    """The day a customer of that level is called again, as crm.cadence_day."""
     known = next((x for x in op.config.get("levels", []) if x["key"] == level), {})
-    days = known.get("cadence_days") or SLOWEST_CADENCE
-    return (date.fromisoformat(op.today) + timedelta(days=days)).isoformat()
+    today = date.fromisoformat(op.today)
+    return cadence_day_after(op.calendar, known.get("cadence_days"), today).isoformat()
 
 
 def _write_next_task(logged: _Logged) -> None:
@@ -204,12 +210,16 @@ def _retry(logged: _Logged) -> Row | None:
     conversations = [
         Conversation.model_validate(row) for row in op.rows_of("conversations", logged.customer_id)
     ]
+    ends, hours = task.get("expires_on"), outcome["retry_hours"]
+    last = date.fromisoformat(ends) if ends else None
     at = retries.next_attempt_at(
-        moment + timedelta(hours=outcome["retry_hours"]),
+        retries.earliest_retry(moment, hours, op.zone.key, op.calendar, last),
         op.zone.key,
         parts,
         retries.attempted_day_parts(parts, conversations, op.zone.key, moment),
         logged.customer.get("preferred_time"),
+        op.calendar,
+        last,
     )
     if at is None:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mobile_app.offline.database import get_meta
-from shared.domain.config import BASE_TYPES
+from shared.domain.config import BASE_TYPES, StoreCalendar
 from shared.domain.pinyin import pinyin_of
 from shared.domain.values.text import search_name
 
@@ -35,6 +35,10 @@ class Operation:
     def zone(self) -> ZoneInfo:
         """The store's."""
         return ZoneInfo((self.config.get("store") or {}).get("time_zone", "Asia/Shanghai"))
+
+    @cached_property
+    def calendar(self) -> StoreCalendar:
+        return StoreCalendar.model_validate(self.config.get("calendar") or {})
 
     @property
     def today(self) -> str:

@@ -1,6 +1,9 @@
 """What becomes of tasks and promises on this device before the server has heard of it."""
 
+from datetime import date
+
 from mobile_app.offline.optimistic.operation import Operation, Row
+from shared.domain.working_days import due_day
 
 
 def close_promise(op: Operation) -> None:
@@ -74,10 +77,15 @@ def suspend_tasks(op: Operation, customer_id: str) -> None:
 
 
 def reopen_tasks(op: Operation, customer_id: str) -> None:
-    """Due today at the earliest (crm.tg_customers__do_not_call)."""
+    """Due today at the earliest, or on the next working day (crm.reopen_tasks)."""
+    earliest = due_day(op.calendar, date.fromisoformat(op.today)).isoformat()
     for task in op.rows_of("tasks", customer_id):
         if task.get("status") == "suspended":
             due_on = str(task.get("due_on") or op.today)
             due_at = task.get("due_at") if due_on >= op.today else None
-            changes = {"status": "open", "due_on": max(due_on, op.today), "due_at": due_at}
+            changes = {
+                "status": "open",
+                "due_on": due_on if due_on >= op.today else earliest,
+                "due_at": due_at,
+            }
             op.write("tasks", task["id"], changes)
