@@ -1,6 +1,6 @@
 """`make bench-load`: many phones at one embedded API, on a throw-away stack.
 
-First 300 phones sign in within a minute, each with its first sync; then 16 of them work for a
+300 phones sign in within a minute, each with its first sync; then 16 of them work for a
 minute without a pause: pull, search, card, save. Clients, API and Postgres share this machine.
 Prints requests per second, p95 in milliseconds and errors; loopback only, about four minutes.
 """
