@@ -212,6 +212,8 @@ def test_claimed_from_the_pool_and_lost_to_another_insurer(visit, people, operat
     specialist.page.goto(f"{specialist.base}/customers/{customer}")
     specialist.ready()
     specialist.tap(f"lose-{policy}")
+    specialist.see_id("lost-why-insured-elsewhere")
+    specialist.page.mouse.wheel(0, 400)  # up from the edge: a tap there reached another button
     specialist.tap("lost-why-insured-elsewhere")
     specialist.scroll_to("lost-insurer")
     specialist.type("lost-insurer", "平安产险")

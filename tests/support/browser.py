@@ -270,6 +270,10 @@ class App:
         self.taps += 1
         button = target.locator("[role=button]").first
         aim = button if button.count() else target
+        box = aim.bounding_box() if aim.count() else None
+        height = (self.page.viewport_size or {"height": 844})["height"]
+        if box and not 0 <= box["y"] + box["height"] / 2 <= height:
+            self._scroll(aim, 12)  # the browser's own scrolling moves it away from under the click
         self.page.evaluate(ARM)
         aim.click()
         if not self._reacted(aim) and aim.count():
@@ -310,11 +314,10 @@ class App:
         """Until it is in the window, there and back: a slow page says what is on it only after it
         was scrolled past. Waits after each turn of the wheel until the page has moved."""
         size = self.page.viewport_size or {"width": 390, "height": 844}
+        self.page.bring_to_front()
         self.page.mouse.move(size["width"] / 2, size["height"] / 2)
         still = 0
         for step in range(3 * screens):
-            if step == screens or still == 1:
-                up = not up
             self.page.evaluate(QUIET)
             box = wanted.first.bounding_box() if wanted.count() else None
             middle = box["y"] + box["height"] / 2 if box else None
@@ -322,11 +325,19 @@ class App:
                 if 0 <= middle <= size["height"]:
                     return
                 up = middle < 0
+            elif step == screens:
+                up = not up
             self.page.evaluate(ARM)
             self.page.mouse.wheel(0, size["height"] * (-0.6 if up else 0.6))
-            still = 0 if self._changed() else still + 1
-            if still == 2:  # both ends were reached
+            if self._changed():
+                still = 0
+                continue
+            # one end of the page, or something under the mouse that keeps the wheel to itself
+            still, up = still + 1, not up
+            if still == 6:
                 break
+            aside = size["width"] * (0.5, 0.3, 0.8)[still % 3]
+            self.page.mouse.move(aside, size["height"] * 0.6)
         expect(wanted.first).to_be_attached()
 
     def _changed(self) -> bool:

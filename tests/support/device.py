@@ -5,6 +5,7 @@ import base64
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -136,10 +137,11 @@ class Device(App):
             self.context.close()
 
     def copy_files(self, into: Path) -> list[Path]:
-        """What lies in the app's private folder, as real files; the app must not be open."""
-        self.page.goto(self.base + "/manifest.json")
+        """What lies in the app's private folder, as real files; the app is left for it."""
+        with self._without_app() as page:
+            found = page.evaluate(READ_POOL)
         made = []
-        for path, data in self.page.evaluate(READ_POOL):
+        for path, data in found:
             file = into / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(base64.b64decode(data))
@@ -147,12 +149,23 @@ class Device(App):
         return made
 
     def write_file(self, path: str, data: bytes) -> None:
-        """Exchange the content of a file that is there. The browser starts again for it: a busy one
-        holds the files of a page that was left for more than half a minute."""
-        self.close()
-        self.start()
-        self.page.goto(self.base + "/manifest.json")
-        self.page.evaluate(WRITE_POOL, [path, base64.b64encode(data).decode()])
+        """Exchange the content of a file that is there; the app is left for it."""
+        with self._without_app() as page:
+            page.evaluate(WRITE_POOL, [path, base64.b64encode(data).decode()])
+
+    @contextlib.contextmanager
+    def _without_app(self) -> Iterator[Page]:
+        """A page of this origin in which no app starts; the app's own page is closed. The service
+        worker answers every address with the app, and it would open the files again."""
+        taps, typed, left = self.taps, self.typed, self.page
+        page = self.context.new_page()
+        left.close()
+        page.add_init_script("window.Worker = class { constructor() { throw Error('no app'); } };")
+        page.goto(self.base + "/manifest.json")
+        yield page
+        self._watch(self.context.new_page())
+        self.taps, self.typed = taps, typed
+        page.close()
 
     def wait_for(self, condition: str) -> None:
         """Until an async JavaScript function answers true: wait_for_function does not await."""
