@@ -22,7 +22,9 @@ MARKED = (
     "document.querySelector(`[flt-semantics-identifier='${n}']`)?.marked)"
 )
 LIST = "\n".join(
-    ["客户编号,客户姓名,手机号,备注", *(f"P{n},面板{n}号,1366001{n:04d},看车" for n in range(1, 4))]
+    # no heading of another journey's list holds all of these: a mapping is remembered, and used
+    # for every list that has its columns
+    ["客户编号,姓名,手机号,备注", *(f"P{n},面板{n}号,1366001{n:04d},看车" for n in range(1, 4))]
 )
 
 
