@@ -303,7 +303,7 @@ def DuplicateNotice(state: DuplicateCheck) -> ft.Control:
                 "days": there.days
             }
         ask = text_button(
-            "ask-for-him",
+            "ask-to-take-over",
             _("Requested") if state.asked else _("Request transfer"),
             None if state.asked else act(state.ask_for_him),
         )

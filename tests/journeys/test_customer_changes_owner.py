@@ -150,7 +150,7 @@ def test_a_known_number_is_joined_not_blocked(visit, people, operator):
     app.type("phone", phone)
     app.see_id("duplicate")
     app.see("已由同事跟进")
-    app.tap("ask-for-him")
+    app.tap("ask-to-take-over")
     app.see("已提交经理")
     settle(app)
     request = str(

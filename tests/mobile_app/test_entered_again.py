@@ -15,7 +15,7 @@ async def test_a_colleagues_customer_is_not_entered_again_without_a_question(sta
             s = phone.screen
             await s.type("name", "又一位")
             await s.type("phone", "138 1234 5678", leave=False)
-            await s.settle(until=lambda: s.has("ask-for-him"))
+            await s.settle(until=lambda: s.has("ask-to-take-over"))
             await s.tap("save-customer")
             assert s.has("create-anyway") and await phone.sent() == []
             assert s.sees("将通知经理")

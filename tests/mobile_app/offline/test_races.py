@@ -409,8 +409,8 @@ async def interleave(phone, dealers, stack, rounds: int, seed: int) -> None:
             "interleavings": interleavings,
             "customers": len(made),
             "missed": len(missed),
-            "vanished while still his": vanished,
-            "book equal": await lin.holds() == lin.should_hold(),
+            "vanished while still theirs": vanished,
+            "local data equal": await lin.holds() == lin.should_hold(),
         }
     )
     battery.finish()
