@@ -32,13 +32,21 @@ class ColumnMapping:
         """A saved mapping whose columns are all here, else a guess by the headings."""
         fitting = self.fitting(sheet)
         if fitting:
-            self.name, self.mapping = fitting[0].name, fitting[0].mapping
+            self.use(fitting[0], sheet)
             return
         config = self.session.config
-        guessed = imports.guess(self.kind, sheet.headings, config)
         pipeline = config.pipelines[0].key if config else ""
-        fitted = imports.fit_mapping(guessed, sheet.rows)
-        self.name, self.mapping = "", fitted.model_copy(update={"pipeline": pipeline})
+        guessed = self.guess(sheet)
+        self.name, self.mapping = "", guessed.model_copy(update={"pipeline": pipeline})
+
+    def guess(self, sheet: Sheet) -> ImportMapping:
+        guessed = imports.guess(self.kind, sheet.headings, self.session.config)
+        return imports.fit_mapping(guessed, sheet.rows)
+
+    def use(self, saved: SavedMapping, sheet: Sheet) -> None:
+        """The saved mapping; columns that its list did not have are guessed."""
+        self.name = saved.name
+        self.mapping = imports.extend_mapping(saved.mapping, self.guess(sheet))
 
     def fitting(self, sheet: Sheet) -> list[SavedMapping]:
         """Saved mappings of this kind whose columns are all in the file; the fullest first."""
@@ -51,8 +59,8 @@ class ColumnMapping:
 
     def choose(self, name: str) -> None:
         found = next((s for s in self.saved if s.kind == self.kind and s.name == name), None)
-        if found is not None:
-            self.mapping, self.name = found.mapping, name
+        if found is not None and self.file.sheet is not None:
+            self.use(found, self.file.sheet)
 
     def rename(self, name: str) -> None:
         self.name = name

@@ -56,6 +56,7 @@ class ImportMapping(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     columns: dict[str, str] = {}  # target → heading
+    headings: tuple[str, ...] = ()  # of the list: one that fills nothing was left out on purpose
     # target → {text in the list: key of ours, or "" for a text that is left out}
     values: dict[str, dict[str, str]] = {}
     others: dict[str, str] = {}  # target → the same for all texts that values does not name
@@ -99,7 +100,26 @@ class PreparedRow(NamedTuple):
 
 def guess(kind: Kind, headings: Sequence[str], config: StoreConfig | None = None) -> ImportMapping:
     """A first mapping by the headings; each column is used once."""
-    return ImportMapping(columns=guess_columns(kind, headings, config))
+    columns = guess_columns(kind, headings, config)
+    return ImportMapping(columns=columns, headings=tuple(headings))
+
+
+def extend_mapping(saved: ImportMapping, guessed: ImportMapping) -> ImportMapping:
+    """A saved mapping for a list that has more columns: those it has never seen are guessed.
+    Without this, the mapping of a short list silently left out columns of a longer one."""
+    seen = {*saved.headings, *saved.columns.values()}
+    added = {
+        target: heading
+        for target, heading in guessed.columns.items()
+        if target not in saved.columns and heading not in seen
+    }
+    return saved.model_copy(
+        update={
+            "columns": {**saved.columns, **added},
+            "headings": guessed.headings,
+            "date_order": saved.date_order or guessed.date_order,
+        }
+    )
 
 
 def fit_mapping(mapping: ImportMapping, rows: Sequence[Mapping[str, Any]]) -> ImportMapping:

@@ -813,3 +813,27 @@ def test_k2_an_export_tells_the_time_of_the_stores_clock():
     cell = exports.reader(CONFIG, "conversation", {}, "zh_CN", {"yes": "是", "no": "否"})
     assert cell("occurred_at", "2026-11-28T15:30:00+00:00") == "2026-11-28 23:30"
     assert cell("created_at", "2026-11-29T17:24:39.843279+00:00") == "2026-11-30 01:24"
+
+
+def test_a_saved_mapping_guesses_columns_its_list_did_not_have(tmp_path):
+    """A mapping of a short list left out the source and the level of a longer one."""
+    short = imports.guess("customers", ("姓名", "手机号", "备注"), CONFIG)
+    short = short.model_copy(
+        update={"columns": {t: h for t, h in short.columns.items() if h != "备注"}}
+    )
+    headings = ("姓名", "手机号", "备注", "客户来源", "意向级别")
+    longer = imports.extend_mapping(short, imports.guess("customers", headings, CONFIG))
+    assert longer.columns == {
+        **short.columns,
+        "customer.source": "客户来源",
+        "customer.level": "意向级别",
+    }
+    assert imports.unmatched(headings, longer) == ["备注"]  # left out on purpose before
+    assert imports.extend_mapping(longer, imports.guess("customers", headings, CONFIG)) == longer
+
+
+def test_a_mapping_saved_without_its_headings_keeps_its_choices():
+    saved = ImportMapping(columns={"customer.name": "昵称", "customer.phone": "手机号"})
+    headings = ("姓名", "昵称", "手机号", "客户来源")
+    found = imports.extend_mapping(saved, imports.guess("customers", headings, CONFIG))
+    assert found.columns == {**saved.columns, "customer.source": "客户来源"}
