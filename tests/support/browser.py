@@ -65,6 +65,16 @@ RECORD_SOCKETS = """
     return post.apply(this, a);
   };
 """
+# The phone prepares its next start after the first one. An `App` has no next start: its storage goes
+# with it, and the seconds of CPU would be missing in the tests beside it.
+NO_MEMORY_IMAGE = """
+  const RealWorker = window.Worker;
+  window.Worker = function (url, ...a) {
+    if (String(url).includes("/image_worker.js")) return { postMessage() {}, terminate() {} };
+    return new RealWorker(url, ...a);
+  };
+  window.Worker.prototype = RealWorker.prototype;
+"""
 # Arms the watch for the next tap: whether anything came of it, a word to Python or a change of the
 # semantics.
 ARM = """() => {
@@ -164,6 +174,7 @@ class App:
         self.context.set_default_timeout(timeout)
         expect.set_options(timeout=timeout)
         self.context.add_init_script(RECORD_SOCKETS)
+        self.context.add_init_script(NO_MEMORY_IMAGE)
         self._watch(self.context.new_page())
 
     def _watch(self, page: Page) -> None:
