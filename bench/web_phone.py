@@ -122,8 +122,8 @@ def summary(times: list[float | None]) -> dict[str, int]:
 
 def taps(device: Device, base: str, times: int) -> dict[str, Any]:
     """The five daily taps in milliseconds, each until it is painted: an outcome until the next
-    card (taken back each time), a customer's card from the list, the form of a new customer, the
-    board of the funnel, the filter of the list."""
+    card (taken back each time), an outcome until its form, a customer's card from the list, the
+    form of a new customer, the board of the funnel."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for _ in range(times):
         found["outcome -> next card"].append(tap_time(device, "outcome-no-answer", "card-name"))
@@ -136,9 +136,11 @@ def taps(device: Device, base: str, times: int) -> dict[str, Any]:
         back(device)
         found["list -> new customer"].append(tap_time(device, "new-customer", "save-customer"))
         back(device)
-        found["list -> filter"].append(tap_time(device, "filter", "filter-show"))
-        device.tap("filter-show")
-        device.page.wait_for_timeout(300)
+    for _ in range(times):
+        go(device, base, "/")
+        device.see_id("card-name")
+        form = tap_time(device, "outcome-interested", "save-conversation")
+        found["outcome -> its form"].append(form)
     go(device, base, "/funnel")
     for _ in range(times):
         found["funnel -> board"].append(tap_time(device, "view-board", "deal-"))
