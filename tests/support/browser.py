@@ -65,8 +65,8 @@ RECORD_SOCKETS = """
     return post.apply(this, a);
   };
 """
-# The phone prepares its next start after the first one. An `App` has no next start: its storage goes
-# with it, and the seconds of CPU would be missing in the tests beside it.
+# The phone prepares its next start after the first one. An `App` has no next start: its storage
+# goes with it, and the seconds of CPU would be missing in the tests beside it.
 NO_MEMORY_IMAGE = """
   const RealWorker = window.Worker;
   window.Worker = function (url, ...a) {
