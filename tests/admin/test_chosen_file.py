@@ -15,7 +15,7 @@ LIST = "姓名,手机号\n甲,13800000001\n".encode()
 
 @pytest.fixture
 def state() -> ImportList:
-    session = SimpleNamespace(store_id=uuid4(), config=None)
+    session = SimpleNamespace(store_id=uuid4(), config=None, guard=lambda problem: None)
     return ImportList(cast(AdminSession, session))
 
 
