@@ -19,7 +19,7 @@ import psutil
 from playwright.sync_api import Browser, Locator
 
 from forecourt import demo
-from forecourt.build.phone import ensure_phone_app
+from forecourt.build.web_apps import ensure_web_apps
 from tests.support.browser import browser
 from tests.support.device import Device
 from tests.support.stack import running_stack
@@ -203,7 +203,7 @@ def main() -> None:
     arguments.add_argument("--later", type=int, default=5, help="later visits of each kind")
     arguments.add_argument("--taps", type=int, default=20)
     given = arguments.parse_args()
-    files = ensure_phone_app()
+    files = ensure_web_apps()
     with running_stack() as stack, browser() as opened:
         users = demo.seed(
             stack.db_url, stack.supabase_url, stack.publishable_key, say=lambda _: None

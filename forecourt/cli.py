@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from forecourt import configure, demo, first_run, group, signed_in
-from forecourt.build.phone import ensure_phone_app
+from forecourt.build.web_apps import ensure_web_apps
 from forecourt.check_access import check_access
 from forecourt.migrate import MigrationChanged, migrate, release
 from forecourt.postgres_files import remove_cluster
@@ -30,7 +30,6 @@ from forecourt.settings import (
     read_settings,
 )
 from forecourt.stack import Stack, StackError, is_running, owner_pid, supabase_from_environment
-from forecourt.webroot import ensure_webroot
 
 
 def main() -> None:
@@ -115,7 +114,7 @@ def say(line: str) -> None:
 
 def run_build(folder: Path) -> None:
     """Copy the finished build to a folder whose config.json is still to be written."""
-    made = ensure_phone_app(say)
+    made = ensure_web_apps(say)
     if folder.exists() and not (folder / "service_worker.js").exists():
         raise SystemExit(f"{folder} holds something else: name an empty or new folder")
     config = folder / "config.json"
@@ -165,8 +164,7 @@ def run_everything(*, with_demo: bool) -> None:
     """Stack, migrations, web server, scheduler."""
     _end_when_told()
     home = home_folder()
-    ensure_webroot(home, say)
-    ensure_phone_app(say)
+    ensure_web_apps(say)
     hosted = supabase_from_environment()
     if hosted:
         settings = load_settings(home)
