@@ -114,8 +114,10 @@ def tap_time(device: Device, target: Locator | str, awaited: str) -> float | Non
     return device.page.evaluate("window.__tap")
 
 
-def summary(times: list[float | None]) -> dict[str, int]:
+def summary(name: str, times: list[float | None]) -> dict[str, int]:
     found = sorted(time for time in times if time is not None)
+    if len(found) < len(times):
+        raise RuntimeError(f"{name}: {len(times) - len(found)} of {len(times)} taps showed nothing")
     p95 = found[max(0, round(len(found) * 0.95) - 1)]
     return {"p50": round(statistics.median(found)), "p95": round(p95)}
 
@@ -143,11 +145,11 @@ def taps(device: Device, base: str, times: int) -> dict[str, Any]:
         found["outcome -> its form"].append(form)
     go(device, base, "/funnel")
     for _ in range(times):
-        found["funnel -> board"].append(tap_time(device, "view-board", "deal-"))
+        found["funnel -> board"].append(tap_time(device, "view-board", "column-"))
         device.tap("view-funnel")
         device.page.wait_for_timeout(300)
     go(device, base, "/")
-    return {name: summary(measured) for name, measured in found.items()}
+    return {name: summary(name, measured) for name, measured in found.items()}
 
 
 def go(device: Device, base: str, route: str) -> None:
