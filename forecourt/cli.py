@@ -77,7 +77,7 @@ def command_line() -> argparse.ArgumentParser:
             "init", help="create a dealer group and its first store, and invite the store's admin"
         )
     )
-    built = commands.add_parser("build", help="make the phone app's static files for any web host")
+    built = commands.add_parser("build", help="make the static files of both apps for any web host")
     built.add_argument("folder", nargs="?", default="dist/phone", help="default: dist/phone")
     configure.add_commands(
         commands.add_parser(

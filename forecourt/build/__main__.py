@@ -1,5 +1,4 @@
-"""python -m forecourt.build: make the phone app's files of this source, if they are not there
-yet."""
+"""python -m forecourt.build: make the apps' files of this source, if they are not there yet."""
 
 from forecourt.build.web_apps import ensure_web_apps
 

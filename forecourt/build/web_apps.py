@@ -61,10 +61,10 @@ def ensure_web_apps(say=print) -> Path:
     """The folder of the build of this source; about two minutes the first time, then seconds."""
     cache = cache_folder()
     with _one_at_a_time(cache):
-        out = cache / "phone" / _inputs()
+        out = cache / "apps" / _inputs()
         if not out.is_dir():
-            say("building the phone app (about two minutes the first time)")
-            unfinished = cache / "phone.new"
+            say("building the apps (about two minutes the first time)")
+            unfinished = cache / "apps.new"
             build(unfinished, cache)
             out.parent.mkdir(parents=True, exist_ok=True)
             unfinished.rename(out)
