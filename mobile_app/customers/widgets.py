@@ -23,7 +23,7 @@ from shared.ui.feedback import act
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component
-from shared.ui.widgets import identified, pending_icon, pill, text_button
+from shared.ui.widgets import identified, pending_icon, pill, secondary_button, text_button
 
 
 def block_text(_: Texts, customer: Customer) -> str:
@@ -318,3 +318,20 @@ def DuplicateNotice(state: DuplicateCheck) -> ft.Control:
         bgcolor=ft.Colors.TERTIARY_CONTAINER,
     )
     return identified("duplicate", box, live_region=True)
+
+
+@component
+def SaveUnlessKnown(already: DuplicateCheck | None, save: ft.Control, on_anyway: Any) -> ft.Control:
+    """`save`; or, instead of it, whether a colleague's customer shall be entered a second time."""
+    _ = use_text()
+    if already is None or not already.is_asking:
+        return save
+    question = ft.Text(
+        _("This number is a colleague's customer. Add them again? The manager will be told.")
+    )
+    return ft.Column(
+        [question, secondary_button("create-anyway", _("Add again"), on_anyway)],
+        tight=True,
+        spacing=8,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
