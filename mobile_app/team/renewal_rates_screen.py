@@ -166,7 +166,7 @@ def number_cell(
         return identified(identifier, _cell(ft.Text(heading.rate, max_lines=1), CELL))
     is_open = opened == OpenNumber(heading.by, heading.key, number)
     box = _cell(
-        ft.Text(str(getattr(heading, number)), max_lines=1),
+        ft.Text(str(heading.count(number)), max_lines=1),
         CELL,
         ink=True,
         border_radius=8,

@@ -70,6 +70,15 @@ class RenewalNumber(Answer):
     renewed: int
     lost: int
 
+    def count(self, number: str) -> int:
+        """number: due, contacted, renewed or lost."""
+        return {
+            "due": self.due,
+            "contacted": self.contacted,
+            "renewed": self.renewed,
+            "lost": self.lost,
+        }[number]
+
     @property
     def rate(self) -> str:
         """Renewed of due; a dash for a share of nothing."""
