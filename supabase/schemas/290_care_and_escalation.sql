@@ -280,9 +280,10 @@ begin
   end;
 end $$;
 comment on function crm.waited is
-  'Open minutes since a customer came (first_response), working days since the last contact (else).';
+  'Open minutes since a customer came (first_response), else working days since the last contact.';
 
--- Customers a rule speaks of, and the step each has reached. A lead that came into a pool waits as one that was given to somebody does.
+-- Customers a rule speaks of, and the step each has reached. A lead that came into a pool waits as
+-- one that was given to somebody does.
 create or replace function crm.escalation_steps(
   p_store uuid, p_rule crm.rules, p_day date, p_at timestamptz, p_zone text
 ) returns table (step int, customers uuid[])
