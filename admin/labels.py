@@ -96,7 +96,7 @@ ATTRIBUTES = {
     "expiry_days": N_("Counts from (days before)"),
     "value": N_("Points per 10,000 yuan of premium"),
     "value_cap": N_("Points for premium (maximum)"),
-    "overdue": N_("Points per day overdue"),
+    "overdue": N_("Points per working day overdue"),
     "overdue_cap": N_("Points for days overdue (maximum)"),
     "times": N_("Number of outcomes"),
     "seconds": N_("within (seconds)"),

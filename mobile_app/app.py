@@ -31,6 +31,7 @@ from mobile_app.session import Session, SessionContext, use_session
 from mobile_app.shell import TABS, tab_view, tabs_of
 from mobile_app.sign_in.screen import SignInScreen
 from mobile_app.team.meeting_screen import MeetingScreen, MetricRowsScreen
+from mobile_app.team.renewal_rates_screen import RenewalRatesScreen
 from mobile_app.team.screen import TeamScreen
 from mobile_app.today.screen import TodayScreen
 from mobile_app.view_as import (
@@ -181,7 +182,8 @@ ROUTES = [
                 path="meeting",
                 component=MeetingScreen,
                 children=[ft.Route(path=":day/:metric/:member/:level", component=MetricRowsScreen)],
-            )
+            ),
+            ft.Route(path="renewals", component=RenewalRatesScreen),
         ],
     ),
     ft.Route(path="approvals", component=ApprovalsScreen),
@@ -196,6 +198,7 @@ ROUTES = [
             ),
             ft.Route(path="quarantine", component=QuarantineScreen),
             ft.Route(path="device", component=DeviceScreen),
+            ft.Route(path="renewals", component=RenewalRatesScreen),
         ],
     ),
 ]

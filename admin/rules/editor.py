@@ -291,7 +291,7 @@ def StepRow(
     parts: list[ft.Control] = [
         ft.Text(_("After")),
         ft.Container(identified(f"step-after-{slug}", after), width=90),
-        ft.Text(_("working minutes") if kind == "first_response" else _("days")),
+        ft.Text(_("working minutes") if kind == "first_response" else _("working days")),
         *[
             small_chip(
                 f"step-{slug}-{a}",

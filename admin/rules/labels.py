@@ -28,7 +28,7 @@ def kind_note(_: Texts, kind: str) -> str:
         "first_response": _(
             "Working minutes since a new customer was entered and not yet contacted."
         ),
-        "no_contact": _("Days since the last contact."),
+        "no_contact": _("Working days since the last contact."),
     }.get(kind, "")
 
 
@@ -59,7 +59,7 @@ def rule_text(_: Texts, document: Document, rule: Mapping[str, Any]) -> str:
     phrase = (
         _("after %(n)d working minutes, %(what)s")
         if kind == "first_response"
-        else _("after %(n)d days, %(what)s")
+        else _("after %(n)d working days, %(what)s")
     )
     return " → ".join(
         phrase % {"n": s["after"], "what": step_text(_, document, s)} for s in rule.get("steps", ())

@@ -11,9 +11,7 @@ from shared.domain import conversations
 from shared.domain.card import Card
 from shared.domain.config import Outcome
 from shared.domain.forms import last_next_contact_on
-from shared.domain.labels import Label
 from shared.domain.records import Customer
-from shared.domain.working_days import closed_day_name
 
 
 @ft.observable
@@ -69,12 +67,6 @@ class NextContactPlan:
         return last_next_contact_on(
             session.config, self.level, session.clock.today, is_contact=reached
         )
-
-    @property
-    def closed_name(self) -> Label | None:
-        """What the closed day is called that was chosen; None for a working day."""
-        config, day = self.session.config, self.day
-        return closed_day_name(config.calendar, day) if config and day else None
 
     def choose_day(self, day: date | None) -> None:
         self.chosen_day, self.day_is_chosen = (None if day == self.day else day), True

@@ -1,6 +1,6 @@
 """What was promised in a conversation, each by a day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -45,6 +45,9 @@ class DraftPromises:
         promise_id = str(self.session.services.new_id())
         due_on = self.session.clock.today + timedelta(days=days)
         self.made = (*self.made, DraftPromise(promise_id, notes, due_on))
+
+    def move(self, promise_id: str, due_on: date) -> None:
+        self.made = tuple(replace(p, due_on=due_on) if p.id == promise_id else p for p in self.made)
 
     def drop(self, promise_id: str) -> None:
         self.made = tuple(p for p in self.made if p.id != promise_id)

@@ -12,15 +12,16 @@ from mobile_app.conversations.loss import Loss
 from mobile_app.conversations.next_contact import NextContactPlan
 from mobile_app.conversations.notes_draft import NotesDraft
 from mobile_app.conversations.phrases import Phrases
-from mobile_app.conversations.promises import LONGEST, DraftPromises
+from mobile_app.conversations.promises import LONGEST, DraftPromise, DraftPromises
 from mobile_app.conversations.recording import Recording
 from mobile_app.conversations.state import FACE_TO_FACE, LogConversation
 from mobile_app.files.picker import as_file
 from mobile_app.files.widgets import FileChip, form_with_files
 from mobile_app.offline.attachments import NewAttachment
-from mobile_app.session import use_session
+from mobile_app.session import Session, use_session
 from shared.domain import conversations
 from shared.domain.config import Level, Stage, StoreConfig
+from shared.domain.working_days import EVERY_DAY
 from shared.ui.feedback import act, field_problem, typed
 from shared.ui.form import FormView
 from shared.ui.form.view import value_text
@@ -32,6 +33,7 @@ from shared.ui.widgets import (
     DateChips,
     chip,
     chips,
+    closed_day_hint,
     icon_button,
     identified,
     primary_button,
@@ -354,22 +356,10 @@ def NextContact(
             plan.choose_day,
             suggested.on,
             plan.last_day,
+            session.config.calendar if session.config else EVERY_DAY,
         ),
         identified("next-why", ft.Text(reason, size=12, color=ft.Colors.ON_SURFACE_VARIANT)),
-        *closed_day_warning(_, plan),
     )
-
-
-def closed_day_warning(_: Texts, plan: NextContactPlan) -> list[ft.Control]:
-    """The day is kept all the same: it may be agreed with the customer."""
-    closed = plan.closed_name
-    if closed is None:
-        return []
-    name = _.label(closed)
-    words = _("The store is closed on this day.")
-    if name:
-        words = _("The store is closed on this day: %(name)s.") % {"name": name}
-    return [identified("next-closed", ft.Text(words, size=12, color=ft.Colors.ERROR))]
 
 
 def why_that_day(
@@ -407,23 +397,9 @@ def why_that_day(
 def Promises(promises: DraftPromises) -> ft.Control:
     """What was promised, by a day: it stays in the brief until it is kept."""
     session, _ = use_session(), use_text()
-    rows: list[ft.Control] = [
-        ft.Row(
-            [
-                ft.Icon(ft.Icons.EVENT_AVAILABLE, size=20, color=ft.Colors.PRIMARY),
-                ft.Text(f"{p.notes} · {_.day(p.due_on, session.clock.today)}", expand=True),
-                icon_button(
-                    f"drop-promise-{n}",
-                    ft.Icons.CLOSE,
-                    _("Remove this promise"),
-                    act(promises.drop, p.id),
-                    width=TARGET,
-                    height=TARGET,
-                ),
-            ]
-        )
-        for n, p in enumerate(promises.made)
-    ]
+    rows: list[ft.Control] = []
+    for n, p in enumerate(promises.made):
+        rows += promise_row(_, session, promises, n, p)
     if promises.notes is None:
         rows.append(
             text_button("start-promise", _("Add a promise"), act(promises.start), icon=ft.Icons.ADD)
@@ -451,6 +427,36 @@ def Promises(promises: DraftPromises) -> ft.Control:
             )
         )
     return ft.Column(rows, spacing=GAP, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def promise_row(
+    _: Texts, session: Session, promises: DraftPromises, number: int, promise: DraftPromise
+) -> list[ft.Control]:
+    """What was promised and by when; a closed day is told, and may stay."""
+    today = session.clock.today
+    row = ft.Row(
+        [
+            ft.Icon(ft.Icons.EVENT_AVAILABLE, size=20, color=ft.Colors.PRIMARY),
+            ft.Text(f"{promise.notes} · {_.day(promise.due_on, today)}", expand=True),
+            icon_button(
+                f"drop-promise-{number}",
+                ft.Icons.CLOSE,
+                _("Remove this promise"),
+                act(promises.drop, promise.id),
+                width=TARGET,
+                height=TARGET,
+            ),
+        ]
+    )
+    hint = closed_day_hint(
+        _,
+        f"promise-{number}",
+        session.config.calendar if session.config else EVERY_DAY,
+        promise.due_on,
+        today,
+        lambda day: promises.move(promise.id, day),
+    )
+    return [row, *hint]
 
 
 @component

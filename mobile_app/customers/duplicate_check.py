@@ -31,7 +31,8 @@ class Elsewhere:
 @dataclass(eq=False)
 class DuplicateCheck:
     """Watches the phone field of `form`. `known`: in one's own data; `elsewhere`: a colleague looks
-    after them. It warns, nothing is blocked."""
+    after them. It warns, and asks before a colleague's customer is entered again (`must_ask`);
+    nothing is blocked."""
 
     session: Session
     texts: Texts
@@ -39,6 +40,7 @@ class DuplicateCheck:
     known: Customer | None = None
     elsewhere: Elsewhere | None = None
     asked: bool = False
+    asked_about: str = ""  # the number of a colleague's customer that was to be saved
     problem: str = ""
     _typed: int = 0
     _searching: asyncio.Future | None = None
@@ -82,6 +84,24 @@ class DuplicateCheck:
                     found.elsewhere.get("who"),
                     bool(found.elsewhere.get("pooled")),
                 )
+
+    @property
+    def _is_colleagues(self) -> bool:
+        return self.elsewhere is not None and not self.elsewhere.pooled
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether this number is a colleague's customer's and it was not said yet that a second
+        one is wanted."""
+        number = str(self.form.value("phone") or "")
+        return bool(number) and number == self.asked_about and self._is_colleagues
+
+    def must_ask(self) -> bool:
+        """Called before saving: whether to ask first, since two entries of one person are two
+        people's quarrel. The question stands until it is answered or the number changes."""
+        if self._is_colleagues:
+            self.asked_about = str(self.form.value("phone") or "")
+        return self._is_colleagues
 
     async def ask_for_him(self) -> None:
         """Join instead of a block: the manager hears that they are here, with what was said; the

@@ -2,16 +2,15 @@
 
 import flet as ft
 
-from mobile_app.customers.duplicate_check import DuplicateCheck
 from mobile_app.customers.state import NewCustomer
-from mobile_app.customers.widgets import DuplicateNotice
+from mobile_app.customers.widgets import DuplicateNotice, SaveUnlessKnown
 from mobile_app.files.widgets import form_with_files
 from mobile_app.session import use_session
 from mobile_app.shell import page_view, scrolling
 from shared.ui.feedback import ProblemBanner, act
 from shared.ui.text import use_text
-from shared.ui.view import component, screen
-from shared.ui.widgets import bottom_bar, primary_button, secondary_button, text_button
+from shared.ui.view import screen
+from shared.ui.widgets import bottom_bar, primary_button, text_button
 
 
 @screen
@@ -51,26 +50,11 @@ def NewCustomerScreen() -> ft.View:
         ft.use_view_path(),
         _("New customer"),
         scrolling(blocks),
-        bottom=bottom_bar(SaveButton(state, state.already)),
-    )
-
-
-@component
-def SaveButton(state: NewCustomer, already: DuplicateCheck | None) -> ft.Control:
-    """Save; or whether a colleague's customer shall be entered a second time."""
-    _ = use_text()
-    if already is None or not state.is_asking:
-        return primary_button("save-customer", _("Save"), act(state.save), icon=ft.Icons.CHECK)
-
-    async def save() -> None:
-        await state.save(anyway=True)
-
-    question = ft.Text(
-        _("This number is a colleague's customer. Add them again? The manager will be told.")
-    )
-    return ft.Column(
-        [question, secondary_button("create-anyway", _("Add again"), act(save))],
-        tight=True,
-        spacing=8,
-        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        bottom=bottom_bar(
+            SaveUnlessKnown(
+                state.already,
+                primary_button("save-customer", _("Save"), act(state.save), icon=ft.Icons.CHECK),
+                act(state.save_anyway),
+            )
+        ),
     )

@@ -374,7 +374,6 @@ class NewCustomer:
     unfolded: bool = False
     problem: str = ""
     saved: UUID | None = None
-    asked_about: str = ""  # the number of a colleague's customer that was to be saved
 
     def __post_init__(self) -> None:
         config = self.session.config
@@ -398,29 +397,19 @@ class NewCustomer:
     def unfold(self) -> None:
         self.unfolded = True
 
-    @property
-    def is_asking(self) -> bool:
-        """Whether this number is a colleague's customer's and it was not said yet that a second
-        one is wanted."""
-        number = str(self.form.value("phone") or "") if self.form else ""
-        return bool(number) and number == self.asked_about and self._is_colleagues
-
-    @property
-    def _is_colleagues(self) -> bool:
-        found = self.already.elsewhere if self.already else None
-        return found is not None and not found.pooled
+    async def save_anyway(self) -> None:
+        await self.save(anyway=True)
 
     async def save(self, *, anyway: bool = False) -> None:
         """On disk, then their card; what is wrong in the folded part unfolds it. A colleague's
-        customer is asked about first: two entries of one person are two people's quarrel."""
+        customer is asked about first."""
         form = self.form
         if form is None or self.saved is not None:
             return
         if not form.check():
             self.unfolded = self.unfolded or any(p.field in self.rest for p in form.problems())
             return
-        if self._is_colleagues and not anyway:
-            self.asked_about = str(form.value("phone") or "")
+        if self.already is not None and not anyway and self.already.must_ask():
             return
         customer_id, values = self.session.services.new_id(), form.changes()
         files = self.attaching.attachments_for(values.values()) if self.attaching else ()

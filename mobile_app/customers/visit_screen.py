@@ -4,7 +4,7 @@ import flet as ft
 
 from mobile_app.customers.duplicate_check import DuplicateCheck
 from mobile_app.customers.visit_state import RecordVisit
-from mobile_app.customers.widgets import DuplicateNotice
+from mobile_app.customers.widgets import DuplicateNotice, SaveUnlessKnown
 from mobile_app.files.widgets import form_with_files
 from mobile_app.session import use_session
 from mobile_app.shell import page_view, scrolling
@@ -38,7 +38,8 @@ def VisitScreen() -> ft.View:
         blocks.append(form_with_files(state.people, state.people_files, key="people"))
     save = primary_button("save-reception", _("Save"), act(state.save), icon=ft.Icons.CHECK)
     anonymous = text_button("anonymous", _("No name given"), act(state.save_anonymous))
-    dock = bottom_bar(ft.Row([anonymous, ft.Container(save, expand=True)], spacing=8))
+    buttons = ft.Row([anonymous, ft.Container(save, expand=True)], spacing=8)
+    dock = bottom_bar(SaveUnlessKnown(state.already, buttons, act(state.save_anyway)))
     return page_view(
         ft.use_view_path(), _("Walk-in visit"), scrolling(blocks, spacing=12), bottom=dock
     )

@@ -42,6 +42,7 @@ class RecordVisit:
     with_companion: bool = False
     problem: str = ""
     saved: UUID | None = None
+    asks_anonymous: bool = False  # which of the two ways to save was tapped before the question
 
     def __post_init__(self) -> None:
         config = self.session.config
@@ -148,15 +149,24 @@ class RecordVisit:
         """They left nothing: counted, and the same row becomes the customer when they do."""
         await self._save(anonymous=True)
 
-    async def _save(self, *, anonymous: bool) -> None:
-        form, session = self.form, self.session
-        if form is None or self.saved is not None:
-            return
+    async def save_anyway(self) -> None:
+        """A colleague's customer is entered a second time; the manager is told."""
+        await self._save(anonymous=self.asks_anonymous, anyway=True)
+
+    def _is_filled_in(self, form: FormState, anonymous: bool) -> bool:
+        """What is missing is marked in its form."""
         if not anonymous and self.known is None and not form.check():
-            return
+            return False
         if self.known is not None and self.facts is not None and not self.facts.check():
+            return False
+        return not self.with_companion or self.people is None or self.people.check()
+
+    async def _save(self, *, anonymous: bool, anyway: bool = False) -> None:
+        form, session = self.form, self.session
+        if form is None or self.saved is not None or not self._is_filled_in(form, anonymous):
             return
-        if self.with_companion and self.people is not None and not self.people.check():
+        if self.already is not None and not anyway and self.already.must_ask():
+            self.asks_anonymous = anonymous
             return
         _, now = self.texts, session.clock.now()
         values = form.changes()

@@ -24,7 +24,7 @@ from shared.ui.names import method_name
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component
-from shared.ui.widgets import identified, pending_icon, pill, text_button
+from shared.ui.widgets import identified, pending_icon, pill, secondary_button, text_button
 
 
 def block_text(_: Texts, customer: Customer) -> str:
@@ -327,3 +327,20 @@ def waiting_pills(_: Texts, session: Session, row: Pooled) -> list[ft.Control]:
     waiting = session.clock.day(row.waiting_since)
     since = _("Waiting since %(day)s") % {"day": _.day(waiting, session.clock.today)}
     return [*([pill(_.label(level.label), tone="good")] if level else []), pill(since)]
+
+
+@component
+def SaveUnlessKnown(already: DuplicateCheck | None, save: ft.Control, on_anyway: Any) -> ft.Control:
+    """`save`; or, instead of it, whether a colleague's customer shall be entered a second time."""
+    _ = use_text()
+    if already is None or not already.is_asking:
+        return save
+    question = ft.Text(
+        _("This number is a colleague's customer. Add them again? The manager will be told.")
+    )
+    return ft.Column(
+        [question, secondary_button("create-anyway", _("Add again"), on_anyway)],
+        tight=True,
+        spacing=8,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )

@@ -21,6 +21,7 @@ from mobile_app.session import Session, use_local_data, use_session
 from mobile_app.shell import page_view, scrolling, sync_text
 from shared.domain.config import StoreConfig
 from shared.domain.funnel import CHECK
+from shared.domain.working_days import EVERY_DAY
 from shared.gateway.quarantine import QuarantinedOperation
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act, field_problem, not_loaded
 from shared.ui.form import FormView
@@ -195,6 +196,7 @@ def days(_: Texts, session: Session, state: ResolveConflict) -> list[ft.Control]
                 state.days[key],
                 session.clock.today,
                 lambda day, key=key: state.choose_day(key, day),
+                calendar=session.config.calendar if session.config else EVERY_DAY,
             ),
         )
         for key in state.days

@@ -6,7 +6,8 @@ from mobile_app.observables import use_sync
 from mobile_app.offline.sync import SyncState
 from mobile_app.session import Session, use_session
 from mobile_app.settings import AppSettings
-from mobile_app.shell import scrolling, sync_text, tab_view
+from mobile_app.shell import scrolling, sync_text, tab_view, tabs_of
+from mobile_app.team.renewal_rates import shows_renewal_rates
 from shared.domain.members import Membership
 from shared.ui.feedback import Skeleton, act
 from shared.ui.text import LANGUAGES, Texts, problem_text, use_text
@@ -29,6 +30,7 @@ def MeScreen() -> ft.View:
                 f"{_.label(me.role_label)} · {me.store_name}", color=ft.Colors.ON_SURFACE_VARIANT
             ),
         ),
+        *([own_numbers(_)] if is_specialist(session, me) else []),
         sync_section(_, me, sync),
         Appearance(session.settings),
         *([store_choice(_, session, me)] if len(session.memberships) > 1 else []),
@@ -36,6 +38,27 @@ def MeScreen() -> ft.View:
         secondary_button("sign-out", _("Sign out"), act(session.sign_out), icon=ft.Icons.LOGOUT),
     ]
     return tab_view("me", _("Me"), scrolling(blocks, spacing=SECTIONS, on_demand=True))
+
+
+def is_specialist(session: Session, me: Membership) -> bool:
+    """Whoever renews policies and has no team, where the rates stand else."""
+    return (
+        "save_policy" in me.verbs
+        and "team" not in tabs_of(session)
+        and (shows_renewal_rates(session))
+    )
+
+
+def own_numbers(_: Texts) -> ft.Control:
+    return section(
+        _("Renewal"),
+        text_button(
+            "renewal-rates",
+            _("Renewal rates"),
+            lambda e: e.page.navigate("/me/renewals"),
+            icon=ft.Icons.AUTORENEW,
+        ),
+    )
 
 
 def sync_section(_: Texts, me: Membership, sync: SyncState) -> ft.Control:

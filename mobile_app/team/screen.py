@@ -8,6 +8,7 @@ from mobile_app.funnel.screen import DealRow
 from mobile_app.session import Session, use_local_data, use_session
 from mobile_app.shell import tab_view
 from mobile_app.team.loan import LoanOf
+from mobile_app.team.renewal_rates import shows_renewal_rates
 from mobile_app.team.state import Team
 from shared.domain.config import StoreConfig
 from shared.domain.records import Customer
@@ -45,9 +46,16 @@ def TeamScreen() -> ft.View:
         trailing=ft.Icon(ft.Icons.CHEVRON_RIGHT),
         on_click=lambda e: e.page.navigate("/team/meeting"),
     )
+    renewals = ft.ListTile(
+        leading=ft.Icon(ft.Icons.AUTORENEW),
+        title=ft.Text(_("Renewal rates")),
+        trailing=ft.Icon(ft.Icons.CHEVRON_RIGHT),
+        on_click=lambda e: e.page.navigate("/team/renewals"),
+    )
     head = ft.Column(
         [
             identified("meeting", meeting),
+            *([identified("renewal-rates", renewals)] if shows_renewal_rates(session) else []),
             ft.Container(
                 chips("part", parts, state.part, lambda key: act(state.choose_part, key)),
                 padding=ft.Padding.symmetric(horizontal=EDGE, vertical=GAP),

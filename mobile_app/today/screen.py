@@ -149,7 +149,7 @@ def OpenCard(state: Today, log: LogConversation | None, phone: CustomerPhone | N
         task, session.clock.today, session.clock.local(session.clock.now()).time(), session.config
     )
     pills = ft.Row(
-        why_pills(_, task, session.clock.today, standing, missed),
+        why_pills(_, session, task, standing, missed),
         wrap=True,
         spacing=6,
         run_spacing=6,

@@ -16,7 +16,7 @@ from shared.domain.card import Card
 from shared.domain.config import QueueOrder
 from shared.domain.forms import MOST_DAYS_SNOOZED
 from shared.domain.records import Customer, Task
-from shared.domain.working_days import due_day
+from shared.domain.working_days import EVERY_DAY, due_day
 from shared.ui.text import Texts
 
 Row = tuple[Task, Customer, queue.PriorityInputs]
@@ -67,9 +67,13 @@ class Today:
         replica = session.local_store.replica
         rows = await self._rows(session.me.user_id)
         closed = await replica.closed_tasks(user_id=session.me.user_id)
-        order = session.config.queue if session.config else QueueOrder()
+        config = session.config
         due = queue.due(
-            ((t, s) for t, _c, s in rows.values()), session.clock.today, session.clock.now(), order
+            ((t, s) for t, _c, s in rows.values()),
+            session.clock.today,
+            session.clock.now(),
+            config.queue if config else QueueOrder(),
+            config.calendar if config else EVERY_DAY,
         )
         if first := await self._first_task(anew):
             due.sort(key=lambda t: str(t.id) != first)

@@ -2,9 +2,10 @@
 
 import flet as ft
 
-from mobile_app.session import use_session
+from mobile_app.session import Session, use_session
 from shared.domain import tasks as queue
 from shared.domain.records import Customer, Task
+from shared.domain.working_days import EVERY_DAY
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component
@@ -13,8 +14,8 @@ from shared.ui.widgets import pill
 
 def why_pills(
     _: Texts,
+    session: Session,
     task: Task,
-    today,
     standing: queue.PriorityInputs = queue.NO_PRIORITY_INPUTS,
     missed: bool = False,
 ) -> list[ft.Control]:
@@ -47,9 +48,10 @@ def why_pills(
         "care": (lambda v: _("Care call"), "good"),
         "escalation": (lambda v: _("No follow-up"), "urgent"),
     }
+    calendar = session.config.calendar if session.config else EVERY_DAY
     found = [
         pill(words[code][0](values), tone=words[code][1])
-        for code, values in queue.reasons(task, today, standing)
+        for code, values in queue.reasons(task, session.clock.today, standing, calendar)
         if code in words
     ]
     return [
@@ -88,7 +90,7 @@ def TaskRow(
                         overflow=ft.TextOverflow.ELLIPSIS,
                     ),
                     ft.Row(
-                        why_pills(_, task, session.clock.today, standing),
+                        why_pills(_, session, task, standing),
                         wrap=True,
                         spacing=6,
                         run_spacing=6,

@@ -406,7 +406,7 @@ class QueueOrder(_Part):
     expiry_days: int = Field(default=90, ge=1, le=365)  # … so many days before
     value: int = Field(default=20, ge=0, le=1000)  # for each 万元 of premium
     value_cap: int = Field(default=100, ge=0, le=100_000)
-    overdue: int = Field(default=10, ge=0, le=1000)  # for each day
+    overdue: int = Field(default=10, ge=0, le=1000)  # for each working day
     overdue_cap: int = Field(default=100, ge=0, le=100_000)
 
 
@@ -419,8 +419,8 @@ class BurstThreshold(_Part):
 
 
 class EscalationStep(_Part):
-    """A step of an escalation (S-97, F-51): after so many open minutes (first_response) or days
-    (no_contact) remind the owner, notify a manager, or move to a pool."""
+    """A step of an escalation (S-97, F-51): after so many open minutes (first_response) or working
+    days (no_contact) remind the owner, notify a manager, or move to a pool."""
 
     after: int = Field(ge=1, le=100_000)
     action: Literal["remind", "manager", "pool"]

@@ -1,5 +1,5 @@
 """When somebody who was not reached is tried again: at another time of day each time, the one they
-prefers before all, on a day the store works (F-31).
+prefer before all, on a day the store works (F-31).
 
 As crm.attempted_day_parts, crm.earliest_retry and crm.next_attempt_at do it in the database; the
 phone does the same without a network.
@@ -11,10 +11,9 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.config import DayPart, StoreCalendar
 from shared.domain.records import Conversation
-from shared.domain.working_days import LONGEST_CLOSURE, due_day, is_working_day
+from shared.domain.working_days import EVERY_DAY, LONGEST_CLOSURE, due_day, is_working_day
 
 MEMORY = timedelta(days=14)
-EVERY_DAY = StoreCalendar()
 
 
 def attempted_day_parts(

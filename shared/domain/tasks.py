@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cache
 
-from shared.domain.config import QueueOrder, StoreConfig
+from shared.domain.config import QueueOrder, StoreCalendar, StoreConfig
 from shared.domain.records import Task
+from shared.domain.working_days import EVERY_DAY, working_days_since
 
 Why = tuple[str, dict[str, object]]
 
@@ -24,8 +26,11 @@ class PriorityInputs:
 NO_PRIORITY_INPUTS = PriorityInputs()
 
 
-def points(order: QueueOrder, task: Task, inputs: PriorityInputs, today: date) -> int:
-    """The store's points for a task, as crm.queue_points adds them up."""
+def points(
+    order: QueueOrder, task: Task, inputs: PriorityInputs, today: date, days_late: int
+) -> int:
+    """The store's points for a task, as crm.queue_points adds them up. `days_late`: working days
+    since it was due."""
     found = order.sent_back if task.rank == 0 else 0
     found += order.complaint if inputs.complaint else 0
     found += order.test_drive if inputs.test_drive else 0
@@ -38,13 +43,22 @@ def points(order: QueueOrder, task: Task, inputs: PriorityInputs, today: date) -
         )
     if inputs.value_fen is not None:
         found += min(order.value * inputs.value_fen // 1_000_000, order.value_cap)
-    return found + min(order.overdue * max((today - task.due_on).days, 0), order.overdue_cap)
+    return found + min(order.overdue * max(days_late, 0), order.overdue_cap)
 
 
 def due(
-    rows: Iterable[tuple[Task, PriorityInputs]], today: date, now: datetime, order: QueueOrder
+    rows: Iterable[tuple[Task, PriorityInputs]],
+    today: date,
+    now: datetime,
+    order: QueueOrder,
+    calendar: StoreCalendar = EVERY_DAY,
 ) -> list[Task]:
     """Open tasks that are due, in the order of crm.today: by points, then by day, then by hour."""
+
+    @cache
+    def days_late(due_on: date) -> int:
+        return working_days_since(calendar, due_on, today)
+
     ready = [
         (t, s)
         for t, s in rows
@@ -54,7 +68,7 @@ def due(
     ]
     ready.sort(
         key=lambda r: (
-            -points(order, r[0], r[1], today),
+            -points(order, r[0], r[1], today, days_late(r[0].due_on)),
             r[0].due_on,
             r[0].due_at is not None,
             r[0].due_at or now,
@@ -64,8 +78,14 @@ def due(
     return [t for t, _ in ready]
 
 
-def reasons(task: Task, today: date, inputs: PriorityInputs = NO_PRIORITY_INPUTS) -> list[Why]:
-    """Why this task is here, most pressing first, as message codes with their numbers."""
+def reasons(
+    task: Task,
+    today: date,
+    inputs: PriorityInputs = NO_PRIORITY_INPUTS,
+    calendar: StoreCalendar = EVERY_DAY,
+) -> list[Why]:
+    """Why this task is here, most pressing first, as message codes with their numbers. It is
+    overdue by working days; a promise and the end of a policy are so many days away."""
     found: list[Why] = []
     if task.rank == 0:
         found.append(("sent_back", {"remark": task.remark or ""}))
@@ -77,8 +97,8 @@ def reasons(task: Task, today: date, inputs: PriorityInputs = NO_PRIORITY_INPUTS
         found.append(("promise", {"days": (today - inputs.promised_on).days}))
     if task.expires_on is not None:
         found.append(("policy_ends", {"days": (task.expires_on - today).days}))
-    if task.due_on < today:
-        found.append(("overdue", {"days": (today - task.due_on).days}))
+    if (late := working_days_since(calendar, task.due_on, today)) > 0:
+        found.append(("overdue", {"days": late}))
     if task.kind == "retry":
         found.append(("retry", {"attempts": task.attempts}))
     elif task.kind != "policy_window" or not found:

@@ -11,7 +11,9 @@ from shared.domain.config import StoreCalendar, StoreConfig
 from shared.domain.forms import MOST_DAYS_SNOOZED
 from shared.domain.labels import Label
 
+EVERY_DAY = StoreCalendar()
 LONGEST_CLOSURE = 60  # days that are looked across: a store closed for ever ends the search, too
+COUNTED_BACK = 366  # days: what is late for longer is late by more than any store weighs
 SLOWEST_CADENCE = 90  # days, of a level that names none
 
 
@@ -52,6 +54,21 @@ def due_day(
     return before if before is not None and (first is None or before >= first) else day
 
 
+def working_days_since(calendar: StoreCalendar, day: date, today: date) -> int:
+    """How many working days have begun after `day`, today among them; negative when `day` is to
+    come. As crm.working_days_since: closed days are looked for within a year, and a store that is
+    closed for ever counts every day."""
+    found = (today - day).days
+    if calendar == EVERY_DAY or _is_closed_for_ever(calendar, today):
+        return found
+    days = (today - timedelta(days=n) for n in range(min(found, COUNTED_BACK + 1)))
+    return found - sum(not is_working_day(calendar, d) for d in days)
+
+
+def _is_closed_for_ever(calendar: StoreCalendar, today: date) -> bool:
+    return next_working_day(calendar, today) is None and last_working_day(calendar, today) is None
+
+
 def cadence_day(config: StoreConfig, level: str | None, today: date) -> date:
     """The day on which a customer of that level is called again, as crm.cadence_day."""
     found = config.level(level)
@@ -62,6 +79,17 @@ def cadence_day_after(calendar: StoreCalendar, cadence_days: int | None, today: 
     days = cadence_days or SLOWEST_CADENCE
     last = today + timedelta(days=max(days, MOST_DAYS_SNOOZED))
     return due_day(calendar, today + timedelta(days=days), today + timedelta(days=1), last)
+
+
+def day_instead(
+    calendar: StoreCalendar, day: date, today: date, last: date | None = None
+) -> date | None:
+    """The working day to offer for a closed one, from `today` to `last`; None when there is none,
+    or `day` is worked."""
+    if is_working_day(calendar, day):
+        return None
+    found = due_day(calendar, day, today, last)
+    return found if found != day else None
 
 
 def closed_day_name(calendar: StoreCalendar, day: date) -> Label | None:

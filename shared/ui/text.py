@@ -84,6 +84,10 @@ class Texts:
             else f"{year}{day.month}月{day.day}日"
         )
 
+    def month(self, day: date) -> str:
+        """2026年11月, Nov 2026."""
+        return f"{day:%b} {day.year}" if self.language == "en" else f"{day.year}年{day.month}月"
+
 
 TextContext = ft.create_context(Texts())
 

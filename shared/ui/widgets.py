@@ -7,8 +7,10 @@ from typing import Any
 
 import flet as ft
 
+from shared.domain.config import StoreCalendar
+from shared.domain.working_days import EVERY_DAY, closed_day_name, day_instead
 from shared.ui.dates import from_picker, to_picker
-from shared.ui.text import use_text
+from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE, GAP, TARGET
 from shared.ui.view import component
 
@@ -314,6 +316,48 @@ def DateField(
     )
 
 
+def closed_day_hint(
+    _: Texts,
+    identifier: str,
+    calendar: StoreCalendar,
+    value: date | None,
+    today: date,
+    on_choose: Callable[[date], Any],
+    last: date | None = None,
+) -> list[ft.Control]:
+    """Said under a day on which the store is closed, with the next working day in one tap; nothing
+    for a working day. The day may stay: it may be agreed with the customer."""
+    name = closed_day_name(calendar, value) if value else None
+    if value is None or name is None:
+        return []
+    words = _("The store is closed on this day.")
+    if label := _.label(name):
+        words = _("The store is closed on this day: %(name)s.") % {"name": label}
+    row: list[ft.Control] = [
+        identified(
+            f"{identifier}-closed",
+            ft.Row(
+                [
+                    ft.Icon(ft.Icons.EVENT_BUSY, size=16, color=ft.Colors.ON_SURFACE_VARIANT),
+                    ft.Text(words, size=12, color=ft.Colors.ON_SURFACE_VARIANT),
+                ],
+                spacing=6,
+                tight=True,
+            ),
+        )
+    ]
+    if other := day_instead(calendar, value, today, last):
+        row.append(
+            chip(
+                f"{identifier}-working-day",
+                _("Change to %(day)s") % {"day": _.day(other, today)},
+                selected=False,
+                on_click=lambda e: on_choose(other),
+            )
+        )
+    return [ft.Row(row, wrap=True, spacing=GAP, run_spacing=GAP)]
+
+
 @component
 def DateChips(
     identifier: str,
@@ -322,9 +366,10 @@ def DateChips(
     on_choose: Callable[[date | None], Any],
     suggested: date | None = None,
     last: date | None = None,
+    calendar: StoreCalendar = EVERY_DAY,
 ) -> ft.Control:
     """The next date in one tap: tomorrow, +3, +7, the level's own, or the calendar up to `last`
-    (400 days when not given)."""
+    (400 days when not given). A day that is closed in `calendar` is told."""
     _ = use_text()
     is_open, set_open = ft.use_state(False)
     days = sorted(
@@ -346,29 +391,26 @@ def DateChips(
     )
     ft.use_dialog(picker if is_open else None)
     other = value is not None and value not in days
-    return ft.Row(
-        wrap=True,
-        spacing=GAP,
-        run_spacing=GAP,
-        controls=[
-            *(
-                chip(
-                    f"{identifier}-plus-{(d - today).days}",
-                    _.day(d, today),
-                    selected=d == value,
-                    on_click=lambda e, d=d: on_choose(d),
-                )
-                for d in days
-            ),
-            chip(
-                f"{identifier}-other",
-                _.day(value, today) if other and value else _("Another day"),
-                selected=other,
-                icon=ft.Icons.CALENDAR_MONTH,
-                on_click=lambda e: set_open(True),
-            ),
-        ],
+    row = [
+        chip(
+            f"{identifier}-plus-{(d - today).days}",
+            _.day(d, today),
+            selected=d == value,
+            on_click=lambda e, d=d: on_choose(d),
+        )
+        for d in days
+    ]
+    row.append(
+        chip(
+            f"{identifier}-other",
+            _.day(value, today) if other and value else _("Another day"),
+            selected=other,
+            icon=ft.Icons.CALENDAR_MONTH,
+            on_click=lambda e: set_open(True),
+        )
     )
+    hint = closed_day_hint(_, identifier, calendar, value, today, on_choose, last)
+    return ft.Column([ft.Row(row, wrap=True, spacing=GAP, run_spacing=GAP), *hint], spacing=GAP)
 
 
 def pending_icon(name: str) -> ft.Control:

@@ -209,7 +209,7 @@ alter table crm.quarantined_operations enable row level security;
 create table crm.replaced_records (
   store_id uuid not null references crm.stores on delete cascade,
   id bigint generated always as identity,
-  kind text not null check (kind in ('stage', 'level', 'pool', 'reason')),
+  kind text not null check (kind in ('stage', 'furthest_stage', 'level', 'pool', 'reason')),
   relation text not null,
   subject_id uuid not null,
   was text not null,
@@ -218,8 +218,8 @@ create table crm.replaced_records (
   primary key (store_id, id)
 );
 comment on table crm.replaced_records is
-  'Records that publishing moved with a removed stage (pipeline.stage), level, pool or reason: '
-  'restoring brings back those nobody changed since.';
+  'Records that publishing moved with a removed stage (pipeline.stage), level, pool or reason, and '
+  'deals whose furthest stage it changed: restoring brings back what nobody changed since.';
 create index on crm.replaced_records (store_id, kind, was);
 alter table crm.replaced_records enable row level security;
 

@@ -608,59 +608,90 @@ comment on function crm.kept_stage is
   'What a stage counts as after publishing: itself, else the last one before it that is still '
   'there. p_before: crm.stage_order as it was.';
 
+create or replace function crm.settled_furthest_stages(
+  p_store uuid, p_document jsonb, p_before text[]
+) returns table (pipeline text, stage text, was text, furthest text, becomes text)
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_replaced jsonb := coalesce(p_document #> '{replacements,stages}', '{}');
+begin
+  return query
+    with place as (
+      select distinct
+        deal.pipeline,
+        deal.stage,
+        deal.furthest_stage as was,
+        v_replaced ->> (deal.pipeline || '.' || deal.stage) as goes_to,
+        v_replaced ->> (deal.pipeline || '.' || deal.furthest_stage) as replaced
+      from crm.deals deal
+      where deal.store_id = p_store
+    ), settled as (
+      select
+        place.*,
+        case
+          -- the deal leaves the pipeline: the place it takes there
+          when split_part(place.goes_to, '.', 1) <> place.pipeline then
+            coalesce(split_part(place.replaced, '.', 2), place.was)
+          else
+            crm.furthest_of(
+              p_store,
+              place.pipeline,
+              array[
+                coalesce(split_part(place.goes_to, '.', 2), place.stage),
+                coalesce(
+                  split_part(place.replaced, '.', 2),
+                  crm.kept_stage(p_store, place.pipeline, place.was, p_before)
+                )
+              ]
+            )
+        end as furthest
+      from place
+    )
+    select
+      settled.pipeline, settled.stage, settled.was, settled.furthest,
+      coalesce(split_part(settled.goes_to, '.', 1), settled.pipeline) || '.' || settled.furthest
+    from settled
+    where settled.furthest <> settled.was;
+end $$;
+comment on function crm.settled_furthest_stages is
+  'Deals by where they stand and how far they came, when the latter is another stage in the new '
+  'document.';
+
 create or replace function crm.settle_furthest_stages(
   p_store uuid, p_document jsonb, p_before text[]
 ) returns void
   language plpgsql volatile set search_path = '' as $$
-declare
-  v_replaced jsonb := coalesce(p_document #> '{replacements,stages}', '{}');
 begin
   if p_before = crm.stage_order(p_store) then
     return;
   end if;
-  with place as (
-    select distinct
-      deal.pipeline,
-      deal.stage,
-      deal.furthest_stage as was,
-      v_replaced ->> (deal.pipeline || '.' || deal.stage) as goes_to,
-      v_replaced ->> (deal.pipeline || '.' || deal.furthest_stage) as replaced
-    from crm.deals deal
+  with changed as (
+    update crm.deals deal
+    set furthest_stage = settled.furthest
+    from crm.settled_furthest_stages(p_store, p_document, p_before) settled
     where deal.store_id = p_store
-  ), settled as (
-    select
-      place.*,
-      case
-        -- the deal leaves the pipeline: the place it takes there
-        when split_part(place.goes_to, '.', 1) <> place.pipeline then
-          coalesce(split_part(place.replaced, '.', 2), place.was)
-        else
-          crm.furthest_of(
-            p_store,
-            place.pipeline,
-            array[
-              place.stage,
-              coalesce(
-                split_part(place.replaced, '.', 2),
-                crm.kept_stage(p_store, place.pipeline, place.was, p_before)
-              )
-            ]
-          )
-      end as furthest
-    from place
+      and deal.pipeline = settled.pipeline
+      and deal.stage = settled.stage
+      and deal.furthest_stage = settled.was
+    returning deal.id, deal.stage_at, deal.pipeline || '.' || settled.was as was, settled.becomes
+  ), followed as (
+    -- what an earlier publication changed: its first stage is the one the deal reached
+    update crm.replaced_records replaced
+    set became = changed.becomes
+    from changed
+    where replaced.store_id = p_store
+      and replaced.kind = 'furthest_stage'
+      and replaced.subject_id = changed.id
+      and replaced.became = changed.was
+      and changed.stage_at <= replaced.moved_at
   )
-  update crm.deals deal
-  set furthest_stage = settled.furthest
-  from settled
-  where deal.store_id = p_store
-    and deal.pipeline = settled.pipeline
-    and deal.stage = settled.stage
-    and deal.furthest_stage = settled.was
-    and settled.furthest <> settled.was;
+  insert into crm.replaced_records (store_id, kind, relation, subject_id, was, became)
+  select p_store, 'furthest_stage', 'deals', changed.id, changed.was, changed.becomes
+  from changed;
 end $$;
 comment on function crm.settle_furthest_stages is
-  'How far each deal came, in the new order of the stages. Before the deals of a stage that goes '
-  'are moved.';
+  'How far each deal came, in the new order of the stages, and what it was before. Before the '
+  'deals of a stage that goes are moved.';
 
 create or replace function crm.document_choices(p_document jsonb)
   returns table (list text, key text, label jsonb)

@@ -114,6 +114,30 @@ begin
   );
 end $$;
 
+-- A year: what is late for longer is late by more than any store weighs.
+create or replace function crm.closed_days_of_year(p_calendar jsonb, p_day date) returns date[]
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  if crm.next_working_day(p_calendar, p_day) is null
+    and crm.last_working_day(p_calendar, p_day) is null
+  then
+    return '{}';
+  end if;
+  return crm.closed_days_between(p_calendar, p_day - 366, p_day);
+end $$;
+comment on function crm.closed_days_of_year is
+  'The closed days of the year up to a day, in order; none for a store that is closed for ever.';
+
+create or replace function crm.working_days_since(p_day date, p_today date, p_closed_days date[])
+  returns int
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_today - p_day - cardinality(p_closed_days) + width_bucket(p_day, p_closed_days);
+end $$;
+comment on function crm.working_days_since is
+  'How many working days have begun after a day, today among them. p_closed_days: '
+  'crm.closed_days_of_year of today. As working_days_since of the apps.';
+
 -- What the schema of a document cannot say.
 create or replace function crm.calendar_problem(p_calendar jsonb) returns text
   language plpgsql immutable parallel safe set search_path = '' as $$
@@ -148,5 +172,7 @@ grant execute on function
   crm.due_day(jsonb, date, date, date),
   crm.due_today(uuid),
   crm.closed_until(jsonb, date),
-  crm.closed_days_between(jsonb, date, date)
+  crm.closed_days_between(jsonb, date, date),
+  crm.closed_days_of_year(jsonb, date),
+  crm.working_days_since(date, date, date[])
 to api_owner;

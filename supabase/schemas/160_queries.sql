@@ -4,8 +4,8 @@
 -- What puts a task where it stands (F-38): the store's own points, added up. shared/domain/tasks.py
 -- says the same on the phone.
 create or replace function crm.queue_points(
-  p_queue jsonb, p_today date, p_sent_back bool, p_due date, p_expires date, p_value_fen bigint,
-  p_open text[], p_promised date
+  p_queue jsonb, p_today date, p_sent_back bool, p_days_late int, p_expires date,
+  p_value_fen bigint, p_open text[], p_promised date
 ) returns bigint
   language sql immutable set search_path = '' as $$
   select
@@ -35,15 +35,15 @@ create or replace function crm.queue_points(
       )
     end
     + least(
-      coalesce((p_queue ->> 'overdue')::bigint, 10) * greatest(p_today - p_due, 0),
+      coalesce((p_queue ->> 'overdue')::bigint, 10) * greatest(p_days_late, 0),
       coalesce((p_queue ->> 'overdue_cap')::bigint, 100)
     )
   from (select coalesce((p_queue ->> 'expiry_days')::int, 90) as days) q
 $$;
 comment on function crm.queue_points is
   'Sent back + complaint + test drive + promise due + expiry (falling to 0 at expiry_days) + value '
-  'a 万元 + days overdue, each as the store weighs it. p_open: what is open with the customer '
-  '(complaint, test_drive).';
+  'a 万元 + days overdue, each as the store weighs it. p_days_late: working days since the task was '
+  'due. p_open: what is open with the customer (complaint, test_drive).';
 
 create or replace function crm.open_wishes(p_complaint timestamptz, p_test_drive timestamptz)
   returns text[]
@@ -55,11 +55,32 @@ begin
   ];
 end $$;
 
--- The oldest thousand are weighed: more are no queue of a day.
+create or replace function crm.due_tasks(p_caller crm.caller, p_member uuid)
+  returns setof crm.tasks
+  language plpgsql stable rows 200 set search_path = '' as $$
+begin
+  return query
+    select open.*
+    from crm.tasks open
+    where open.store_id = p_caller.store_id
+      and open.assignee_id = p_member
+      and open.status = 'open'
+      and open.removed_at is null
+      and open.due_on <= p_caller.today
+      and (open.due_at is null or open.due_at <= now() or open.due_on < p_caller.today)
+    order by open.rank, open.due_on, open.id
+    limit 1000;
+end $$;
+comment on function crm.due_tasks is
+  'What a member has to do today; the oldest thousand: more are no queue of a day.';
+
 create or replace function crm.queue_of(
   p_caller crm.caller, p_member uuid, p_weights jsonb, p_limit int
 ) returns jsonb
   language plpgsql stable set search_path = '' as $$
+declare
+  v_calendar jsonb := crm.store_calendar(p_caller.store_id);
+  v_closed date[] := crm.closed_days_of_year(v_calendar, p_caller.today);
 begin
   return (
     select jsonb_agg(
@@ -76,21 +97,12 @@ begin
         policy.value_fen,
         promise.promised_on,
         crm.queue_points(
-          p_weights, p_caller.today, task.rank = 0, task.due_on, task.expires_on, policy.value_fen,
+          p_weights, p_caller.today, task.rank = 0,
+          crm.working_days_since(task.due_on, p_caller.today, v_closed), task.expires_on,
+          policy.value_fen,
           crm.open_wishes(customer.complaint_at, customer.test_drive_asked_at), promise.promised_on
         ) as points
-      from (
-        select open.*
-        from crm.tasks open
-        where open.store_id = p_caller.store_id
-          and open.assignee_id = p_member
-          and open.status = 'open'
-          and open.removed_at is null
-          and open.due_on <= p_caller.today
-          and (open.due_at is null or open.due_at <= now() or open.due_on < p_caller.today)
-        order by open.rank, open.due_on, open.id
-        limit 1000
-      ) task
+      from crm.due_tasks(p_caller, p_member) task
       join api.customers customer
         on customer.store_id = p_caller.store_id and customer.id = task.customer_id
       left join lateral (
@@ -1347,6 +1359,7 @@ grant execute on function
   crm.find_ids(crm.caller, jsonb, text, bool, int, int),
   crm.count_lookup(uuid),
   crm.find_duplicate_elsewhere(uuid, text, text),
+  crm.due_tasks(crm.caller, uuid),
   crm.queue_of(crm.caller, uuid, jsonb, int),
   crm.queue_counts(crm.caller, uuid, bool),
   crm.customer_people(uuid, uuid),
@@ -1354,7 +1367,7 @@ grant execute on function
   crm.customer_work(uuid, uuid),
   crm.funnel_stages(uuid, text, uuid, bool),
   crm.open_wishes(timestamptz, timestamptz),
-  crm.queue_points(jsonb, date, bool, date, date, bigint, text[], date)
+  crm.queue_points(jsonb, date, bool, int, date, bigint, text[], date)
 to api_owner;
 grant execute on function
   crm.today(uuid, uuid, int),

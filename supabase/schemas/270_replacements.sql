@@ -173,6 +173,56 @@ comment on function crm.require_nobody_stranded is
   'Nobody is left behind in a level or pool that is gone: no rule would ever look at them again '
   '(S-78). Errors: level_in_use, pool_in_use.';
 
+-- Of several publications the first: what it changed is how far the deal really came. A deal that
+-- moved since keeps what it reached then, if that is further.
+create or replace function crm.restore_furthest_stages(p_store uuid) returns void
+  language plpgsql volatile set search_path = '' as $$
+begin
+  with origin as (
+    select distinct on (deal.id)
+      deal.id,
+      crm.furthest_of(
+        p_store,
+        deal.pipeline,
+        array[deal.stage, stage.key]
+          || case when deal.stage_at > replaced.moved_at then array[deal.furthest_stage] end
+      ) as furthest
+    from crm.replaced_records replaced
+    join crm.deals deal on deal.store_id = p_store and deal.id = replaced.subject_id
+    join crm.stages stage
+      on stage.store_id = p_store
+        and stage.pipeline = deal.pipeline
+        and stage.pipeline || '.' || stage.key = replaced.was
+        and not stage.retired
+    where replaced.store_id = p_store
+      and replaced.kind = 'furthest_stage'
+      and (
+        deal.pipeline || '.' || deal.furthest_stage = replaced.became
+        -- back in its pipeline, in which that stage means nothing
+        or split_part(replaced.became, '.', 1) <> deal.pipeline
+          and deal.stage_at <= replaced.moved_at
+      )
+    order by deal.id, replaced.id
+  )
+  update crm.deals deal
+  set furthest_stage = origin.furthest
+  from origin
+  where deal.store_id = p_store
+    and deal.id = origin.id
+    and deal.furthest_stage <> origin.furthest;
+  delete
+  from crm.replaced_records replaced
+  using crm.deals deal
+  where replaced.store_id = p_store
+    and replaced.kind = 'furthest_stage'
+    and deal.store_id = p_store
+    and deal.id = replaced.subject_id
+    and deal.pipeline || '.' || deal.furthest_stage = replaced.was;
+end $$;
+comment on function crm.restore_furthest_stages is
+  'How far deals had come before a publication changed it, where a stage is named again or the '
+  'stages are in their old order again.';
+
 create or replace function crm.apply_replacements(p_store uuid, p_document jsonb) returns void
   language plpgsql volatile set search_path = '' as $$
 declare
@@ -189,6 +239,7 @@ begin
       perform crm.move_records(p_store, v_moved.kind, v_moved.was, v_moved.became);
     end if;
   end loop;
+  perform crm.restore_furthest_stages(p_store);
   perform crm.require_nobody_stranded(p_store);
 end $$;
 comment on function crm.apply_replacements is

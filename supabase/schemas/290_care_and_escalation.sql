@@ -251,6 +251,37 @@ begin
     and crm.answering_conversation(task) is not null;
 end $$;
 
+-- Minutes and days of a closed store do not count.
+create or replace function crm.waited(
+  p_rule crm.rules,
+  p_customer crm.customers,
+  p_day date,
+  p_at timestamptz,
+  p_zone text,
+  p_closed_days date[]
+) returns int
+  language plpgsql stable set search_path = '' as $$
+begin
+  return case p_rule.kind
+    when 'first_response' then
+      crm.working_minutes(
+        p_customer.created_at at time zone p_zone,
+        p_at at time zone p_zone,
+        (p_rule.options ->> 'quiet_from')::time,
+        (p_rule.options ->> 'quiet_to')::time,
+        p_closed_days
+      )
+    else
+      crm.working_days_since(
+        (coalesce(p_customer.last_contact_at, p_customer.created_at) at time zone p_zone)::date,
+        p_day,
+        p_closed_days
+      )
+  end;
+end $$;
+comment on function crm.waited is
+  'Open minutes since a customer came (first_response), else working days since the last contact.';
+
 -- Customers a rule speaks of, and the step each has reached. A lead that came into a pool waits as
 -- one that was given to somebody does.
 create or replace function crm.escalation_steps(
@@ -258,13 +289,13 @@ create or replace function crm.escalation_steps(
 ) returns table (step int, customers uuid[])
   language plpgsql stable set search_path = '' as $$
 declare
-  v_quiet_from time := (p_rule.options ->> 'quiet_from')::time;
-  v_quiet_to time := (p_rule.options ->> 'quiet_to')::time;
   v_levels jsonb := coalesce(p_rule.options -> 'levels', '[]');
   v_sources jsonb := coalesce(p_rule.options -> 'sources', '[]');
-  v_closed_days date[] := crm.closed_days_between(
-    crm.store_calendar(p_store), p_day - 31, p_day + 1
-  );
+  v_calendar jsonb := crm.store_calendar(p_store);
+  v_closed_days date[] := case p_rule.kind
+    when 'first_response' then crm.closed_days_between(v_calendar, p_day - 31, p_day + 1)
+    else crm.closed_days_of_year(v_calendar, p_day)
+  end;
 begin
   return query
     select reached.step, array_agg(reached.id order by reached.id)
@@ -275,20 +306,12 @@ begin
           select max(listed.number)::int
           from jsonb_array_elements(p_rule.options -> 'steps') with ordinality
             listed (step, number)
-          where (listed.step ->> 'after')::int <= case p_rule.kind
-            when 'first_response' then
-              crm.working_minutes(
-                customer.created_at at time zone p_zone,
-                p_at at time zone p_zone,
-                v_quiet_from,
-                v_quiet_to,
-                v_closed_days
-              )
-            else p_day
-              - (coalesce(customer.last_contact_at, customer.created_at) at time zone p_zone)::date
-          end
+          where (listed.step ->> 'after')::int <= waiting.waited
         ) as step
       from crm.customers customer
+      cross join lateral (
+        select crm.waited(p_rule, customer, p_day, p_at, p_zone, v_closed_days) as waited
+      ) waiting
       where customer.store_id = p_store
         and customer.removed_at is null
         and not customer.do_not_call

@@ -630,7 +630,10 @@ create or replace function api.metric_rows(
 grant execute on function
   crm.metric_facts(uuid, date, text),
   crm.my_metrics(uuid),
-  crm.is_counted_for(crm.caller, uuid)
+  crm.is_counted_for(crm.caller, uuid),
+  crm.meeting_sheet(uuid, date),
+  api.meeting_sheet(uuid, date),
+  api.metric_rows(uuid, text, date, uuid, text)
 to api_owner;
 grant execute on function
   crm.meeting_sheet(uuid, date),

@@ -186,6 +186,8 @@ FUNCTIONS: dict[str, Leaves | Elsewhere | str] = {
     "metric_rows": OF_ONES_OWN,
     "freeze_meeting_sheet": "the frozen sheet names who froze it and when",
     "renewal_report": COUNTS,
+    "renewal_rates": COUNTS,
+    "renewal_rate_rows": OF_ONES_OWN,
     "visit_report": COUNTS,
     "next_step_report": COUNTS,
     "pool_list": COUNTS,

@@ -18,6 +18,7 @@ from shared.domain.working_days import (
     is_working_day,
     last_working_day,
     next_working_day,
+    working_days_since,
 )
 from tests.database.test_duplicates import merge
 from tests.database.test_rules import policy_of, run
@@ -131,6 +132,29 @@ def test_both_find_the_same_days(db, seed):
         assert last is None or moved <= last
     assert any(r[1] is None for r in rows)
     assert any(r[3] < c[1] for c, r in zip(cases, rows, strict=True))
+
+
+def test_both_count_the_same_working_days(db):
+    """By the closed days of a year, and one day after the other."""
+    dice, cases = random.Random(7), []
+    for _ in range(500):
+        day = START + timedelta(days=dice.randrange(0, 130))
+        since = day - timedelta(days=dice.choice([-3, 0, 1, 2, 9, 40, 366, 367, 368, 900]))
+        cases.append((some_calendar(dice), since, day))
+    rows = db.execute(
+        "select crm.working_days_since(s, d, crm.closed_days_of_year(c, d)) from (select"
+        " x -> 0 as c, (x ->> 1)::date as s, (x ->> 2)::date as d, n"
+        " from jsonb_array_elements(%s) with ordinality as t (x, n)) q order by n",
+        (Jsonb([[c, s.isoformat(), d.isoformat()] for c, s, d in cases]),),
+    ).fetchall()
+    for (calendar, since, day), (theirs,) in zip(cases, rows, strict=True):
+        model = as_model(calendar)
+        assert working_days_since(model, since, day) == theirs, (calendar, since, day)
+        days = [day - timedelta(days=n) for n in range((day - since).days)]
+        if 0 <= (day - since).days <= 366 and (
+            next_working_day(model, day) is not None or last_working_day(model, day) is not None
+        ):
+            assert theirs == sum(is_working_day(model, d) for d in days)
 
 
 BAD_DAYS = ["2026-02-30", "2026-2-3", "never", "1899-01-01", "2026-02-03\n", "", "２０２６-02-03"]
@@ -510,6 +534,48 @@ def test_nobody_is_escalated_on_a_closed_day(world):
     assert due(world, customer, "escalation") == []
     night(world, 1)
     assert due(world, customer, "escalation") != []
+
+
+def silent_after(days: int) -> list[dict]:
+    """Only one rule: after so many days without a contact the owner is reminded."""
+    rule = {"key": "silent", "label": NAME, "kind": "no_contact"}
+    return [{**rule, "steps": [{"after": days, "action": "remind"}]}]
+
+
+def test_days_without_a_contact_are_working_days(world):
+    """Two days of silence: the festival in between is none of them."""
+    customer = world.customer(level="intent")
+    publish(world, calendar_of(world, 1, 2, 3), rules=silent_after(2))
+    night(world, 4)
+    assert due(world, customer, "escalation") == []
+    night(world, 5)
+    assert due(world, customer, "escalation") == [5]
+
+
+def test_without_a_calendar_every_day_of_silence_counts(world):
+    customer = world.customer(level="intent")
+    publish(world, {}, rules=silent_after(2))
+    night(world, 1)
+    assert due(world, customer, "escalation") == []
+    night(world, 2)
+    assert due(world, customer, "escalation") == [2]
+
+
+def points_of(world: World) -> dict[str, int]:
+    answer = world.ask("lin", "select api.today(%s)", world.stores["east"])[0][0]
+    return {task["customer_id"]: task["points"] for task in answer["tasks"]}
+
+
+def test_a_task_is_overdue_by_working_days(world):
+    """Before and after the festival: it is late by the days somebody could have called."""
+    old, new = world.customer(), world.customer(phone="13900000001")
+    world.task(old, due="-9 days")
+    world.task(new, due="-1 day")
+    assert points_of(world) == {old: 90, new: 10}
+    close(world, -1, -2, -3, -4, -5, -6)
+    assert points_of(world) == {old: 30, new: 10}
+    close(world, 0, -1, -2, -3, -4, -5, -6)
+    assert points_of(world) == {old: 20, new: 0}
 
 
 # The edges ---------------------------------------------------------------------------------------

@@ -221,10 +221,16 @@ MUTANTS = [
         calendar.test_nobody_is_escalated_on_a_closed_day,
     ),
     Mutant(
-        "escalation_steps",
-        "v_quiet_to,\n                v_closed_days",
-        "v_quiet_to,\n                '{}'",
+        "waited",
+        "'quiet_to')::time,\n        p_closed_days",
+        "'quiet_to')::time,\n        '{}'",
         calendar.test_nobody_is_reminded_on_a_closed_day,
+    ),
+    Mutant(
+        "escalation_steps",
+        "crm.closed_days_of_year(v_calendar, p_day)",
+        "'{}'",
+        calendar.test_days_without_a_contact_are_working_days,
     ),
     Mutant(
         "due_today",

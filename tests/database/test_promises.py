@@ -469,13 +469,14 @@ def test_the_phone_adds_the_same_points_as_the_database(db, order):
             chance.choice([None, today + timedelta(days=chance.randint(-3, 3))]),
             chance.random() < 0.3,
         )
+        late = (today - task.due_on).days
         said = db.execute(
             "select crm.queue_points(%s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 Jsonb(order.model_dump()),
                 today,
                 task.rank == 0,
-                task.due_on,
+                late,
                 task.expires_on,
                 standing.value_fen,
                 [
@@ -489,9 +490,9 @@ def test_the_phone_adds_the_same_points_as_the_database(db, order):
                 standing.promised_on,
             ),
         ).fetchone()
-        assert said == (queue.points(order, task, standing, today),)
+        assert said == (queue.points(order, task, standing, today, late),)
     nothing = db.execute(
-        "select crm.queue_points(null, %s, false, %s, null, null, '{}', null)", (today, today)
+        "select crm.queue_points(null, %s, false, 0, null, null, '{}', null)", (today,)
     ).fetchone()
     assert nothing == (0,)
 

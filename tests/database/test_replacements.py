@@ -268,3 +268,107 @@ def test_how_far_a_deal_came_goes_along_into_another_pipeline(world):
             role["pipeline"] = "cars"
     publish(world, doc)
     assert furthest_of(world, deal) == "cars.test_drive"
+
+
+def restore(world, version: int = 1) -> None:
+    current = world.row("select config_version from crm.stores where id = %s", world.stores["east"])
+    world.ask(
+        "liang",
+        "select api.restore_config(%s, %s, %s, '')",
+        world.stores["east"],
+        version,
+        current,
+    )
+
+
+@pytest.mark.parametrize("to", ["new_car.quoted", "new_car.visited", None])
+def test_how_far_a_lost_deal_came_is_brought_back_with_its_stage(world, to):
+    deal = lost_from(world, "test_drive")
+    publish(world, without_stage("test_drive", to))
+    assert furthest_of(world, deal) == (to or "new_car.visited")
+    restore(world)
+    assert furthest_of(world, deal) == "new_car.test_drive"
+
+
+@pytest.mark.parametrize("to", ["quoted", "visited"])
+def test_how_far_an_open_deal_came_goes_and_comes_back_with_it(world, to):
+    deal = deal_at(world, "test_drive")
+    publish(world, without_stage("test_drive", f"new_car.{to}"))
+    assert stage_of(world, deal) == furthest_of(world, deal) == f"new_car.{to}"
+    restore(world)
+    assert stage_of(world, deal) == furthest_of(world, deal) == "new_car.test_drive"
+
+
+def test_what_a_deal_reached_meanwhile_stays(world):
+    """Lost again from where the removed stage had gone: it really came that far."""
+    deal = lost_from(world, "test_drive")
+    publish(world, without_stage("test_drive", "new_car.quoted"))
+    world.db.execute(
+        "update crm.replaced_records set moved_at = now() - interval '1 minute'"
+    )  # the clock of a transaction stands still
+    world.done("lin", "move_deal", {"id": deal, "stage": "quoted"})
+    restore(world)
+    assert furthest_of(world, deal) == "new_car.quoted"
+
+
+def test_stages_that_go_one_after_the_other_are_brought_back_at_once(world):
+    deal = lost_from(world, "test_drive")
+    doc = without_stage("test_drive", "new_car.quoted")
+    publish(world, doc)
+    doc["pipelines"][0]["stages"] = [
+        s for s in doc["pipelines"][0]["stages"] if s["key"] != "quoted"
+    ]
+    doc["replacements"] = {"stages": {"new_car.quoted": "new_car.visited"}}
+    publish(world, doc, 2)
+    assert furthest_of(world, deal) == "new_car.visited"
+    restore(world)
+    assert furthest_of(world, deal) == "new_car.test_drive"
+    publish(world, without_stage("test_drive", "new_car.quoted"), 4)  # and again
+    restore(world)
+    assert furthest_of(world, deal) == "new_car.test_drive"
+
+
+def test_the_old_order_of_the_stages_brings_back_how_far_deals_came(world):
+    deal = deal_at(world, "test_drive")
+    world.done("lin", "move_deal", {"id": deal, "stage": "visited"})
+    doc = document()
+    stages = doc["pipelines"][0]["stages"]
+    stages[1], stages[2] = stages[2], stages[1]
+    publish(world, doc)
+    assert furthest_of(world, deal) == "new_car.visited"
+    restore(world)
+    assert furthest_of(world, deal) == "new_car.test_drive"
+
+
+def test_how_far_a_deal_came_comes_back_from_another_pipeline(world):
+    """The stages have other names there."""
+    deal = lost_from(world, "test_drive")
+    doc = document()
+    gone = doc["pipelines"].pop(0)
+    names = {s["key"]: s["key"] if s["type"] != "open" else f"{s['key']}_2" for s in gone["stages"]}
+    stages = [{**s, "key": names[s["key"]]} for s in gone["stages"]]
+    for stage in stages:
+        if stage.get("moves"):
+            stage["moves"] = [names[key] for key in stage["moves"]]
+    doc["pipelines"].insert(0, {**gone, "key": "cars", "stages": stages})
+    doc["replacements"] = {
+        "stages": {f"new_car.{was}": f"cars.{becomes}" for was, becomes in names.items()}
+    }
+    for role in doc["roles"]:
+        if role.get("pipeline") == "new_car":
+            role["pipeline"] = "cars"
+    publish(world, doc)
+    assert furthest_of(world, deal) == "cars.test_drive_2"
+    restore(world)
+    assert furthest_of(world, deal) == "new_car.test_drive"
+
+
+def test_the_counters_follow_how_far_deals_came(world):
+    lost_from(world, "test_drive")
+    counts = """
+        select coalesce(jsonb_object_agg(stage, furthest_deals) filter (where furthest_deals <> 0),
+          '{}') from crm.funnel_counts where store_id = %s"""
+    publish(world, without_stage("test_drive", "new_car.quoted"))
+    assert world.row(counts, world.stores["east"]) == {"quoted": 1}
+    restore(world)
+    assert world.row(counts, world.stores["east"]) == {"test_drive": 1}

@@ -52,6 +52,8 @@ FUNCTIONS = {
     "pool_list",
     "reassign_list",
     "renewal_report",
+    "renewal_rates",
+    "renewal_rate_rows",
     "visit_report",
     "decide_quarantined",
     "disable_member",
@@ -134,6 +136,7 @@ OWNER_DEFINERS = {
     "and the scope store",
     "metric_facts": "the same of its rows, which its callers choose from; our functions alone may "
     "call it",
+    "renewal_facts": "as metric_facts",
     "refresh_row_estimates": "analyze is its owner's; takes no argument, answers nothing",
     "check_access": "puts marked records before a prober of every role; demands the verb; what it "
     "writes does not stay",

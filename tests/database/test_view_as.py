@@ -20,6 +20,8 @@ ASKED = [
     ("find_customers", {"page_size": 5}),
     ("funnel_report", {"pipeline": None}),
     ("renewal_report", {}),
+    ("renewal_rates", {"month": None}),
+    ("meeting_sheet", {}),
     ("visit_report", {}),
     ("find_duplicates", {"phone": "13800138000"}),
 ]

@@ -8,7 +8,7 @@ import pytest
 
 from forecourt.demo import PRESET
 from shared.domain import conversations, funnel, imports, tasks
-from shared.domain.config import FieldRights, Pipeline, QueueOrder, StoreConfig
+from shared.domain.config import FieldRights, Pipeline, QueueOrder, StoreCalendar, StoreConfig
 from shared.domain.labels import money_text
 from shared.domain.records import Deal, Task
 from shared.domain.values.phone import phone_digits
@@ -66,6 +66,11 @@ def test_each_row_says_why_it_is_here():
         "overdue",
         "cadence",
     ]
+    closed = StoreCalendar(closed_days={str(TODAY - timedelta(days=n)): {} for n in (0, 1)})
+    assert [
+        tasks.reasons(task(due_on=TODAY - timedelta(days=n)), TODAY, calendar=closed)[0]
+        for n in (3, 2)
+    ] == [("overdue", {"days": 1}), ("cadence", {})]
     assert tasks.reasons(
         task(kind="policy_window", expires_on=TODAY + timedelta(days=15)), TODAY
     ) == [("policy_ends", {"days": 15})]

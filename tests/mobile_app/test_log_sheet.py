@@ -90,7 +90,53 @@ async def test_the_proposed_day_is_a_working_day_and_a_closed_one_is_told(tmp_pa
         await s.tap("next-plus-3")
         assert "春节" in " ".join(s.texts("next-closed"))
         await s.tap("next-plus-1")
-        assert s.texts("next-closed") == ["这一天门店休息。"]
+        assert s.texts("next-closed") == ["门店当天休息。"]
+        await s.tap("next-working-day")
+        assert s.find("next-other").selected
+        assert not s.has("next-closed")
+
+
+async def test_a_closed_day_may_stay_the_next_contact(tmp_path):
+    """Agreed with the customer: it is told, and sent as it was chosen."""
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("李女士", level="near"), "李女士")
+    config = three_levels(calendar={"closed_days": {day(3): {}}})
+    async with phone(tmp_path, config, "advisor", local_data) as p:
+        s = p.screen
+        await s.tap("outcome-interested")
+        await s.type("notes", "约好那天")
+        await s.tap("next-plus-3")
+        assert s.has("next-closed")
+        await s.tap("save-conversation")
+        assert (await p.sent())[0]["payload"]["next_contact_on"] == day(3)
+
+
+async def test_a_promise_for_a_closed_day_is_told_and_moves_in_one_tap(tmp_path):
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("李女士", level="near"), "李女士")
+    config = three_levels(calendar={"closed_days": {day(n): {"zh_CN": "春节"} for n in (3, 4)}})
+    async with phone(tmp_path, config, "advisor", local_data) as p:
+        s = p.screen
+        await s.tap("outcome-interested")
+        await s.tap("start-promise")
+        await s.type("promise-words", "送合同")
+        await s.tap("promise-in-3")
+        assert "春节" in " ".join(s.texts("promise-0-closed"))
+        await s.tap("promise-0-working-day")
+        assert not s.has("promise-0-closed")
+        await s.type("notes", "下周送合同")
+        await s.tap("save-conversation")
+        promised = (await p.sent())[0]["payload"]["promises"]
+        assert [x["due_on"] for x in promised] == [day(5)]
+
+
+async def test_a_task_is_overdue_by_the_days_that_were_worked(tmp_path):
+    local_data = LocalData(TODAY)
+    local_data.task(local_data.customer("李女士", level="near"), "李女士", due=-9)
+    closed = {day(n): {"zh_CN": "春节"} for n in range(-7, 0)}
+    config = three_levels(calendar={"closed_days": closed})
+    async with phone(tmp_path, config, "advisor", local_data) as p:
+        assert "逾期 2 天" in " ".join(p.screen.texts())
 
 
 async def test_a_retry_is_planned_on_a_working_day_on_the_phone_too(tmp_path):

@@ -209,6 +209,12 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "mobile_app/view_as.py",
         "tests/database/test_view_as.py",
     ),
+    "renewal_rate": (
+        "supabase/schemas/370_renewal_rates.sql",
+        "shared/gateway/renewals.py",
+        "mobile_app/team/renewal_rates.py",
+        "tests/database/test_renewal_rates.py",
+    ),
     "metric": (
         "supabase/schemas/360_metrics.sql",
         "shared/gateway/metrics.py",

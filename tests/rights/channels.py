@@ -229,6 +229,15 @@ def _metric_rows(scene: Scene, f: Field, file: File) -> str:
     return f"select api.metric_rows({{store}}, '{metric}')".format(**scene.values(file))
 
 
+@channel("renewal rates")
+def _renewal_rates(scene: Scene, f: Field, file: File) -> str:
+    """Of the month in which the policies of the scene end."""
+    return (
+        "select jsonb_build_array(api.renewal_rates({store}, '2031-06-01'), "
+        "api.renewal_rate_rows({store}, '2031-06-01', 'all', '', 'due'))"
+    ).format(**scene.values(file))
+
+
 @channel("approvals")
 def _approvals(scene: Scene, f: Field, file: File) -> str:
     return "select api.pending_approvals({store})".format(**scene.values(file))

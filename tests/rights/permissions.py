@@ -215,6 +215,8 @@ FUNCTIONS: dict[str, Door] = {
         "{store}", only("ocp", "renewal", *LEADERS, two_stores="s"), offers=True
     ),
     "renewal_report": Door("{store}", STORE),
+    "renewal_rates": Door("{store}", STORE),
+    "renewal_rate_rows": Door("{store}, null, 'member', {owner}::text, 'due'", STORE),
     "visit_report": Door("{store}", STORE),
     "next_step_report": Door("{store}", DECIDERS),
     "accept_invitation": Door(

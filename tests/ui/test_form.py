@@ -37,6 +37,7 @@ FIELDS = [
     {"key": "seats", "label": {"zh_CN": "座位"}, "type": "number", "min": 2, "max": 9},
     {"key": "budget", "label": {"zh_CN": "预算"}, "type": "money"},
     {"key": "seen_on", "label": {"zh_CN": "看车日"}, "type": "date"},
+    {"key": "next_contact_on", "label": {"zh_CN": "下次联系"}},
     {"key": "at", "label": {"zh_CN": "几点"}, "type": "time"},
     {"key": "loan", "label": {"zh_CN": "贷款"}, "type": "bool"},
     {
@@ -90,6 +91,7 @@ def config() -> StoreConfig:
             "roles": [],
             "pipelines": [],
             "outcomes": [],
+            "calendar": {"closed_days": {"2026-11-25": {"zh_CN": "盘点"}}},
             "levels": [
                 {"key": "near", "label": {"zh_CN": "准购买"}, "rank": 2},
                 {"key": "intent", "label": {"zh_CN": "意向"}, "rank": 1},
@@ -168,6 +170,19 @@ async def test_every_type_is_filled_in_by_taps_and_keys(open_form):
     }
     assert state.value("deposit") == 1998000  # the formula follows while the budget is typed
     assert screen.sees("更多") and screen.sees("写下客户的原话")
+
+
+async def test_a_closed_day_is_told_where_somebody_has_to_be_there(open_form):
+    """A plan says so and offers the next working day; a birthday may be any day."""
+    screen, state = await open_form(record={"name": "甲"}, creating=False)
+    await screen.tap("seen-on-plus-1")
+    assert not screen.has("seen-on-closed")
+    await screen.tap("next-contact-on-plus-1")
+    assert "盘点" in " ".join(screen.texts("next-contact-on-closed"))
+    assert state.check() and state.changes()["next_contact_on"] == "2026-11-25"
+    await screen.tap("next-contact-on-working-day")
+    assert state.changes()["next_contact_on"] == "2026-11-26"
+    assert not screen.has("next-contact-on-closed")
 
 
 async def test_a_field_follows_its_conditions_and_what_was_typed_stays(open_form):

@@ -7,14 +7,16 @@ from typing import Any
 
 import flet as ft
 
+from shared.domain.config import StoreCalendar
 from shared.domain.values.vin import vin_problem
+from shared.domain.working_days import EVERY_DAY
 from shared.ui.dates import from_picker, to_picker
 from shared.ui.feedback import typed
 from shared.ui.form.state import FieldState
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import GAP
 from shared.ui.view import component
-from shared.ui.widgets import chip, identified
+from shared.ui.widgets import chip, closed_day_hint, identified
 
 KEYBOARDS = {
     "phone": ft.KeyboardType.PHONE,
@@ -86,10 +88,14 @@ def meaning(_: Texts, field_state: FieldState) -> str:
 
 @component
 def DayField(
-    identifier: str, field_state: FieldState, today: date, on_day: Callable[[date | None], Any]
+    identifier: str,
+    field_state: FieldState,
+    today: date,
+    on_day: Callable[[date | None], Any],
+    calendar: StoreCalendar = EVERY_DAY,
 ) -> ft.Control:
     """Today, tomorrow, in a week, in thirty days, or the calendar; the chosen one tapped again is
-    taken back."""
+    taken back. A day that is closed in `calendar` is told."""
     _ = use_text()
     is_open, set_open = ft.use_state(False)
     value = _day(field_state.value)
@@ -128,7 +134,8 @@ def DayField(
             on_click=lambda e: set_open(True),
         )
     )
-    return ft.Row(row, wrap=True, spacing=GAP, run_spacing=GAP)
+    hint = closed_day_hint(_, identifier, calendar, value, today, on_day)
+    return ft.Column([ft.Row(row, wrap=True, spacing=GAP, run_spacing=GAP), *hint], spacing=GAP)
 
 
 @component

@@ -10,6 +10,7 @@ from functools import partial
 import flet as ft
 
 from shared.domain.config import FieldDefinition, StoreConfig
+from shared.domain.working_days import EVERY_DAY
 from shared.ui.feedback import act, field_problem
 from shared.ui.form.choices import FileField, ListField, YesNo, choice_chips
 from shared.ui.form.inputs import DayField, TextBox, TimeField
@@ -20,6 +21,7 @@ from shared.ui.theme import GAP
 from shared.ui.view import component
 from shared.ui.widgets import identified
 
+CONTACT_DAYS = {("customer", "next_contact_on")}  # somebody has to be there on these
 MOST_CHIPS = 7  # more options become a list that can be searched
 FIELD_GAP = 16
 
@@ -116,6 +118,7 @@ def day_field(_: Texts, state: FormState, field_state: FieldState, marked: str) 
         field_state,
         state.today,
         lambda day: state.set_value(field_state.key, day.isoformat() if day else None),
+        state.config.calendar if (state.form, field_state.key) in CONTACT_DAYS else EVERY_DAY,
     )
 
 
