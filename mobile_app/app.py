@@ -30,6 +30,7 @@ from mobile_app.services import Services
 from mobile_app.session import Session, SessionContext, use_session
 from mobile_app.shell import TABS, tab_name, tab_view, tabs_of
 from mobile_app.sign_in.screen import SignInScreen
+from mobile_app.targets.screen import MonthNumberScreen
 from mobile_app.team.meeting_screen import MeetingScreen, MetricRowsScreen
 from mobile_app.team.screen import TeamScreen
 from mobile_app.today.screen import TodayScreen
@@ -179,7 +180,10 @@ ROUTES = [
             ft.Route(
                 path="meeting",
                 component=MeetingScreen,
-                children=[ft.Route(path=":day/:metric/:member/:level", component=MetricRowsScreen)],
+                children=[
+                    ft.Route(path=":day/:metric/:member/:level", component=MetricRowsScreen),
+                    ft.Route(path=":day/:metric/:member", component=MonthNumberScreen),
+                ],
             )
         ],
     ),
@@ -195,6 +199,7 @@ ROUTES = [
             ),
             ft.Route(path="quarantine", component=QuarantineScreen),
             ft.Route(path="device", component=DeviceScreen),
+            ft.Route(path="month/:day/:metric/:member", component=MonthNumberScreen),
         ],
     ),
 ]

@@ -7,6 +7,7 @@ from mobile_app.offline.sync import SyncState
 from mobile_app.session import Session, use_session
 from mobile_app.settings import AppSettings
 from mobile_app.shell import scrolling, sync_text, tab_view
+from mobile_app.targets.screen import MyTargets
 from shared.domain.members import Membership
 from shared.ui.feedback import Skeleton, act
 from shared.ui.text import LANGUAGES, Texts, problem_text, use_text
@@ -29,6 +30,7 @@ def MeScreen() -> ft.View:
                 f"{_.label(me.role_label)} · {me.store_name}", color=ft.Colors.ON_SURFACE_VARIANT
             ),
         ),
+        MyTargets(),
         sync_section(_, me, sync),
         Appearance(session.settings),
         *([store_choice(_, session, me)] if len(session.memberships) > 1 else []),

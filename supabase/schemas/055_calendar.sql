@@ -114,6 +114,15 @@ begin
   );
 end $$;
 
+create or replace function crm.working_days_between(p_calendar jsonb, p_from date, p_to date)
+  returns int
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_to - p_from + 1 - cardinality(crm.closed_days_between(p_calendar, p_from, p_to));
+end $$;
+comment on function crm.working_days_between is
+  'How many days from p_from to p_to, both included, are worked.';
+
 -- What the schema of a document cannot say.
 create or replace function crm.calendar_problem(p_calendar jsonb) returns text
   language plpgsql immutable parallel safe set search_path = '' as $$

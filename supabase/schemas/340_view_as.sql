@@ -158,7 +158,7 @@ begin
         'search_customers', 'find_customers', 'customer_brief', 'customer_timeline',
         'find_duplicates', 'funnel_report', 'pending_approvals', 'pool_list', 'reassign_list',
         'new_owners', 'unassigned_policies', 'member_work', 'renewal_report', 'visit_report',
-        'meeting_sheet', 'metric_rows',
+        'meeting_sheet', 'metric_rows', 'target_progress',
         'download_attachment'
       ]
     )

@@ -66,6 +66,8 @@ FUNCTIONS = {
     "meeting_sheet",
     "metric_rows",
     "freeze_meeting_sheet",
+    "target_progress",
+    "set_target",
     "download_attachment",
     "commit_import",
     "preview_import",
@@ -132,6 +134,8 @@ OWNER_DEFINERS = {
     "answers the metrics and members that the caller's field rights and scope show them",
     "freeze_meeting_sheet": "the same, and nobody else writes the frozen copy; demands the verb "
     "and the scope store",
+    "target_progress": "the same over the days of a month, beside the targets of whom they show",
+    "set_target": "targets are writable by nobody else; demands the verb and the scope store",
     "metric_facts": "the same of its rows, which its callers choose from; our functions alone may "
     "call it",
     "refresh_row_estimates": "analyze is its owner's; takes no argument, answers nothing",

@@ -22,6 +22,9 @@ ASKED = [
     ("renewal_report", {}),
     ("visit_report", {}),
     ("find_duplicates", {"phone": "13800138000"}),
+    ("meeting_sheet", {}),
+    ("metric_rows", {"metric": "follow_ups_due"}),
+    ("target_progress", {}),
 ]
 
 
