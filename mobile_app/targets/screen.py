@@ -45,7 +45,8 @@ def standing_text(_: Texts, standing: Standing) -> str:
 
 
 def progress_text(_: Texts, metric: Metric, target: Target) -> str:
-    """12 of 30 · expected 14; the target alone where the number is not shown."""
+    """12 of 30 · expected 14 while it is not reached; the target alone where the number is not
+    shown."""
     whole = target_text(metric, target.target, _.language)
     if target.value is None:
         return _("Target %(target)s") % {"target": whole}
@@ -53,7 +54,7 @@ def progress_text(_: Texts, metric: Metric, target: Target) -> str:
         "value": number_text(metric, target.value, target.out_of, _.language),
         "target": whole,
     }
-    if target.expected == target.target:
+    if target.expected == target.target or target.standing(metric) == "reached":
         return words
     expected = target_text(metric, target.expected, _.language)
     return f"{words} · " + _("expected %(number)s") % {"number": expected}

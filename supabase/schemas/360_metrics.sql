@@ -460,8 +460,8 @@ begin
   );
 end $$;
 comment on function crm.counted_members is
-  'Whose numbers the caller is shown: who works their own customers now, and whom p_numbers name by '
-  'their member_id.';
+  'Whose numbers the caller is shown: who works their own customers now, and whom p_numbers name '
+  'by their member_id.';
 
 create or replace function crm.meeting_sheet(p_store uuid, p_day date) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
@@ -619,10 +619,11 @@ begin
 end $$;
 comment on function crm.metric_rows is
   'The records that a number counts on the days from p_from to p_to, at most 200, each with its '
-  'customer as the caller sees them, and the SQL that finds them. total: how many; unseen: how many '
-  'of them belong to customers the caller does not see (any more). p_to null: today; p_from null: '
-  'of p_to alone; p_member null: all whose numbers the caller sees; the nil uuid: nobody''s. Errors: forbidden, not_found (no such metric, or one that is hidden), invalid (a day '
-  'to come, more than 31 days).';
+  'customer as the caller sees them, and the SQL that finds them. total: how many; unseen: how '
+  'many of them belong to customers the caller does not see (any more). p_to null: today; p_from '
+  'null: of p_to alone; p_member null: all whose numbers the caller sees; the nil uuid: nobody''s. '
+  'Errors: forbidden, not_found (no such metric, or one that is hidden), invalid (a day to come, '
+  'more than 31 days).';
 
 alter function crm.metric_rows(uuid, text, date, date, uuid, text) owner to api_owner;
 

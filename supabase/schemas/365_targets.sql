@@ -133,7 +133,7 @@ begin
   then
     raise sqlstate 'PT422' using message = 'range', detail = 'month';
   end if;
-  if p_value not between 1 and case when v_unit = 'share' then 100 else 10000000000000 end then
+  if p_value not between 1 and 10000000000000 or v_unit = 'share' and p_value > 100 then
     raise sqlstate 'PT422' using message = 'range', detail = 'value';
   end if;
   if p_value is not null
