@@ -71,9 +71,11 @@ def TargetLine(metric: Metric, target: Target, title: str, route: str | None) ->
     if standing is not None:
         tone, icon = LOOKS[standing]
         mark.append(pill(standing_text(_, standing), tone=tone, icon=icon))
+    note = ft.Text(words, size=13, color=ft.Colors.ON_SURFACE_VARIANT)
     lines: list[ft.Control] = [
-        ft.Row([ft.Text(title, expand=True), *mark], spacing=GAP),
-        ft.Text(words, size=13, color=ft.Colors.ON_SURFACE_VARIANT),
+        ft.Text(title),
+        # wraps: a pill needs a width to fill, and large text a second line
+        ft.Row([*mark, note], wrap=True, spacing=GAP, run_spacing=4),
     ]
     if reached is not None:
         lines.append(
