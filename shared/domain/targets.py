@@ -86,9 +86,11 @@ class TargetProgress(_Row):
 
 
 def target_text(metric: Metric, value: int, language: str) -> str:
-    """A target or a part of it: 30, ¥12,500, 40%."""
+    """A target or a part of it: 30, ¥12,500, 40%; a part of a month's money in whole 元."""
     if metric.unit == "share":
         return f"{value}%"
+    if metric.unit == "money":
+        value = round(value, -2)
     return number_text(metric, value, None, language)
 
 

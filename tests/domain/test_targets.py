@@ -86,4 +86,5 @@ def test_the_weakest_misses_most_of_what_is_expected():
 def test_a_target_in_words():
     assert target_text(metric("count"), 30, "zh_CN") == "30"
     assert target_text(metric("money"), 1_250_000, "zh_CN") == "¥12,500"
+    assert target_text(metric("money"), 1_612_903, "zh_CN") == "¥16,129"
     assert target_text(metric("share"), 40, "zh_CN") == "40%"
