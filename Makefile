@@ -45,7 +45,7 @@ phone-files: env  # before tests: building takes longer than a test may wait
 demo: env ## start everything with a demo dealer group, print addresses and sign-ins
 	@$(BIN)/python -m forecourt.cli demo
 
-phone: env ## build the phone app as static files in dist/phone, for any web host
+phone: env ## build both apps as static files in dist/phone, for any web host
 	@$(BIN)/python -m forecourt.cli build
 
 up: env ## start only the database and the API

@@ -1,1 +1,1 @@
-"""The admin panel, served in a browser."""
+"""The admin panel, which runs in a browser."""

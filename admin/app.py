@@ -1,16 +1,14 @@
-"""The admin panel: providers, the guard, the pages. Served, never built: one process, many people,
-no module state."""
+"""The admin panel: providers, the guard, the pages."""
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import flet as ft
 import uuid6
 
+from admin import browser
 from admin.audit.screen import AuditScreen
-from admin.connection import Connection, ConnectionContext, watch_connection
 from admin.draft import DraftContext
 from admin.duplicates.screen import DuplicatesScreen
 from admin.export.screen import ExportScreen
@@ -36,7 +34,6 @@ from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_theme
 from shared.ui.view import View, draw_parents_first, screen
-from shared.ui.visits import join_page
 from shared.ui.widgets import primary_button
 
 
@@ -79,7 +76,7 @@ def PanelScreen() -> ft.View:
 
 
 @ft.component
-def Panel(session: AdminSession, connection: Connection) -> Any:
+def Panel(session: AdminSession) -> Any:
     page = ft.context.page
 
     def apply_language() -> None:
@@ -98,12 +95,9 @@ def Panel(session: AdminSession, connection: Connection) -> Any:
             return [SignInScreen()]
         return [PanelScreen()]
 
-    return ConnectionContext(
-        connection,
-        lambda: TextContext(
-            Texts(session.language),
-            lambda: AdminContext(session, lambda: DraftContext(session.draft, inside)),
-        ),
+    return TextContext(
+        Texts(session.language),
+        lambda: AdminContext(session, lambda: DraftContext(session.draft, inside)),
     )
 
 
@@ -149,19 +143,17 @@ async def main(page: ft.Page) -> None:
     )
     services = Services(
         gateway,
-        Path(os.environ.get("FORECOURT_UPLOADS", ".")),
         lambda: datetime.now(UTC),
         uuid6.uuid7,
         phone_address(page.url or ""),
     )
-    session, connection = AdminSession(services), Connection()
-    join_page(page, session.owner)
+    session = AdminSession(services)
 
     async def closed(_: object) -> None:
         await gateway.close()
 
     page.on_close = closed
-    watch_connection(page, connection, lambda: join_page(page, session.owner))
     apply_theme(page)
-    page.render_views(Panel, session, connection)
+    page.render_views(Panel, session)
+    browser.started()
     await session.start()

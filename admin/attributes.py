@@ -10,7 +10,7 @@ import flet as ft
 from pydantic import BaseModel
 
 from admin.draft import Draft
-from admin.labels import attribute_name, method_name, word_of
+from admin.labels import attribute_name, word_of
 from admin.widgets import (
     FIELD,
     NameInLanguages,
@@ -25,6 +25,7 @@ from shared.domain.conversations import METHODS
 from shared.domain.draft_merge import GONE, Path
 from shared.domain.labels import Key, Label
 from shared.ui.feedback import typed
+from shared.ui.names import method_name
 from shared.ui.text import Texts
 from shared.ui.view import component
 from shared.ui.widgets import identified

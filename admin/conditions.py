@@ -8,7 +8,7 @@ from typing import Any
 import flet as ft
 
 from admin.draft import Draft
-from admin.labels import condition_text, method_name, operator_name, where
+from admin.labels import condition_text, operator_name, where
 from admin.widgets import FIELD, choice, small_chip
 from shared.domain.condition_rows import Operator, Row, operators_of, rows_of, tree_of
 from shared.domain.config import FieldType
@@ -17,6 +17,7 @@ from shared.domain.draft_merge import GONE, Path
 from shared.domain.formula_rows import Step, formula_of, steps_of
 from shared.domain.values.number import money_of, money_typed, number_of
 from shared.ui.feedback import typed
+from shared.ui.names import method_name
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
 from shared.ui.widgets import icon_button, identified, text_button

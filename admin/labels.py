@@ -10,6 +10,7 @@ from shared.domain.differences import Difference
 from shared.domain.draft_merge import GONE, part
 from shared.domain.labels import label_text
 from shared.ui.deferred import N_
+from shared.ui.names import method_name, screen_name
 from shared.ui.text import LANGUAGES, Texts
 
 ATTRIBUTES = {
@@ -190,19 +191,6 @@ def stage_type_name(_: Texts, kind: str) -> str:
     return {"open": _("Open stage"), "won": _("Won"), "lost": _("Lost")}.get(kind, kind)
 
 
-def method_name(_: Texts, method: str) -> str:
-    return {
-        "call": _("Call"),
-        "visit": _("Visit"),
-        "wechat": _("WeChat"),
-        "sms": _("SMS"),
-        "test_drive": _("Test drive"),
-        "quote": _("Quote"),
-        "order": _("Vehicle order"),
-        "delivery": _("Delivery"),
-    }.get(method, method)
-
-
 def verb_name(_: Texts, verb: str) -> str:
     return {
         "save_customer": _("Edit customers"),
@@ -230,17 +218,6 @@ def verb_name(_: Texts, verb: str) -> str:
         "reveal_field": _("Reveal masked numbers"),
         "publish_group": _("Publish to the group's stores"),
     }.get(verb, verb.replace("_", " "))
-
-
-def screen_name(_: Texts, screen: str) -> str:
-    return {
-        "today": _("Today"),
-        "customers": _("Customers"),
-        "funnel": _("Funnel"),
-        "team": _("My team"),
-        "approvals": _("Approvals"),
-        "me": _("Me"),
-    }.get(screen, screen.replace("_", " "))
 
 
 def mask_name(_: Texts, mask: str) -> str:

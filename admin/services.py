@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 from shared.gateway.client import Gateway
@@ -11,10 +10,9 @@ from shared.gateway.client import Gateway
 
 @dataclass(frozen=True)
 class Services:
-    """The server, the folder uploads arrive in, clock, ids, where the phone app is."""
+    """The server, clock, ids, where the phone app is."""
 
     gateway: Gateway
-    uploads: Path
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
     phone_url: str = ""

@@ -16,7 +16,6 @@ from shared.domain.members import Membership
 from shared.domain.problems import Offline, Problem, Rejected, SignedOut
 from shared.gateway import config as remote_config
 from shared.gateway import members as remote_members
-from shared.ui.visits import PageOwner
 
 ADMIN_VERBS = (
     "publish_config",
@@ -42,7 +41,6 @@ class AdminSession:
     config: StoreConfig | None = None
     config_version: int = 0
     problem: str = ""
-    owner: PageOwner = field(default_factory=PageOwner)  # for the web server
     draft: Draft = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +89,7 @@ class AdminSession:
         found.sort(key=lambda m: m.store_name)
         self.memberships, self.me = found, found[0]
         await self._enter()
-        self.phase, self.owner.signed_in = "ready", True
+        self.phase = "ready"
 
     async def _enter(self) -> None:
         await self.load_config()
@@ -119,14 +117,13 @@ class AdminSession:
 
     def _forget_person(self) -> None:
         """Leaves nothing of one person for the next, least of all an unpublished draft."""
-        self.owner.signed_in = False
         self.me, self.config, self.config_version, self.memberships = None, None, 0, []
         self.draft = Draft(self.services, self.guard, self.load_config)
 
     def guard(self, problem: Problem) -> None:
         """A definite "signed out" leads back to the door."""
         if isinstance(problem, SignedOut):
-            self.phase, self.owner.signed_in = "signed_out", False
+            self.phase = "signed_out"
 
 
 class Submitting(Protocol):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import flet as ft
 
-from admin.connection import ConnectionContext
+from admin.browser import ask_before_leaving
 from admin.draft import use_draft
 from admin.session import use_admin
 from admin.widgets import Trouble
@@ -111,9 +111,8 @@ def use_tab_state(make: Callable[..., State], *arguments: Any, **named: Any) -> 
 
 
 def use_fetch(load: Callable[..., Any], *more: Any) -> None:
-    """Ask the server when the page begins, for another store, and for a browser that came back: it
-    is the same session, minutes later."""
-    ft.use_effect(act(load), [use_admin().me, ft.use_context(ConnectionContext).epoch, *more])
+    """Ask the server when the page begins, and for another store."""
+    ft.use_effect(act(load), [use_admin().me, *more])
 
 
 def panel_page(
@@ -277,6 +276,8 @@ def DraftBar() -> ft.Control:
     """How many changes nobody has yet, whether they are kept, and the way on."""
     draft, _ = use_draft(), use_text()
     count = len(draft.changes)
+    unsaved = draft.saved in ("waiting", "saving", "failed")
+    ft.use_effect(lambda: ask_before_leaving("draft", unsaved=unsaved), [unsaved])
     state = {
         "waiting": _("Saving…"),
         "saving": _("Saving…"),

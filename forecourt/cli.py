@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from forecourt import configure, demo, first_run, group, signed_in
-from forecourt.build.phone import ensure_phone_app
+from forecourt.build.web_apps import ensure_web_apps
 from forecourt.check_access import check_access
 from forecourt.migrate import MigrationChanged, migrate, release
 from forecourt.postgres_files import remove_cluster
@@ -30,7 +30,6 @@ from forecourt.settings import (
     read_settings,
 )
 from forecourt.stack import Stack, StackError, is_running, owner_pid, supabase_from_environment
-from forecourt.webroot import ensure_webroot
 
 
 def main() -> None:
@@ -78,7 +77,7 @@ def command_line() -> argparse.ArgumentParser:
             "init", help="create a dealer group and its first store, and invite the store's admin"
         )
     )
-    built = commands.add_parser("build", help="make the phone app's static files for any web host")
+    built = commands.add_parser("build", help="make the static files of both apps for any web host")
     built.add_argument("folder", nargs="?", default="dist/phone", help="default: dist/phone")
     configure.add_commands(
         commands.add_parser(
@@ -115,7 +114,7 @@ def say(line: str) -> None:
 
 def run_build(folder: Path) -> None:
     """Copy the finished build to a folder whose config.json is still to be written."""
-    made = ensure_phone_app(say)
+    made = ensure_web_apps(say)
     if folder.exists() and not (folder / "service_worker.js").exists():
         raise SystemExit(f"{folder} holds something else: name an empty or new folder")
     config = folder / "config.json"
@@ -165,8 +164,7 @@ def run_everything(*, with_demo: bool) -> None:
     """Stack, migrations, web server, scheduler."""
     _end_when_told()
     home = home_folder()
-    ensure_webroot(home, say)
-    ensure_phone_app(say)
+    ensure_web_apps(say)
     hosted = supabase_from_environment()
     if hosted:
         settings = load_settings(home)

@@ -1,4 +1,4 @@
-"""Serves the built phone app: what any static web server does, for the demo and the tests."""
+"""Serves the built apps: what any static web server does, for the demo and the tests."""
 
 import json
 import mimetypes
@@ -10,6 +10,11 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 HASHED = b"public, max-age=31536000, immutable"
 REVALIDATED = b"no-cache"
+PERMISSIONS = (
+    b"camera=(self), microphone=(self), autoplay=(self), fullscreen=(self), "
+    b"clipboard-read=(self), clipboard-write=(self), geolocation=(), payment=(), usb=(), "
+    b"serial=(), hid=(), midi=(), display-capture=(), publickey-credentials-get=()"
+)
 TYPES = {
     ".frag": "text/plain",
     ".js": "text/javascript",
@@ -24,8 +29,9 @@ TYPES = {
 ENCODINGS = ((b"br", ".br"), (b"gzip", ".gz"))
 
 
-class StaticPhoneApp:
-    """ASGI app: files of `root`, config.json for one Supabase project, the page for all routes."""
+class StaticApps:
+    """ASGI app: files of `root`, config.json for one Supabase project, the page for all routes of
+    the phone and, below /admin, of the panel."""
 
     def __init__(self, root: Path, supabase_url: str, publishable_key: str) -> None:
         self._root = root.resolve()
@@ -41,9 +47,10 @@ class StaticPhoneApp:
             (b"content-security-policy", _policy(supabase_url).encode()),
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"cross-origin-resource-policy", b"same-origin"),
-            (b"permissions-policy", b"camera=(self), microphone=(self), geolocation=()"),
+            (b"permissions-policy", PERMISSIONS),
             (b"referrer-policy", b"same-origin"),
             (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
         ]
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
@@ -57,7 +64,10 @@ class StaticPhoneApp:
             await self._answer(send, scope, 405, b"", [(b"allow", b"GET, HEAD")])
             return
         path = scope["path"]
-        if path == "/config.json":
+        if path == "/healthz":
+            kind = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+            await self._answer(send, scope, 200, b'{"ok":true}', kind)
+        elif path == "/config.json":
             kind = [(b"content-type", b"application/json"), (b"cache-control", REVALIDATED)]
             await self._answer(send, scope, 200, self._config, kind)
         elif (file := self._files.get(path)) is not None:

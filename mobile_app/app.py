@@ -28,7 +28,7 @@ from mobile_app.me.screen import MeScreen
 from mobile_app.observables import NoticesContext, SendingContext
 from mobile_app.services import Services
 from mobile_app.session import Session, SessionContext, use_session
-from mobile_app.shell import TABS, tab_name, tab_view, tabs_of
+from mobile_app.shell import TABS, tab_view, tabs_of
 from mobile_app.sign_in.screen import SignInScreen
 from mobile_app.targets.screen import MonthNumberScreen
 from mobile_app.team.meeting_screen import MeetingScreen, MetricRowsScreen
@@ -44,6 +44,7 @@ from mobile_app.view_as import (
 from shared.gateway.client import Gateway, make_http
 from shared.gateway.view_as import ViewAsGateway
 from shared.ui.feedback import EmptyState, Skeleton, act
+from shared.ui.names import screen_name
 from shared.ui.preferences import PagePreferences, PreferencesSessionStore
 from shared.ui.text import TextContext, Texts, flutter_locale, use_text
 from shared.ui.theme import apply_text_scale, apply_theme
@@ -96,7 +97,7 @@ def FirstTabScreen() -> ft.View:
             page.navigate(TABS[tab][0])
 
     ft.use_effect(leave, [tab])
-    return tab_view(tab, tab_name(_, tab), ft.Container(Skeleton(4), expand=True))
+    return tab_view(tab, screen_name(_, tab), ft.Container(Skeleton(4), expand=True))
 
 
 @ft.component

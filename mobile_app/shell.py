@@ -10,6 +10,7 @@ from mobile_app.offline.sync import SyncState
 from mobile_app.session import Session, use_session
 from mobile_app.view_as import ViewAsBanner
 from shared.ui.feedback import ProblemBanner, act
+from shared.ui.names import screen_name
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import View, component
@@ -23,17 +24,6 @@ TABS = {
     "approvals": ("/approvals", ft.Icons.FACT_CHECK_OUTLINED, ft.Icons.FACT_CHECK),
     "me": ("/me", ft.Icons.PERSON_OUTLINE, ft.Icons.PERSON),
 }
-
-
-def tab_name(_: Texts, tab: str) -> str:
-    return {
-        "today": _("Today"),
-        "customers": _("Customers"),
-        "funnel": _("Funnel"),
-        "team": _("My team"),
-        "approvals": _("Approvals"),
-        "me": _("Me"),
-    }[tab]
 
 
 def tabs_of(session: Session) -> list[str]:
@@ -63,7 +53,7 @@ def tab_view(
             on_change=lambda e: e.page.navigate(TABS[tabs[int(e.data or 0)]][0]),
             destinations=[
                 ft.NavigationBarDestination(
-                    icon=TABS[t][1], selected_icon=TABS[t][2], label=tab_name(_, t)
+                    icon=TABS[t][1], selected_icon=TABS[t][2], label=screen_name(_, t)
                 )
                 for t in tabs
             ],

@@ -38,7 +38,7 @@ sys.path[:0] = ["/app", "/lib.zip"]
 sys.meta_path.insert(0, CompiledModules)
 `;
 
-async function bytesOf(url) {
+export async function bytesOf(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return new Uint8Array(await answer.arrayBuffer());

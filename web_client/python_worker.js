@@ -1,7 +1,7 @@
-// The worker in which the app runs: Python, its files, and the conversation with Flutter on the page.
+// The worker in which an app runs, the phone's or the panel: Python, its files, and the conversation with Flutter on the page.
 import { forgetImages, readImage } from "./memory_image.js";
 import { OpenElsewhere, mountPool, openPool } from "./opfs_pool.js";
-import { loadPython } from "./python_runtime.js";
+import { bytesOf, loadPython } from "./python_runtime.js";
 
 const began = performance.now();
 const marks = {};
@@ -27,6 +27,8 @@ const bridge = {
     const { usage } = await navigator.storage.estimate();
     return JSON.stringify({ persisted, usage, room: await hasRoom(wanted) });
   },
+  // What would be lost if the page were closed now; several reasons may hold at once.
+  unsaved: (reason, isUnsaved) => self.postMessage({ unsaved: reason, isUnsaved }),
   look: null, // the address of another's phone that this tab shows
   online: true,
   invitation: null, // the code of the link that was opened
@@ -58,10 +60,12 @@ const toFlutter = (message) => {
 };
 self.flet_js.receive_callback = toFlutter;
 
-async function start({ build, config, documentUrl, look, online, invitation }) {
+async function start({ build, config, isPanel, documentUrl, look, online, invitation }) {
   Object.assign(bridge, { look, online, invitation });
-  const pool = look ? null : openPool();
+  const pool = look || isPanel ? null : openPool();
   pool?.catch(() => {});
+  const panel = isPanel ? bytesOf(`${build.folders.panel}panel.zip`) : null;
+  panel?.catch(() => {});
   const image = await readImage(build);
   bridge.mark("image");
   const python = await loadPython(build, { image });
@@ -69,11 +73,13 @@ async function start({ build, config, documentUrl, look, online, invitation }) {
   python.registerJsModule("flet_js", self.flet_js);
   python.registerJsModule("forecourt_js", bridge);
   if (pool) mountPool(python.FS, "/device", await pool);
-  else python.FS.mkdirTree("/device"); // another's phone is shown from memory and leaves nothing
+  else python.FS.mkdirTree("/device"); // another's phone and the panel leave nothing
+  if (panel) python.unpackArchive(await panel, "zip", { extractDir: "/app" });
   bridge.mark("files");
   self.flet_js.documentUrl = documentUrl;
   python.globals.set("supabase_url", config.supabase_url || self.location.origin);
   python.globals.set("publishable_key", config.publishable_key);
+  python.globals.set("app", isPanel ? "admin" : "main");
   await python.runPythonAsync(`
 import os
 import random
@@ -86,7 +92,7 @@ os.environ.update(
     SUPABASE_PUBLISHABLE_KEY=publishable_key,
 )
 os.chdir("/app")
-runpy.run_module("main", run_name="__main__")
+runpy.run_module(app, run_name="__main__")
 `);
   bridge.mark("main");
   await self.flet_js.start_connection(toFlutter);

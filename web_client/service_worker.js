@@ -7,9 +7,10 @@ const BUILD = {{build}};
 const FILES = "forecourt-files";
 const ROOT = `forecourt-root-${BUILD.id}`;
 const CHECKED = new Set(
-  [BUILD.files.python, ...Object.values(BUILD.files.flutter)].flat().map(([path]) => path),
+  [BUILD.files.python, BUILD.files.panel, ...Object.values(BUILD.files.flutter)].flat().map(([path]) => path),
 );
-const NOT_OURS = /^\/(admin|rest|auth|storage|functions|realtime|healthz|ws)(\/|$)/;
+const NOT_OURS = /^\/(rest|auth|storage|functions|realtime|healthz)(\/|$)/;
+const PANEL = /^\/admin(\/|$)/;
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
@@ -36,6 +37,7 @@ async function install() {
   // The same engine as the build before used; its files are found by their names.
   const names = new Set((await cache.keys()).map((request) => bare(new URL(request.url).pathname)));
   const wanted = [...BUILD.files.python, ...BUILD.files.flutter.common];
+  if (names.has("panel/panel.zip")) wanted.push(...BUILD.files.panel);
   for (const engine of ["skwasm", "canvaskit"]) {
     const files = BUILD.files.flutter[engine];
     if (files.some(([path]) => names.has(bare(path)))) wanted.push(...files);
@@ -81,7 +83,7 @@ async function heed(event) {
   if (event.data.takeOver) {
     // Only at the start of the only tab: a page that works keeps the build it began with.
     const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-    const others = pages.filter((page) => page.id !== event.source.id && !NOT_OURS.test(new URL(page.url).pathname));
+    const others = pages.filter((page) => page.id !== event.source.id);
     if (!others.length) await self.skipWaiting();
   }
   if (event.data.fonts) {
@@ -101,7 +103,7 @@ async function heed(event) {
 async function openApp(notification) {
   notification.close();
   const pages = await self.clients.matchAll({ type: "window" });
-  const page = pages.find((each) => !NOT_OURS.test(new URL(each.url).pathname));
+  const page = pages.find((each) => !PANEL.test(new URL(each.url).pathname));
   await (page ? page.focus() : self.clients.openWindow("/"));
 }
 

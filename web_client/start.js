@@ -1,10 +1,12 @@
-// The page of the phone app: says what happens from the first moment, downloads what is missing,
-// starts Python in a worker and Flutter beside it, and carries messages between the two.
+// The page of the phone app and of the admin panel: says what happens from the first moment,
+// downloads what is missing, starts Python in a worker and Flutter beside it, and carries messages
+// between the two.
 import { answer, takeInvitation, watchDevice } from "./device.js";
 import { DiskFull, Gone, download } from "./downloads.js";
 import { sentence } from "./words.js";
 
 const build = JSON.parse(document.getElementById("build").textContent);
+const IS_PANEL = /^\/admin(\/|$)/.test(location.pathname);
 const LOCK = "forecourt-device"; // held by the one tab that uses the device's files
 const RELOAD_TAKES = 3000; // milliseconds within which the page before this one lets go of the lock
 const LAST_WORDS = 800; // milliseconds: what is being typed is on disk half a second later
@@ -206,6 +208,7 @@ function startPython(config, look) {
     if (data instanceof Uint8Array) toFlutter ? toFlutter(data) : early.push(data);
     else if (data.started) announce.resolve(data);
     else if (data.ready) ready();
+    else if (data.unsaved) holdPage(data.unsaved, data.isUnsaved);
     else if (data.ask) answer(data.ask).then((reply) => toPython({ reply, id: data.id }));
     else if (data.problem) { announce.reject(data.problem); stop(data.problem, data.detail); }
   };
@@ -215,7 +218,16 @@ function startPython(config, look) {
   };
   const invitation = takeInvitation(); // first: the address that Flutter sees is without it
   const where = { documentUrl: document.URL, look, online: navigator.onLine, invitation };
-  worker.postMessage({ start: { build, config, ...where } });
+  worker.postMessage({ start: { build, config, isPanel: IS_PANEL, ...where } });
+}
+
+// The browser asks before it closes a page with unsaved work.
+const unsaved = new Set();
+addEventListener("beforeunload", (event) => { if (unsaved.size) event.preventDefault(); });
+
+function holdPage(reason, isUnsaved) {
+  if (isUnsaved) unsaved.add(reason);
+  else unsaved.delete(reason);
 }
 
 function toPython(message) { worker?.postMessage(message); }
@@ -279,7 +291,8 @@ async function start() {
   // Looking at another's phone works in memory, and lasts as long as this tab, reloads included.
   if (location.pathname.startsWith("/see/")) sessionStorage.setItem("forecourt.look", location.pathname);
   const look = sessionStorage.getItem("forecourt.look");
-  if (!look) {
+  if (IS_PANEL) document.querySelector("base").href = "/admin/"; // Flutter's routes begin there
+  else if (!look) { // the panel keeps no files: several of its tabs may work at once
     await deviceLock(() => {
       setTimeout(() => worker?.terminate(), LAST_WORDS);
       announce.reject("moved");
@@ -287,7 +300,8 @@ async function start() {
     });
   }
   await serviceWorker();
-  const { python, flutter } = build.files;
+  const { flutter } = build.files;
+  const python = [...build.files.python, ...(IS_PANEL ? build.files.panel : [])];
   const screen = [...flutter.common, ...flutter[engine()]];
   const progress = new Progress([...python, ...screen]);
   // A config that cannot be read because there is no network is tried again with the download.

@@ -1,6 +1,5 @@
 """Choosing columns, writing the file, and the log of what left (F-82)."""
 
-import asyncio
 import hashlib
 import io
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import flet as ft
 import xlsxwriter
 
+from admin.browser import in_background
 from admin.session import AdminSession
 from shared.domain import exports
 from shared.domain.exports import Column
@@ -187,7 +187,7 @@ class Export:
                     raise Rejected("too_many_rows")
             headings = [c.heading or heading_of.get(c.key, c.key) for c in self.columns]
             write = exports.as_csv if self.kind == "csv" else as_xlsx
-            data = await asyncio.to_thread(write, headings, table)
+            data = await in_background(write, headings, table)
             today = self.session.local(self.session.services.now())
             name = f"{title}-{today:%Y%m%d}.{self.kind}"
             await remote.finish(gateway, store, export_id, name, hashlib.sha256(data).hexdigest())

@@ -10,7 +10,7 @@ from admin.attributes import PlainText
 from admin.conditions import ConditionEditor, FormulaEditor
 from admin.draft import Draft, use_draft
 from admin.forms.state import CONVERTS, Forms
-from admin.labels import access_name, mask_name, method_name, pattern_words, type_name
+from admin.labels import access_name, mask_name, pattern_words, type_name
 from admin.widgets import (
     NameField,
     NameInLanguages,
@@ -29,6 +29,7 @@ from shared.domain.draft_merge import GONE
 from shared.domain.forms import DEFAULT_LENGTH, TEXT_LENGTH
 from shared.domain.rights import ACCESS, ALWAYS_READABLE
 from shared.ui.feedback import act
+from shared.ui.names import method_name
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
 from shared.ui.widgets import card, icon_button, identified, section, text_button

@@ -5,8 +5,8 @@ from typing import Any
 
 import flet as ft
 
+from admin.imports.open_file import OpenFile
 from admin.imports.reader import Sheet
-from admin.imports.uploaded_file import UploadedFile
 from admin.session import AdminSession
 from shared.domain import imports
 from shared.domain.imports import ImportMapping, Kind
@@ -19,7 +19,7 @@ class ColumnMapping:
     """members: (id, name) of those who may be named as owners."""
 
     session: AdminSession
-    file: UploadedFile
+    file: OpenFile
     kind: Kind = "policies"
     mapping: ImportMapping = field(default_factory=ImportMapping)
     name: str = ""  # under which it is saved

@@ -10,9 +10,9 @@ import flet as ft
 from admin.imports.column_mapping import ColumnMapping
 from admin.imports.import_options import OVERWRITE, ImportOptions
 from admin.imports.labels import choice_name, target_name
+from admin.imports.open_file import OpenFile
 from admin.imports.reader import Sheet
 from admin.imports.state import ImportList
-from admin.imports.uploaded_file import UploadedFile
 from admin.session import use_admin
 from admin.widgets import chip_of, small_chip, titled
 from shared.domain import imports
@@ -37,7 +37,7 @@ Choices = list[tuple[str, str]]
 
 @component
 def MapStep(
-    state: ImportList, file: UploadedFile, columns: ColumnMapping, options: ImportOptions
+    state: ImportList, file: OpenFile, columns: ColumnMapping, options: ImportOptions
 ) -> ft.Control:
     session, _ = use_admin(), use_text()
     config, sheet = session.config, file.sheet

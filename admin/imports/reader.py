@@ -6,7 +6,6 @@ headings, totals and signatures it left out, hidden rows and rows in which a quo
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from admin.imports.delimited import read_delimited
@@ -59,12 +58,11 @@ class Sheet:
 class ListFile:
     """A list that was opened: its sheets, of which one is read at a time."""
 
-    def __init__(self, file: Path) -> None:
-        """Raises Refused: file_too_large, file_unreadable, too_many_rows, too_many_columns,
-        file_empty. Runs for seconds: call it in a thread."""
-        if file.stat().st_size > MAX_BYTES:
+    def __init__(self, data: bytes) -> None:
+        """Raises Rejected: file_too_large, file_unreadable, too_many_rows, too_many_columns,
+        file_empty. Runs for seconds: call it in the background."""
+        if len(data) > MAX_BYTES:
             raise Rejected("file_too_large")
-        data = file.read_bytes()
         self.encoding = ""
         self._book: Workbook | None = None
         self._tables: dict[str, Table] = {}
@@ -150,11 +148,10 @@ class ListFile:
         )
 
 
-def read(file: Path, name: str) -> Sheet:
-    """The sheet of a file that looks most like a list. Raises Rejected. Runs for seconds: call it
-    in a thread."""
-    del name  # what a file is, its first bytes say: .xls is often a web page
-    return ListFile(file).read()
+def read(data: bytes) -> Sheet:
+    """The sheet of a file that looks most like a list. What a file is, its first bytes say: .xls is
+    often a web page. Raises Rejected. Runs for seconds: call it in the background."""
+    return ListFile(data).read()
 
 
 def _filled(row: list[Any]) -> bool:

@@ -5,13 +5,12 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
-from admin.connection import ConnectionContext
 from admin.imports.column_mapping import ColumnMapping
 from admin.imports.labels import counts_text, kind_name
 from admin.imports.map_step import MapStep
+from admin.imports.open_file import OpenFile
 from admin.imports.result_step import ResultStep
 from admin.imports.state import ENDINGS, ImportList
-from admin.imports.uploaded_file import UploadedFile
 from admin.session import use_admin
 from admin.shell import panel_page, use_fetch, use_tab_state
 from shared.domain.imports import Kind
@@ -106,39 +105,17 @@ def reverted_text(_: Texts, reverted: Reverted) -> str:
 
 
 @component
-def PickStep(state: ImportList, file: UploadedFile, columns: ColumnMapping) -> ft.Control:
-    session, _ = use_admin(), use_text()
-    page = ft.context.page
+def PickStep(state: ImportList, file: OpenFile, columns: ColumnMapping) -> ft.Control:
+    _ = use_text()
 
-    async def uploaded(event) -> None:
-        if event.error:
-            state.upload_failed(event.error)
-        elif event.progress == 1.0 and state.uploading:
-            stored, state.uploading = state.uploading, ""
-            await act(state.open, session.services.uploads / stored, state.upload_name)()
-
-    # made again for a browser that came back: one of its life before does not answer any more
-    picker = ft.use_memo(
-        lambda: ft.FilePicker(on_upload=uploaded), [ft.use_context(ConnectionContext).epoch]
-    )
-
-    async def pick(_event) -> None:
-        files = await picker.pick_files(
-            file_type=ft.FilePickerFileType.CUSTOM, allowed_extensions=list(ENDINGS)
+    async def pick(_event: object) -> None:
+        files = await ft.FilePicker().pick_files(
+            file_type=ft.FilePickerFileType.CUSTOM,
+            allowed_extensions=list(ENDINGS),
+            with_data=True,
         )
-        if files:
-            name = state.begin_upload(files[0].name, files[0].size)
-            if name is None:
-                return
-            await picker.upload(
-                [
-                    ft.FilePickerUploadFile(
-                        upload_url=page.get_upload_url(name, 600),
-                        id=files[0].id,
-                        name=files[0].name,
-                    )
-                ]
-            )
+        for file in files[:1]:
+            await act(state.open, file.bytes or b"", file.name)()
 
     button = primary_button(
         "pick-file",
@@ -157,7 +134,7 @@ def PickStep(state: ImportList, file: UploadedFile, columns: ColumnMapping) -> f
     )
 
 
-def facts_of_file(_: Texts, file: UploadedFile) -> ft.Control:
+def facts_of_file(_: Texts, file: OpenFile) -> ft.Control:
     if file.sheet is None:
         words = _("CSV or XLSX, up to 20 MB and 100,000 rows.")
         return identified("file-facts", ft.Text(words, color=ft.Colors.ON_SURFACE_VARIANT))

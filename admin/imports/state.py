@@ -1,21 +1,18 @@
 """From a file to records: pick, map, preview, commit, revert."""
 
-import asyncio
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID
 
 import flet as ft
 
+from admin.browser import ask_before_leaving, in_background
 from admin.imports.checked_rows import Batches, CheckedRows
 from admin.imports.column_mapping import ColumnMapping
 from admin.imports.import_options import ImportOptions
-from admin.imports.limits import MAX_BYTES
-from admin.imports.uploaded_file import UploadedFile
+from admin.imports.open_file import OpenFile
 from admin.session import AdminSession
 from shared.domain import imports
 from shared.domain.imports import Kind
@@ -38,12 +35,10 @@ class ImportList:
     session: AdminSession
     store_id: UUID = field(init=False)
     step: str = "pick"
-    file: UploadedFile = field(default_factory=UploadedFile)
+    file: OpenFile = field(default_factory=OpenFile)
     columns: ColumnMapping = field(init=False)
     options: ImportOptions = field(default_factory=ImportOptions)
     rows: CheckedRows = field(default_factory=CheckedRows)
-    uploading: str = ""  # as it is stored
-    upload_name: str = ""  # as the person calls it
     runs: list[ImportRun] = field(default_factory=list)
     asked: UUID | None = None  # the import about to be taken back
     reverted: remote.Reverted | None = None
@@ -75,10 +70,7 @@ class ImportList:
     async def load(self) -> None:
         """People, pools, saved mappings and imports of the past."""
         gateway, store = self.session.services.gateway, self.store_id
-        if self.uploading:
-            # the browser came back; the picker that would have told of the rest is gone
-            self.uploading, self.busy, self.problem = "", False, "upload_broken"
-        elif self.problem == "offline":
+        if self.problem == "offline":
             self.problem = ""
         try:
             members = await remote_members.members(gateway, store)
@@ -103,37 +95,19 @@ class ImportList:
         if self.file.sheet:
             self.columns.propose(self.file.sheet)
 
-    def begin_upload(self, file_name: str, size: int) -> str | None:
-        """The name an upload is stored under; None when it need not begin. The person's own name
-        for the file comes from the client: it is shown, and never part of a path."""
-        shown = file_name.replace("\\", "/").rpartition("/")[2]
+    async def open(self, data: bytes, name: str) -> None:
+        """Read a file and propose a mapping. `name`: the person's own."""
+        if self.busy:
+            return
+        shown = name.replace("\\", "/").rpartition("/")[2]
         shown = "".join(c for c in shown if c.isprintable())[-NAME_LENGTH:]
-        ending = shown.rpartition(".")[2].lower()
-        if ending not in ENDINGS:
+        if shown.rpartition(".")[2].lower() not in ENDINGS:
             self.problem = "file_unreadable"
-            return None
-        if size > MAX_BYTES:
-            self.problem = "file_too_large"
-            return None
-        stored = f"{self.session.services.new_id()}.{ending}"
-        self.busy, self.problem, self.uploading, self.upload_name = True, "", stored, shown
-        return stored
-
-    def upload_failed(self, error: str) -> None:
-        """`error`: the browser's message, with the status of the server."""
-        found = re.search(r"\b(413|507)\b", error)
-        codes = {"413": "upload_too_large", "507": "uploads_full"}
-        self.problem = codes[found[1]] if found else "upload_broken"
-        self.uploading, self.busy = "", False
-
-    async def open(self, file: Path, name: str) -> None:
-        """Read an uploaded file and propose a mapping."""
-        try:
-            with self._working():
-                self.columns.propose(await self.file.open(file, name))
-                self.step = "map"
-        finally:  # the list is in memory; nothing personal stays on disk
-            await asyncio.to_thread(file.unlink, missing_ok=True)
+            return
+        with self._working():
+            self.columns.propose(await self.file.open(data, shown))
+            self.step = "map"
+            ask_before_leaving("import", unsaved=True)
 
     async def choose_sheet(self, name: str, heading_row: int | None = None) -> None:
         """Another sheet of the file, or another row for its headings; columns are guessed again."""
@@ -151,6 +125,7 @@ class ImportList:
     def again(self) -> None:
         """Another file."""
         self.step, self.problem = "pick", ""
+        ask_before_leaving("import", unsaved=False)
         self.file.close()
         self.rows.forget()
 
@@ -172,7 +147,7 @@ class ImportList:
             self.problem = "required"
             return
         with self._working():
-            prepared = await asyncio.to_thread(
+            prepared = await in_background(
                 imports.prepare_all,
                 columns.kind,
                 columns.mapping,
@@ -205,6 +180,7 @@ class ImportList:
         finally:
             partly = "stopped" if self.rows.done else "preview"
             self.step = "done" if self.rows.complete else partly
+            ask_before_leaving("import", unsaved=self.step != "done")
             self.rows.stopping = False
 
     # the imports of the past ----------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """A new invitation as a QR code, a link and a code: whatever is at hand to hand over."""
 
 import io
-import os
 from urllib.parse import urlsplit
 
 import flet as ft
@@ -15,16 +14,9 @@ QR_SIZE = 220  # dp; a phone's camera reads it from half a metre
 
 
 def phone_address(panel_url: str) -> str:
-    """Where the phone app is: FORECOURT_PHONE_URL, or the origin of the panel's own address. Behind
-    a proxy that ends TLS, the origin of that name in FORECOURT_ORIGINS knows the scheme."""
-    if told := os.environ.get("FORECOURT_PHONE_URL"):
-        return told.rstrip("/")
+    """Where the phone app is: the origin of the panel's own address."""
     panel = urlsplit(panel_url)
-    for origin in os.environ.get("FORECOURT_ORIGINS", "").split(","):
-        if urlsplit(origin.strip()).netloc == panel.netloc:
-            return origin.strip().rstrip("/")
-    scheme = {"ws": "http", "wss": "https"}.get(panel.scheme, panel.scheme)
-    return f"{scheme}://{panel.netloc}"
+    return f"{panel.scheme}://{panel.netloc}"
 
 
 def invitation_link(phone_url: str, code: str) -> str:

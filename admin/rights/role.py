@@ -3,7 +3,7 @@
 import flet as ft
 
 from admin.draft import use_draft
-from admin.labels import scope_name, screen_name, verb_name
+from admin.labels import scope_name, verb_name
 from admin.rights.state import Rights
 from admin.view_as import ViewAsButton
 from admin.widgets import (
@@ -17,6 +17,7 @@ from admin.widgets import (
 )
 from shared.domain.draft_merge import GONE
 from shared.ui.feedback import act
+from shared.ui.names import screen_name
 from shared.ui.text import Texts, use_text
 from shared.ui.view import component
 from shared.ui.widgets import card, section, text_button

@@ -1,1 +1,1 @@
-"""Builds the phone app as static files for any web host (docs/decisions/0030)."""
+"""Builds both apps as static files for any web host (docs/decisions/0030, 0041)."""

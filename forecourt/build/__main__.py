@@ -1,7 +1,6 @@
-"""python -m forecourt.build: make the phone app's files of this source, if they are not there
-yet."""
+"""python -m forecourt.build: make the apps' files of this source, if they are not there yet."""
 
-from forecourt.build.phone import ensure_phone_app
+from forecourt.build.web_apps import ensure_web_apps
 
 if __name__ == "__main__":
-    print(ensure_phone_app())
+    print(ensure_web_apps())

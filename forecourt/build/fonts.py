@@ -6,13 +6,25 @@ the first frame; slices are needed only for people's data.
 """
 
 import hashlib
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from forecourt.settings import ROOT
-from forecourt.webroot import FONTSOURCE
 
-TEXTS = ("shared/ui/locale/**/*.po", "shared/presets/*.json", "mobile_app/**/*.py")
+FONTSOURCE = ROOT / "assets" / "fonts" / "node_modules" / "@fontsource"
+TEXTS = ("shared/ui/locale/**/*.po", "shared/presets/*.json", "mobile_app/**/*.py", "admin/**/*.py")
+SYMBOLS_ORDER = (
+    "braille",
+    "math",
+    "mayan-numerals",
+    "symbols",
+    "latin-ext",
+    "latin",
+)  # the engine's
 
 
 def own_characters() -> set[int]:
@@ -86,3 +98,47 @@ def _merge(roboto: Path, wanted: set[int], out: Path) -> None:
     for name in files:
         Path(name).unlink()
     folder.rmdir()
+
+
+def place_fonts(fonts: Path, engine: Path, roboto: Path) -> None:
+    """Slices at the very addresses of the engine's own table; fontsource's files carry the same
+    numbers as Google's. Raises RuntimeError when the table is not found."""
+    table = engine.read_text(encoding="utf8")
+
+    def copy_font(address: str, source: Path) -> int:
+        if not source.exists():
+            return 0
+        (fonts / address).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, fonts / address)
+        return 1
+
+    placed = 0
+    for family, package in (("SC", "noto-sans-sc"), ("TC", "noto-sans-tc")):
+        for address in re.findall(rf'A\.z\("Noto Sans {family} \d+","([^"]+)"\)', table):
+            if number := re.search(r"\.(\d+)\.woff2$", address):
+                placed += copy_font(
+                    address,
+                    FONTSOURCE / package / "files" / f"{package}-{number[1]}-400-normal.woff2",
+                )
+    for k, address in re.findall(r'A\.z\("Noto Sans Symbols 2 (\d+)","([^"]+)"\)', table):
+        placed += copy_font(
+            address,
+            FONTSOURCE
+            / "noto-sans-symbols-2"
+            / "files"
+            / f"noto-sans-symbols-2-{SYMBOLS_ORDER[int(k)]}-400-normal.woff2",
+        )
+    if placed < 150:
+        raise RuntimeError(
+            f"only {placed} font slices placed: did the engine's table change, or is `make env` "
+            "incomplete?"
+        )
+    subsetter = Path(sys.executable).parent / "pyftsubset"
+    command = [
+        str(subsetter),
+        str(roboto),
+        "--unicodes=U+0020",
+        "--flavor=woff2",
+        f"--output-file={fonts / 'blank.woff2'}",
+    ]
+    subprocess.run(command, check=True, capture_output=True)

@@ -12,9 +12,14 @@ import sys
 import zipfile
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
+from forecourt.build.wheels import panel_packages
 from forecourt.settings import ROOT
 
-APP = ("main.py", "mobile_app", "shared")
+# Our own code by the archive it travels in. The panel is unpacked beside the phone app, and uses
+# its packages and `shared`.
+OURS = {"app": ("main.py", "mobile_app", "shared"), "panel": ("admin",)}
 # Data files of packages that the app never reads.
 UNUSED_FILES = re.compile(
     r"^phonenumbers/(geodata|carrierdata|tzdata)/"
@@ -35,15 +40,19 @@ UNZIPPED = ("pypinyin", "flet")
 
 
 def collect(wheels: Path, pyodide: Path, into: Path) -> None:
-    """Lay out the sources: `lib` stays a zip file, `app` is unpacked at start, `native` is wasm."""
+    """Lay out the sources: `lib` stays a zip file, `app` and `panel` are unpacked at start,
+    `native` is the phone's wasm. The panel's own compiled modules stay beside its code: it is
+    unpacked, so Python finds them there."""
     shutil.rmtree(into, ignore_errors=True)
-    for name in ("lib", "app", "native", "stdlib"):
+    for name in ("lib", "app", "panel", "native", "stdlib"):
         (into / name).mkdir(parents=True)
+    of_panel = panel_packages()
     for wheel in sorted(wheels.glob("*.whl")):
+        part = "panel" if canonicalize_name(wheel.name.split("-")[0]) in of_panel else "lib"
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
                 if not UNUSED_FILES.search(name):
-                    archive.extract(name, into / "lib")
+                    archive.extract(name, into / part)
     for native in sorted((into / "lib").rglob("*.so")):
         target = into / "native" / native.relative_to(into / "lib")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,12 +60,12 @@ def collect(wheels: Path, pyodide: Path, into: Path) -> None:
     for package in UNZIPPED:
         shutil.move(into / "lib" / package, into / "app" / package)
     ignored = shutil.ignore_patterns("__pycache__", "*.po", "*.pot")
-    for name in APP:
+    for part, name in [(part, name) for part, names in OURS.items() for name in names]:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, into / "app" / name, ignore=ignored)
+            shutil.copytree(source, into / part / name, ignore=ignored)
         else:
-            shutil.copyfile(source, into / "app" / name)
+            shutil.copyfile(source, into / part / name)
     with zipfile.ZipFile(pyodide / "python_stdlib.zip") as archive:
         for name in archive.namelist():
             if not name.endswith("/") and not UNUSED_STDLIB.search(name):

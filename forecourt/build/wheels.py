@@ -1,5 +1,4 @@
-"""The Python packages of the phone app for the browser: chosen from requirements.lock, fetched
-once.
+"""The Python packages of both apps for the browser: chosen from requirements.lock, fetched once.
 
 The browser runs CPython 3.14 for `pyemscripten_2026_0_wasm32` (Pyodide). Compiled packages publish
 wheels for that platform on the package index; their hashes are in requirements.lock like all
@@ -15,6 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -38,14 +38,27 @@ LEFT_OUT = frozenset({"certifi", "httpcore", "h11", "h2", "hpack", "hyperframe"}
 
 
 class NoWheel(RuntimeError):
-    """A dependency of the phone app has no wheel that a browser can run."""
+    """A dependency of an app has no wheel that a browser can run."""
 
 
 def phone_packages() -> list[str]:
     """Canonical names of all packages the phone app needs in a browser, sorted."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]
+    return sorted(_with_dependencies(_pyproject()["project"]["dependencies"]))
+
+
+def panel_packages() -> list[str]:
+    """Those that only the admin panel needs, sorted."""
+    found = _with_dependencies(_pyproject()["dependency-groups"]["admin"])
+    return sorted(found.difference(phone_packages()))
+
+
+def _pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
+
+
+def _with_dependencies(requirements: list[str]) -> set[str]:
     found: set[str] = set()
-    todo = [Requirement(text) for text in project["dependencies"]]
+    todo = [Requirement(text) for text in requirements]
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
@@ -53,7 +66,7 @@ def phone_packages() -> list[str]:
             continue
         found.add(name)
         todo += _needed_by(name, requirement.extras)
-    return sorted(found)
+    return found
 
 
 def _needed_by(name: str, extras: set[str]) -> Iterator[Requirement]:
@@ -85,7 +98,7 @@ def fetch_wheels(cache: Path) -> Path:
 
     Raises NoWheel, naming the package that has none for the browser.
     """
-    pins = locked(phone_packages())
+    pins = locked([*phone_packages(), *panel_packages()])
     folder = cache / "wheels" / hashlib.sha256(pins.encode()).hexdigest()[:16]
     if folder.is_dir():
         return folder

@@ -24,6 +24,7 @@ from shared.domain.config import Level, Stage, StoreConfig
 from shared.ui.feedback import act, field_problem, typed
 from shared.ui.form import FormView
 from shared.ui.form.view import value_text
+from shared.ui.names import method_name
 from shared.ui.text import Texts, problem_text, use_text
 from shared.ui.theme import GAP, TARGET
 from shared.ui.view import component
@@ -40,19 +41,6 @@ from shared.ui.widgets import (
 )
 
 MOST_PHRASES = 6
-
-
-def method_name(_: Texts, method: str) -> str:
-    return {
-        "call": _("Call"),
-        "visit": _("Visit"),
-        "wechat": _("WeChat"),
-        "sms": _("SMS"),
-        "test_drive": _("Test drive"),
-        "quote": _("Quote"),
-        "order": _("Vehicle order"),
-        "delivery": _("Delivery"),
-    }[method]
 
 
 @component

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import flet as ft
 
+from mobile_app.customers.widgets import waiting_pills
 from mobile_app.session import Session, use_local_data, use_session
 from mobile_app.shell import page_view
 from shared.domain.problems import Problem
@@ -144,14 +145,7 @@ def PoolScreen() -> ft.View:
 @component
 def PoolCustomerCard(state: Pool, row: Pooled, may: bool) -> ft.Control:
     session, _ = use_session(), use_text()
-    level = session.config.level(row.level) if session.config else None
-    pills = [pill(_.label(level.label), tone="good")] if level else []
-    pills.append(
-        pill(
-            _("Waiting since %(day)s")
-            % {"day": _.day(session.clock.day(row.waiting_since), session.clock.today)}
-        )
-    )
+    pills = waiting_pills(_, session, row)
     return card(
         ft.Text(
             row.name or "—",

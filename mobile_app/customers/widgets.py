@@ -6,7 +6,6 @@ from uuid import UUID
 
 import flet as ft
 
-from mobile_app.conversations.widgets import method_name
 from mobile_app.customers.duplicate_check import DuplicateCheck
 from mobile_app.files.widgets import FileChips
 from mobile_app.session import Session, use_session
@@ -19,7 +18,9 @@ from shared.domain.records import (
     Transfer,
     Vehicle,
 )
+from shared.gateway.transfers import Pooled
 from shared.ui.feedback import act
+from shared.ui.names import method_name
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE
 from shared.ui.view import component
@@ -318,3 +319,11 @@ def DuplicateNotice(state: DuplicateCheck) -> ft.Control:
         bgcolor=ft.Colors.TERTIARY_CONTAINER,
     )
     return identified("duplicate", box, live_region=True)
+
+
+def waiting_pills(_: Texts, session: Session, row: Pooled) -> list[ft.Control]:
+    """A customer of a pool: their level, and since when they wait."""
+    level = session.config.level(row.level) if session.config else None
+    waiting = session.clock.day(row.waiting_since)
+    since = _("Waiting since %(day)s") % {"day": _.day(waiting, session.clock.today)}
+    return [*([pill(_.label(level.label), tone="good")] if level else []), pill(since)]

@@ -3,7 +3,7 @@ today."""
 
 import flet as ft
 
-from mobile_app.customers.widgets import CustomerRow
+from mobile_app.customers.widgets import CustomerRow, waiting_pills
 from mobile_app.funnel.screen import DealRow
 from mobile_app.session import Session, use_local_data, use_session
 from mobile_app.shell import tab_view
@@ -135,14 +135,7 @@ def LeadList(state: Team) -> ft.Control:
 def LeadRow(row: Pooled, chosen: bool, on_click) -> ft.Control:
     """The whole row is the tick: a thumb hits it."""
     session, _ = use_session(), use_text()
-    level = session.config.level(row.level) if session.config else None
-    pills = [pill(_.label(level.label), tone="good")] if level else []
-    pills.append(
-        pill(
-            _("Waiting since %(day)s")
-            % {"day": _.day(session.clock.day(row.waiting_since), session.clock.today)}
-        )
-    )
+    pills = waiting_pills(_, session, row)
     words: list[ft.Control] = [
         ft.Text(
             row.name or "—",

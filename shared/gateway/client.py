@@ -36,8 +36,7 @@ class Answer(BaseModel):
 
 @functools.cache
 def certificates() -> ssl.SSLContext:
-    """Whom TLS trusts, read once a process: each reading takes 0.6 MB and a tenth of a second, and
-    a served page, a stranger's too, has a client of its own."""
+    """Whom TLS trusts, read once a process: each reading takes 0.6 MB and a tenth of a second."""
     return httpx.create_ssl_context(trust_env=False)
 
 

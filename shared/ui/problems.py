@@ -168,13 +168,6 @@ SENTENCES = {
     "too_many_operations": N_("Too much in one request."),
     "file_too_large": N_("The file is too large: at most 20 MB, and no more than 200 MB unpacked."),
     "file_unreadable": N_("This file cannot be read. Save it as CSV or XLSX and try again."),
-    "upload_broken": N_("The upload was interrupted. Choose the file again."),
-    "upload_too_large": N_(
-        "The file is larger than this server allows. Split it, or ask your server administrator."
-    ),
-    "uploads_full": N_(
-        "The server has no space for more files right now. Try again in ten minutes."
-    ),
     "file_empty": N_("The file has no rows below its header."),
     "too_many_rows": N_("The file has more than 100,000 rows. Split it."),
     "too_many_columns": N_("The file has more than 200 columns."),

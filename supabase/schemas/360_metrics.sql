@@ -650,7 +650,10 @@ create or replace function api.metric_rows(
 grant execute on function
   crm.metric_facts(uuid, date, date, text),
   crm.my_metrics(uuid),
-  crm.is_counted_for(crm.caller, uuid)
+  crm.is_counted_for(crm.caller, uuid),
+  crm.meeting_sheet(uuid, date),
+  api.meeting_sheet(uuid, date),
+  api.metric_rows(uuid, text, date, uuid, text, date)
 to api_owner;
 grant execute on function
   crm.meeting_sheet(uuid, date),
@@ -660,13 +663,6 @@ grant execute on function
   api.freeze_meeting_sheet(uuid, date),
   api.metric_rows(uuid, text, date, uuid, text, date)
 to authenticated;
-
--- viewing as a member asks these in api_owner's name
-grant execute on function
-  crm.meeting_sheet(uuid, date),
-  api.meeting_sheet(uuid, date),
-  api.metric_rows(uuid, text, date, uuid, text, date)
-to api_owner;
 
 insert into crm.endpoints (name, function, call, on_demand)
 select 'rows of ' || m.key, 'metric_rows', format('metric_rows({store}, %L)', m.key), true

@@ -210,7 +210,6 @@ grant execute on function
   api.target_progress(uuid, date),
   api.set_target(uuid, text, bigint, date, uuid)
 to authenticated;
--- viewing as a member asks these in api_owner's name
 grant execute on function
   crm.target_progress(uuid, date),
   api.target_progress(uuid, date)

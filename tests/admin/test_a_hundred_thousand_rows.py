@@ -23,7 +23,7 @@ async def test_a_hundred_thousand_rows(panel, stack, tmp_path):  # noqa: F811
                 f"2027-{n % 12 + 1:02d}-{n % 28 + 1:02d}\n"
             )
     start = time.monotonic()
-    await state.open(file, file.name)
+    await state.open(file.read_bytes(), file.name)
     assert (state.problem, len(state.file.sheet.rows)) == ("", ROWS)
     read = time.monotonic()
     state.options.set_value("pool", "retained")

@@ -24,7 +24,7 @@ NIGHT = datetime(2026, 11, 29, 17, 24, 39, tzinfo=UTC)  # the 30th at 01:24 in t
 async def desk(stack, tmp_path):
     """A store admin before the panel, at night."""
     async with signed_in(stack, "store_admin") as (gateway, world):
-        session = AdminSession(Services(gateway, tmp_path, lambda: NIGHT, uuid7))
+        session = AdminSession(Services(gateway, lambda: NIGHT, uuid7))
         await session.find_memberships()
         yield session, world
 
@@ -91,7 +91,7 @@ async def test_an_export_that_was_edited_updates_the_records_it_came_from(desk, 
     state = ImportList(session)
     await state.load()
     state.choose_kind("customers")
-    await state.open(tmp_path / "back.csv", "back.csv")
+    await state.open((tmp_path / "back.csv").read_bytes(), "back.csv")
     assert (state.problem, state.step) == ("", "map")
     await state.preview()
     assert (state.problem, state.step) == ("", "preview")

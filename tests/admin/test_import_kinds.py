@@ -27,7 +27,7 @@ LISTS = Path(__file__).parent / "lists"
 def opened(folder: Path, data: str | bytes, name: str = "list.csv") -> Sheet:
     file = folder / name
     file.write_bytes(data if isinstance(data, bytes) else data.encode("utf8"))
-    return ListFile(file).read()
+    return ListFile(file.read_bytes()).read()
 
 
 def read_list(
@@ -342,7 +342,7 @@ def test_k4_the_same_in_a_text_file(tmp_path):
 def test_k4_another_row_can_be_chosen(tmp_path):
     file = tmp_path / "x.csv"
     file.write_text("a,b\n姓名,手机\n甲,13800000001\n", encoding="utf8")
-    opened_file = ListFile(file)
+    opened_file = ListFile(file.read_bytes())
     assert opened_file.read().heading_row == 2
     assert opened_file.read("", 1).headings == ["a", "b"]
     assert opened_file.first_rows("")[0] == (1, "a b")
@@ -370,7 +370,7 @@ def test_k4_hidden_rows_and_sheets_are_told(tmp_path):
     rows = [["姓名", "手机"], ["甲", "13800000001"], ["乙", "13800000002"]]
     file = tmp_path / "x.xlsx"
     file.write_bytes(workbook({"说明": [["请填写"]], "旧": rows * 3, "名单": rows}, hide))
-    found = ListFile(file)
+    found = ListFile(file.read_bytes())
     assert found.sheets == [("说明", True), ("旧", False), ("名单", True)]
     assert found.best_sheet() == "名单"
     assert found.read().hidden == {3}
@@ -421,7 +421,7 @@ def test_k4_cells_with_an_error_are_told(tmp_path):
 
 
 def test_k5_an_old_workbook(tmp_path):
-    sheet = ListFile(LISTS / "old_excel.xls").read()
+    sheet = ListFile((LISTS / "old_excel.xls").read_bytes()).read()
     assert sheet.encoding == "xls" and [r["车主姓名"] for r in sheet.rows] == ["旧表1", "旧表2"]
 
 

@@ -68,7 +68,7 @@ async def panel(stack, tmp_path):
             )
     async with make_http() as http:
         gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        session = AdminSession(Services(gateway, tmp_path, lambda: datetime.now(UTC), uuid7))
+        session = AdminSession(Services(gateway, lambda: datetime.now(UTC), uuid7))
         await session.sign_in(email, "import-2026")
         state = ImportList(session)
         await state.load()
@@ -78,7 +78,7 @@ async def panel(stack, tmp_path):
 
 async def open_list(state: ImportList, name: str, tmp_path: Path) -> None:
     shutil.copy(DATA / name, tmp_path / name)  # opening deletes what was uploaded
-    await state.open(tmp_path / name, name)
+    await state.open((tmp_path / name).read_bytes(), name)
     assert (state.problem, state.step) == ("", "map")
 
 
@@ -207,7 +207,7 @@ async def test_rows_that_cannot_be_taken_are_named_by_their_number(panel, stack,
         lines[number - 1] = ",".join(cells)
     lines.append(lines[1])
     (tmp_path / "spoilt.csv").write_text("\n".join(lines), encoding="gb18030")
-    await state.open(tmp_path / "spoilt.csv", "spoilt.csv")
+    await state.open((tmp_path / "spoilt.csv").read_bytes(), "spoilt.csv")
     decide(state)
     state.options.set_value("pool", "retained")
     await run(state)

@@ -23,8 +23,8 @@ def rows_of(first: int) -> str:
 
 
 @pytest.fixture
-async def p(stack, people, tmp_path):
-    async with panel(stack, people["admin"].email, folder=tmp_path) as opened:
+async def p(stack, people):
+    async with panel(stack, people["admin"].email) as opened:
         yield opened
 
 
@@ -34,7 +34,7 @@ async def ready(p, tmp_path, first: int) -> ImportList:
     state.choose_kind("customers")
     file = tmp_path / "名单.csv"
     file.write_text(rows_of(first), encoding="utf8")
-    await state.open(file, "名单.csv")
+    await state.open(file.read_bytes(), "名单.csv")
     await state.preview()
     assert (state.step, state.rows.good, len(state.rows.problems)) == ("preview", ROWS - 1, 1)
     return state

@@ -66,7 +66,7 @@ async def test_every_mistake_is_told_and_nothing_else_changes(panel, stack, tmp_
     lines = [",".join(HEADINGS), *(",".join(row.values()) for row in rows.values())]
     file.write_text("\n".join(lines), encoding="gb18030")
     state.choose_kind("customers")
-    await state.open(file, file.name)
+    await state.open(file.read_bytes(), file.name)
     await state.preview()
     assert (state.problem, state.step) == ("", "preview")
     refused = {number: code for number, (_c, stored, code) in seeded.items() if stored == "refused"}

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser
 
-from forecourt.build.phone import ensure_phone_app
+from forecourt.build.web_apps import ensure_web_apps
 from forecourt.settings import ROOT
 from forecourt.stack import Stack
 from tests.support.browser import CONSOLE, PAGES, App, browser, chromium_path, what_stands_on
@@ -116,7 +116,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def phone_files() -> Path:
     """The build of the phone app; made once for a source, then kept."""
-    return ensure_phone_app(say=lambda line: None)
+    return ensure_web_apps(say=lambda line: None)
 
 
 @pytest.fixture
@@ -147,10 +147,7 @@ def visit(server: Server, chromium: Browser, people) -> Iterator[Callable[..., A
         return app
 
     yield go
-    noise = (
-        "WebSocket",
-        "Failed to fetch",
-    )  # what a browser says of a server that is away on purpose
+    noise = ("Failed to fetch",)  # what a browser says of a server that is away on purpose
     problems = [error for app in opened for error in app.errors if not error.startswith(noise)]
     for app in opened:
         app.close()

@@ -86,7 +86,6 @@ async def store(stack, tmp_path):
         session = AdminSession(
             Services(
                 Gateway(stack.supabase_url, stack.publishable_key, http=http),
-                tmp_path,
                 lambda: datetime.now(UTC),
                 uuid7,
             )
@@ -96,8 +95,7 @@ async def store(stack, tmp_path):
         await state.load()
         state.options.renewal_owner = str(people["renewal"][1])
         state.choose_kind("policies")
-        (tmp_path / "sixty.csv").write_text(sixty_of_this_autumn(), encoding="utf8")
-        await state.open(tmp_path / "sixty.csv", "sixty.csv")
+        await state.open(sixty_of_this_autumn().encode(), "sixty.csv")
         decide(state)  # a choice the store does not have is asked about, never left out silently
         state.options.set_value("pool", "retained")
         await state.preview()

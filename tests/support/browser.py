@@ -50,23 +50,17 @@ DESKTOP = {
     "locale": "zh-CN",
     "timezone_id": "Asia/Shanghai",
 }
-# window.__ws: the page's sockets; window.__sent: how often it has told Python something.
-RECORD_SOCKETS = """
-  const W = window.WebSocket;
-  window.__ws = [];
+# window.__sent: how often the page has told Python something.
+COUNT_MESSAGES = """
   window.__sent = 0;
-  window.WebSocket = class extends W {
-    constructor(...a) { super(...a); window.__ws.push(this); }
-    send(...a) { window.__sent += 1; return super.send(...a); }
-  };
   const post = Worker.prototype.postMessage;
   Worker.prototype.postMessage = function (...a) {
     window.__sent += 1;
     return post.apply(this, a);
   };
 """
-# The phone prepares its next start after the first one. An `App` has no next start: its storage goes
-# with it, and the seconds of CPU would be missing in the tests beside it.
+# The phone prepares its next start after the first one. An `App` has no next start: its storage
+# goes with it, and the seconds of CPU would be missing in the tests beside it.
 NO_MEMORY_IMAGE = """
   const RealWorker = window.Worker;
   window.Worker = function (url, ...a) {
@@ -173,7 +167,7 @@ class App:
         self.context = opened.new_context(**(context or PHONE))
         self.context.set_default_timeout(timeout)
         expect.set_options(timeout=timeout)
-        self.context.add_init_script(RECORD_SOCKETS)
+        self.context.add_init_script(COUNT_MESSAGES)
         self.context.add_init_script(NO_MEMORY_IMAGE)
         self._watch(self.context.new_page())
 
@@ -229,16 +223,6 @@ class App:
         self.page.wait_for_selector(
             "flt-semantics-host flt-semantics", state="attached", timeout=60_000
         )
-        if self.page.evaluate("Boolean(document.getElementById('build'))"):
-            self.page.evaluate(QUIET)  # Python runs in the page itself: there is no websocket
-            return self
-        # a page that came back is sent a second time as a whole; a tap before that reaches controls
-        # that are gone
-        self.page.wait_for_function(
-            "()=>window.__ws.length && window.__ws[window.__ws.length-1].readyState===1",
-            timeout=60_000,
-        )
-        self.page.evaluate(QUIET)
         self.page.evaluate(QUIET)
         return self
 

@@ -5,7 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from forecourt.build.phone import name_by_content, write_root_files
+from forecourt.build.web_apps import name_by_content, write_root_files
 
 
 def next_build(

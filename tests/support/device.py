@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
-from tests.support.browser import CHROME_ARGS, PHONE, RECORD_SOCKETS, App, chromium_path
+from tests.support.browser import CHROME_ARGS, COUNT_MESSAGES, PHONE, App, chromium_path
 
 # The files of web_client/opfs_pool.js by their paths: [[path, content in base64]].
 READ_POOL = """async () => {
@@ -100,7 +100,7 @@ class Device(App):
             **self._options,
         )
         self.context.set_default_timeout(self._timeout)
-        self.context.add_init_script(RECORD_SOCKETS)
+        self.context.add_init_script(COUNT_MESSAGES)
         expect.set_options(timeout=self._timeout)
         pages = self.context.pages
         self._watch(pages[0] if pages else self.context.new_page())

@@ -1,18 +1,15 @@
 """The admin panel in process, on the real stack: `async with panel(stack, "admin@…") as p` signs
-in; `p.screen` taps and types, `p.connection` counts returns, so that a dropped websocket is
-`p.connection.epoch += 1`."""
+in; `p.screen` taps and types."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import uuid6
 
 from admin.app import Panel
-from admin.connection import Connection
 from admin.services import Services
 from admin.session import AdminSession
 from forecourt import demo
@@ -36,7 +33,6 @@ class RecordingTransport(httpx.AsyncHTTPTransport):
 class OpenPanel:
     screen: Screen
     session: AdminSession
-    connection: Connection
     wire: RecordingTransport
 
     async def go(self, page: str, sign: str) -> int:
@@ -46,26 +42,16 @@ class OpenPanel:
         await self.screen.settle(until=lambda: self.screen.has(sign))
         return self.screen.client.sent - before
 
-    async def drop(self, sign: str) -> None:
-        """The websocket was lost and is back: everything is drawn again."""
-        self.connection.epoch += 1
-        await self.screen.settle(until=lambda: self.screen.has(sign))
-
 
 @asynccontextmanager
-async def panel(
-    stack: Stack, email: str, *, route: str = "/", folder: Path = Path(".")
-) -> AsyncIterator[OpenPanel]:
+async def panel(stack: Stack, email: str, *, route: str = "/") -> AsyncIterator[OpenPanel]:
     wire = RecordingTransport()
     async with make_http(wire) as http:
         gateway = Gateway(stack.supabase_url, stack.publishable_key, http=http)
-        session, connection = (
-            AdminSession(Services(gateway, folder, lambda: datetime.now(UTC), uuid6.uuid7)),
-            Connection(),
-        )
+        session = AdminSession(Services(gateway, lambda: datetime.now(UTC), uuid6.uuid7))
         await session.sign_in(email, demo.PASSWORD)
-        screen = await Screen.open(Panel, session, connection, route=route, width=1280, height=800)
+        screen = await Screen.open(Panel, session, route=route, width=1280, height=800)
         try:
-            yield OpenPanel(screen, session, connection, wire)
+            yield OpenPanel(screen, session, wire)
         finally:
             screen.close()

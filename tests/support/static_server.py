@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from forecourt.static_files import StaticPhoneApp
+from forecourt.static_files import StaticApps
 
 CHUNK = 16_384  # bytes
 
@@ -52,7 +52,7 @@ class StaticHost:
 
     def publish(self, root: Path) -> None:
         """Serve this build from now on."""
-        self._app = StaticPhoneApp(root, *self._project)
+        self._app = StaticApps(root, *self._project)
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "lifespan":

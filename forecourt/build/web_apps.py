@@ -1,4 +1,4 @@
-"""The phone app as a folder of static files that any web server can serve.
+"""The phone app and the admin panel as one folder of static files that any web server can serve.
 
 Everything whose content can change stands in a folder whose name carries a hash of it, and may be
 kept for ever; only the page, the service worker, the manifest, icons and config.json have fixed
@@ -19,9 +19,9 @@ from pathlib import Path
 from forecourt.build import compress, fonts, python_code
 from forecourt.build.wheels import fetch_wheels
 from forecourt.settings import ROOT
-from forecourt.webroot import OUR_PAGES, place_fonts
 
 SOURCES = ROOT / "web_client"
+OUR_PAGES = ROOT / "assets" / "web"
 CANVASKIT = (
     "skwasm.js",
     "skwasm.wasm",
@@ -57,14 +57,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("FORECOURT_BUILD") or ROOT / ".forecourt" / "build").resolve()
 
 
-def ensure_phone_app(say=print) -> Path:
+def ensure_web_apps(say=print) -> Path:
     """The folder of the build of this source; about two minutes the first time, then seconds."""
     cache = cache_folder()
     with _one_at_a_time(cache):
-        out = cache / "phone" / _inputs()
+        out = cache / "apps" / _inputs()
         if not out.is_dir():
-            say("building the phone app (about two minutes the first time)")
-            unfinished = cache / "phone.new"
+            say("building the apps (about two minutes the first time)")
+            unfinished = cache / "apps.new"
             build(unfinished, cache)
             out.parent.mkdir(parents=True, exist_ok=True)
             unfinished.rename(out)
@@ -87,8 +87,8 @@ def _inputs() -> str:
     parts = [version("flet-web"), version("brotli"), version("fonttools")]
     parts.append(hashlib.sha256((ROOT / "requirements.lock").read_bytes()).hexdigest())
     folders = [SOURCES, ROOT / "forecourt" / "build", OUR_PAGES, ROOT / "mobile_app"]
-    folders += [ROOT / "shared"]
-    files = [ROOT / "main.py", ROOT / "forecourt" / "webroot.py", ROOT / "assets" / "icon.svg"]
+    folders += [ROOT / "shared", ROOT / "admin"]
+    files = [ROOT / "main.py", ROOT / "assets" / "icon.svg"]
     for folder in folders:
         files += [f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
     parts += [
@@ -109,12 +109,13 @@ def build(out: Path, cache: Path) -> None:
         "pyodide": _pyodide(out, web),
         "python": None,
         "app": None,
+        "panel": None,
         "flutter": _flutter(out, web),
         "canvaskit": _canvaskit(out, web),
         "assets": _assets(out, web, cache),
         "fonts": _fonts(out, web),
     }
-    folders["python"], folders["app"] = _python(out, web, cache)
+    folders["python"], folders["app"], folders["panel"] = _python(out, web, cache)
     folders["client"] = out / "client"
     folders["client"].mkdir()
     for name in _client_files():
@@ -160,20 +161,22 @@ def _pyodide(out: Path, web: Path) -> Path:
     return folder
 
 
-def _python(out: Path, web: Path, cache: Path) -> tuple[Path, Path]:
+def _python(out: Path, web: Path, cache: Path) -> tuple[Path, Path, Path]:
     sources, pyodide = cache / "sources", web / "pyodide"
     python_code.collect(fetch_wheels(cache), pyodide, sources)
-    packages, app = out / "python", out / "app"
+    packages, app, panel = out / "python", out / "app", out / "panel"
     shutil.copytree(sources / "native", packages / "native")
     app.mkdir()
+    panel.mkdir()
     for folder, prefix, target in (
         ("stdlib", "/lib/python314.zip/", packages / "stdlib.zip"),
         ("lib", "/lib.zip/", packages / "lib.zip"),
         ("app", "/app/", app / "app.zip"),
+        ("panel", "/app/", panel / "panel.zip"),
     ):
         compiled = python_code.compile_part(pyodide, sources / folder, prefix, cache)
         shutil.copyfile(compiled, target)
-    return packages, app
+    return packages, app, panel
 
 
 def _flutter(out: Path, web: Path) -> Path:
@@ -219,7 +222,7 @@ def _assets(out: Path, web: Path, cache: Path) -> Path:
 def _fonts(out: Path, web: Path) -> Path:
     folder = out / "fonts"
     folder.mkdir()
-    place_fonts(folder, web / "main.dart.js", web / "assets" / "fonts" / "roboto.woff2")
+    fonts.place_fonts(folder, web / "main.dart.js", web / "assets" / "fonts" / "roboto.woff2")
     return folder
 
 
@@ -252,6 +255,7 @@ def write_root_files(out: Path, folders: dict[str, Path]) -> None:
         },
     }
     lists["python"] += files("app")
+    lists["panel"] = files("panel")
     slices = [path for path, *_ in files("fonts")]
     policy = {"policy": PAGE_POLICY, "client": addresses["client"], "logo": _logo()}
     build = {"folders": addresses, "files": lists}

@@ -1,5 +1,6 @@
-"""The static phone app: what goes into it, and that the same source always gives the same files."""
+"""The static apps: what goes into them, and that the same source always gives the same files."""
 
+import json
 import os
 import re
 import zipfile
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from forecourt.build import phone, wheels
+from forecourt.build import web_apps, wheels
 from forecourt.build.fonts import own_characters
 from forecourt.settings import ROOT
 from tests.support.present import present
@@ -17,7 +18,7 @@ RUNS_IN_A_BROWSER = re.compile(rf"-(py3|py2\.py3)-none-any\.whl$|-{wheels.PLATFO
 
 @pytest.fixture(scope="module")
 def files() -> Path:
-    return phone.ensure_phone_app(say=lambda line: None)
+    return web_apps.ensure_web_apps(say=lambda line: None)
 
 
 def plain_files(folder: Path) -> dict[str, bytes]:
@@ -26,10 +27,10 @@ def plain_files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_every_package_of_the_phone_has_a_wheel_for_the_browser(files):
-    folder = wheels.fetch_wheels(phone.cache_folder())
+def test_every_package_of_both_apps_has_a_wheel_for_the_browser(files):
+    folder = wheels.fetch_wheels(web_apps.cache_folder())
     names = {wheel.name.split("-")[0].replace("_", "-").lower() for wheel in folder.glob("*.whl")}
-    assert names == set(wheels.phone_packages())
+    assert names == {*wheels.phone_packages(), *wheels.panel_packages()}
     assert [w.name for w in folder.glob("*.whl") if not RUNS_IN_A_BROWSER.search(w.name)] == []
     pinned = (ROOT / "requirements.lock").read_text(encoding="utf8")
     for wheel in folder.glob("*.whl"):
@@ -56,8 +57,8 @@ def test_two_builds_are_the_same_byte_for_byte_and_the_second_needs_no_network(
     cache = tmp_path / "cache"
     cache.mkdir()
     for kept in ("wheels", "compressed"):
-        os.symlink(phone.cache_folder() / kept, cache / kept)
-    phone.build(tmp_path / "again", cache)
+        os.symlink(web_apps.cache_folder() / kept, cache / kept)
+    web_apps.build(tmp_path / "again", cache)
     first, second = plain_files(files), plain_files(tmp_path / "again")
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
@@ -80,6 +81,21 @@ def test_only_code_and_texts_of_the_app_are_in_it(files):
     ours = {name.split("/")[0] for name in names} - {"flet", "pypinyin"}
     assert ours == {"main.pyc", "mobile_app", "shared"}
     assert [n for n in names if n.endswith((".py", ".po"))] == []
+
+
+def test_the_panel_brings_only_what_the_phone_does_not_have(files):
+    """Its compiled modules lie beside its code, for no other Python than the browser's."""
+    [panel] = files.glob("panel-*/panel.zip")
+    with zipfile.ZipFile(panel) as archive:
+        names = archive.namelist()
+    packages = {name.split("/")[0] for name in names if "/" in name}
+    assert packages >= {"admin", "python_calamine", "charset_normalizer", "xlsxwriter", "segno"}
+    assert packages.isdisjoint({"shared", "mobile_app", "flet", "pydantic", "httpx"})
+    native = [name for name in names if name.endswith(".so")]
+    assert native and all("wasm32-emscripten" in name for name in native)
+    page = (files / "index.html").read_text(encoding="utf8")
+    build = json.loads(present(re.search(r'id="build">(.*?)</script>', page))[1])
+    assert [path.rsplit("/", 1)[-1] for path, *_ in build["files"]["panel"]] == ["panel.zip"]
 
 
 def test_whatever_may_be_kept_for_ever_is_named_by_its_content(files):
@@ -113,8 +129,6 @@ def test_the_first_font_draws_every_word_of_the_app(files):
 
 def test_the_first_visit_stays_small(files):
     """At most 14 MB on the wire in a browser that runs the wasm engine."""
-    import json
-
     page = (files / "index.html").read_text(encoding="utf8")
     build = json.loads(present(re.search(r'id="build">(.*?)</script>', page))[1])
     lists = build["files"]

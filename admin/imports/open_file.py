@@ -1,18 +1,17 @@
 """The file that is imported: its sheets, the one that is read, its headings and rows."""
 
-import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import flet as ft
 
+from admin.browser import in_background
 from admin.imports.reader import ListFile, Sheet
 
 
 @ft.observable
 @dataclass(eq=False)
-class UploadedFile:
+class OpenFile:
     name: str = ""  # as the person calls it
     sheet: Sheet | None = None
     sheet_name: str = ""
@@ -25,11 +24,11 @@ class UploadedFile:
     def is_open(self) -> bool:
         return self._file is not None
 
-    async def open(self, file: Path, name: str) -> Sheet:
+    async def open(self, data: bytes, name: str) -> Sheet:
         """Read the sheet that looks most like a list. Raises Rejected."""
-        opened = await asyncio.to_thread(ListFile, file)
-        sheet_name = await asyncio.to_thread(opened.best_sheet)
-        sheet = await asyncio.to_thread(opened.read, sheet_name)
+        opened = await in_background(ListFile, data)
+        sheet_name = await in_background(opened.best_sheet)
+        sheet = await in_background(opened.read, sheet_name)
         self._file, self.name, self.sheets = opened, name, opened.sheets
         self.sheet, self.sheet_name = sheet, sheet_name
         self.first_rows = opened.first_rows(sheet_name)
@@ -38,7 +37,7 @@ class UploadedFile:
     async def choose(self, name: str, heading_row: int | None = None) -> Sheet:
         """Another sheet, or another row for its headings. Raises Rejected."""
         assert self._file is not None
-        sheet = await asyncio.to_thread(self._file.read, name, heading_row)
+        sheet = await in_background(self._file.read, name, heading_row)
         self.first_rows = self._file.first_rows(name)
         self.sheet, self.sheet_name = sheet, name
         return sheet
