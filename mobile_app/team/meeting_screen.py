@@ -72,14 +72,14 @@ def MeetingScreen() -> ft.View:
 def DayStep(state: Meeting, day: date) -> ft.Control:
     """The day that is shown, and the one before or after it in one tap."""
     session, _ = use_session(), use_text()
-    one, today = timedelta(days=1), session.clock.today
+    today = session.clock.today
     title = ft.Text(
         _.day(day, today),
         theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
         expand=True,
         text_align=ft.TextAlign.CENTER,
     )
-    before, after = act(state.choose_day, day - one), act(state.choose_day, day + one)
+    before, after = act(state.step, -1), act(state.step, 1)
     return ft.Row(
         [
             icon_button("day-before", ft.Icons.CHEVRON_LEFT, _("Previous day"), before),
