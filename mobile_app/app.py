@@ -30,6 +30,7 @@ from mobile_app.services import Services
 from mobile_app.session import Session, SessionContext, use_session
 from mobile_app.shell import TABS, tab_view, tabs_of
 from mobile_app.sign_in.screen import SignInScreen
+from mobile_app.targets.screen import MonthNumberScreen
 from mobile_app.team.meeting_screen import MeetingScreen, MetricRowsScreen
 from mobile_app.team.renewal_rates_screen import RenewalRatesScreen
 from mobile_app.team.screen import TeamScreen
@@ -181,7 +182,10 @@ ROUTES = [
             ft.Route(
                 path="meeting",
                 component=MeetingScreen,
-                children=[ft.Route(path=":day/:metric/:member/:level", component=MetricRowsScreen)],
+                children=[
+                    ft.Route(path=":day/:metric/:member/:level", component=MetricRowsScreen),
+                    ft.Route(path=":day/:metric/:member", component=MonthNumberScreen),
+                ],
             ),
             ft.Route(path="renewals", component=RenewalRatesScreen),
         ],
@@ -199,6 +203,7 @@ ROUTES = [
             ft.Route(path="quarantine", component=QuarantineScreen),
             ft.Route(path="device", component=DeviceScreen),
             ft.Route(path="renewals", component=RenewalRatesScreen),
+            ft.Route(path="month/:day/:metric/:member", component=MonthNumberScreen),
         ],
     ),
 ]

@@ -44,6 +44,8 @@ def act_name(_: Texts, kind: str) -> str:
         "import_reverted": _("reverted an import"),
         "queue_lent": _("lent a member's queue to a colleague"),
         "queue_returned": _("returned a member's queue before time"),
+        "target_set": _("set a target"),
+        "target_removed": _("removed a target"),
     }.get(kind, kind)
 
 

@@ -7,6 +7,7 @@ from mobile_app.offline.sync import SyncState
 from mobile_app.session import Session, use_session
 from mobile_app.settings import AppSettings
 from mobile_app.shell import scrolling, sync_text, tab_view, tabs_of
+from mobile_app.targets.screen import MyTargets
 from mobile_app.team.renewal_rates import shows_renewal_rates
 from shared.domain.members import Membership
 from shared.ui.feedback import Skeleton, act
@@ -31,6 +32,7 @@ def MeScreen() -> ft.View:
             ),
         ),
         *([own_numbers(_)] if is_specialist(session, me) else []),
+        MyTargets(),
         sync_section(_, me, sync),
         Appearance(session.settings),
         *([store_choice(_, session, me)] if len(session.memberships) > 1 else []),

@@ -1,25 +1,27 @@
 """The meeting sheet on a manager's phone: a day's numbers of the store and of each advisor. A
 number opens its definition and the records it counts (S-23, S-110)."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import flet as ft
 
-from mobile_app.session import Session, use_local_data, use_session
+from mobile_app.session import use_local_data, use_session
 from mobile_app.shell import page_view
+from mobile_app.targets.screen import SheetTargets
+from mobile_app.team.counted_rows import counted, moment
 from mobile_app.team.meeting_state import ALL, Column, Meeting, Rows
-from shared.domain.metrics import Amount, MeetingSheet, MetricRow, MetricRows, number_text
+from shared.domain.metrics import NOBODY, Amount, MeetingSheet, number_text
 from shared.ui.dates import from_picker, to_picker
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE, GAP, TARGET
 from shared.ui.view import component, screen
 from shared.ui.widgets import (
-    MAX_ROWS,
     card,
     chip,
+    icon_button,
     identified,
     secondary_button,
     section,
@@ -34,7 +36,7 @@ def MeetingScreen() -> ft.View:
     session, _ = use_session(), use_text()
     state, _set = ft.use_state(lambda: Meeting(session, _, session.clock.today))
     use_local_data(state.load)
-    blocks: list[ft.Control] = [DayChoice(state, state.day)]
+    blocks: list[ft.Control] = [DayStep(state, state.day), DayChoice(state, state.day)]
     if state.problem:
         blocks.append(ProblemBanner(state.problem, act(state.load)))
     if state.sheet is None:
@@ -52,6 +54,7 @@ def MeetingScreen() -> ft.View:
         blocks += [
             Frozen(state, state.sheet),
             StoreCard(state, state.sheet),
+            SheetTargets(state.sheet.day, key=f"targets-{state.sheet.day}"),
             MemberTable(state, state.sheet),
         ]
     body = ft.ListView(
@@ -63,6 +66,29 @@ def MeetingScreen() -> ft.View:
         padding=ft.Padding.symmetric(vertical=GAP),
     )
     return page_view(ft.use_view_path(), _("Meeting sheet"), body)
+
+
+@component
+def DayStep(state: Meeting, day: date) -> ft.Control:
+    """The day that is shown, and the one before or after it in one tap."""
+    session, _ = use_session(), use_text()
+    today = session.clock.today
+    title = ft.Text(
+        _.day(day, today),
+        theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
+        expand=True,
+        text_align=ft.TextAlign.CENTER,
+    )
+    before, after = act(state.step, -1), act(state.step, 1)
+    return ft.Row(
+        [
+            icon_button("day-before", ft.Icons.CHEVRON_LEFT, _("Previous day"), before),
+            title,
+            icon_button(
+                "day-after", ft.Icons.CHEVRON_RIGHT, _("Next day"), after, disabled=day >= today
+            ),
+        ]
+    )
 
 
 @component
@@ -99,7 +125,7 @@ def DayChoice(state: Meeting, day: date) -> ft.Control:
             ),
             chip(
                 "day-other",
-                _("Another day") if day in near else _.day(day, session.clock.today),
+                _("Another day"),
                 selected=day not in near,
                 icon=ft.Icons.CALENDAR_MONTH,
                 on_click=lambda e: set_open(True),
@@ -135,10 +161,6 @@ def Frozen(state: Meeting, sheet: MeetingSheet) -> ft.Control:
         "frozen",
         ft.Text(words, size=13, color=ft.Colors.TERTIARY if n else ft.Colors.ON_SURFACE_VARIANT),
     )
-
-
-def moment(session: Session, _: Texts, at: datetime) -> str:
-    return f"{_.day(session.clock.day(at), session.clock.today)} {session.clock.time_text(at)}"
 
 
 def words_of(_: Texts, sheet: MeetingSheet, column: Column, amount: Amount) -> tuple[str, str, str]:
@@ -304,77 +326,18 @@ def MetricRowsScreen() -> ft.View:
         subject.append(name)
     if session.config and state.level:
         subject.append(_.named(session.config.labels("levels"), state.level))
-    blocks: list[ft.Control] = [Definition(" · ".join(subject), found, key="definition")]
-    notes = []
-    if found.unseen:
-        notes.append(_("%(n)d of customers you do not see.") % {"n": found.unseen})
-    if found.total - found.unseen > len(found.rows):
-        notes.append(
-            _("The first %(n)d of %(total)d.") % {"n": len(found.rows), "total": found.total}
-        )
-    blocks += [ft.Text(n, size=13, color=ft.Colors.ON_SURFACE_VARIANT) for n in notes]
-    if not found.total:
-        blocks.append(EmptyState(ft.Icons.INBOX_OUTLINED, _("Nothing counted")))
-    padded = [
-        ft.Container(b, padding=ft.Padding.symmetric(horizontal=EDGE, vertical=GAP // 2))
-        for b in blocks
-    ]
-    rows = [
-        CountedRow(r, state.member is None, key=str(r.record_id)) for r in found.rows[:MAX_ROWS]
-    ]
-    return page_view(route, _.label(found.metric.label), ft.ListView([*padded, *rows], expand=True))
-
-
-@component
-def Definition(subject: str, found: MetricRows) -> ft.Control:
-    """What the number means, in words and, for who asks, as the SQL that finds its rows."""
-    _ = use_text()
-    is_open, set_open = ft.use_state(False)
-    words = _.label(found.metric.definition)
-    sql = [ft.Text(found.sql, size=12, font_family="monospace", selectable=True)] if is_open else []
-    return card(
-        ft.Text(subject, theme_style=ft.TextThemeStyle.TITLE_MEDIUM),
-        identified("definition", ft.Text(words, size=13)),
-        *sql,
-        text_button("sql", _("Hide SQL") if is_open else "SQL", lambda e: set_open(not is_open)),
-        identifier="metric",
-    )
-
-
-@component
-def CountedRow(row: MetricRow, names_member: bool) -> ft.Control:
-    """Which customer, when, what, whose number; the card is one tap away."""
-    session, _ = use_session(), use_text()
-    if row.occurred_at:
-        when = moment(session, _, row.occurred_at)
-    else:
-        when = _.day(row.due_on, session.clock.today) if row.due_on else ""
-    note = " · ".join(
-        x
-        for x in (
-            when,
-            _.label(row.label),
-            _.money(row.amount_fen) if row.amount_fen is not None else "",
-            _.people.get(str(row.member_id), "") if names_member else "",
-        )
-        if x
-    )
-    box = ft.Container(
-        ft.Column(
-            [
-                ft.Text(
-                    row.customer_name or "—",
-                    theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
-                    max_lines=1,
-                    overflow=ft.TextOverflow.ELLIPSIS,
+    metric = found.metric
+    month: list[ft.Control] = []
+    if metric.direction and state.level is None and state.member != NOBODY:
+        month.append(
+            text_button(
+                "month",
+                _("Month and target"),
+                lambda e: e.page.navigate(
+                    f"/team/meeting/{state.day}/{metric.key}/{state.member or ALL}"
                 ),
-                ft.Text(note, size=13, color=ft.Colors.ON_SURFACE_VARIANT),
-            ],
-            spacing=4,
-        ),
-        padding=ft.Padding.symmetric(horizontal=EDGE, vertical=10),
-        ink=True,
-        on_click=lambda e: e.page.navigate(f"/customers/{row.customer_id}"),
-        border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT)),
-    )
-    return identified(f"row-{row.record_id}", box, button=True)
+                icon=ft.Icons.FLAG_OUTLINED,
+            )
+        )
+    body = counted(_, " · ".join(subject), found, state.member is None, *month)
+    return page_view(route, _.label(metric.label), body)

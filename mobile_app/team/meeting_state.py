@@ -1,7 +1,7 @@
 """The meeting sheet of a day, and the rows of one of its numbers (S-23)."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import flet as ft
@@ -46,6 +46,13 @@ class Meeting:
     async def choose_day(self, day: date) -> None:
         self.day, self.sheet = day, None
         await self.load()
+
+    async def step(self, days: int) -> None:
+        """From the day that is chosen by now, which the screen may not have drawn yet; tomorrow has
+        no sheet."""
+        day = self.day + timedelta(days=days)
+        if day <= self.session.clock.today:
+            await self.choose_day(day)
 
     async def freeze(self) -> None:
         gateway, store = self.session.services.gateway, self.session.store_id

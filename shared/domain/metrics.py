@@ -19,13 +19,14 @@ class _Row(BaseModel):
 
 
 class Metric(_Row):
-    """A number's definition. count: rows; money: 分; share: `value` of `out_of` rows. by_level: it
-    stands for each level."""
+    """A number's definition. count: rows; money: 分; share: `value` of `out_of` rows. direction:
+    which way is better, None where neither is. by_level: it stands for each level."""
 
     key: str
     label: Label
     definition: Label
     unit: Literal["count", "money", "share"]
+    direction: Literal["up", "down"] | None = None
     by_level: bool = False
 
 

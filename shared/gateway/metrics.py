@@ -28,13 +28,16 @@ async def rows(
     *,
     member_id: UUID | None = None,
     level: str | None = None,
+    since: date | None = None,
 ) -> MetricRows:
-    """What a number counts, at most 200. Raises Offline, SignedOut, Refused("not_found")."""
+    """What a number counts on a day, or on the days from `since` to it (at most 31); at most 200
+    rows. Raises Offline, SignedOut, Refused("not_found")."""
     asked = {
         "store_id": str(store_id),
         "metric": metric,
         "day": day.isoformat(),
         "member_id": str(member_id) if member_id else None,
         "dimension": level,
+        "since": since.isoformat() if since else None,
     }
     return parsed(TypeAdapter(MetricRows), await gateway.call("metric_rows", asked))

@@ -251,7 +251,7 @@ create table crm.audit_events (
       'member_invited', 'invitation_revoked', 'member_joined', 'member_changed', 'member_disabled',
       'member_enabled', 'member_signed_out', 'group_role_granted', 'group_role_revoked', 'exported',
       'revealed', 'merged', 'unmerged', 'imported', 'import_reverted', 'view_as_started',
-      'view_as_stopped', 'queue_lent', 'queue_returned'
+      'view_as_stopped', 'queue_lent', 'queue_returned', 'target_set', 'target_removed'
     )
   ),
   actor_id uuid,  -- null: the operator

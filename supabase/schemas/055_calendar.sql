@@ -138,6 +138,15 @@ comment on function crm.working_days_since is
   'How many working days have begun after a day, today among them. p_closed_days: '
   'crm.closed_days_of_year of today. As working_days_since of the apps.';
 
+create or replace function crm.working_days_between(p_calendar jsonb, p_from date, p_to date)
+  returns int
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return p_to - p_from + 1 - cardinality(crm.closed_days_between(p_calendar, p_from, p_to));
+end $$;
+comment on function crm.working_days_between is
+  'How many days from p_from to p_to, both included, are worked.';
+
 -- What the schema of a document cannot say.
 create or replace function crm.calendar_problem(p_calendar jsonb) returns text
   language plpgsql immutable parallel safe set search_path = '' as $$

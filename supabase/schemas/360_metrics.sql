@@ -28,12 +28,12 @@ end $$;
 
 -- What metrics are made of ------------------------------------------------------------------------
 
-create or replace function crm.conversations_on(p_store uuid, p_day date)
+create or replace function crm.conversations_on(p_store uuid, p_from date, p_to date)
   returns setof crm.conversations
   language plpgsql stable set search_path = '' as $$
 declare
-  v_from timestamptz := crm.day_start(p_store, p_day);
-  v_to timestamptz := crm.day_start(p_store, p_day + 1);
+  v_from timestamptz := crm.day_start(p_store, p_from);
+  v_to timestamptz := crm.day_start(p_store, p_to + 1);
 begin
   return query
     select v.*
@@ -47,7 +47,7 @@ begin
       and v.removed_at is null;
 end $$;
 comment on function crm.conversations_on is
-  'Conversations held on a day, also those that arrived later.';
+  'Conversations held on the days from p_from to p_to, also those that arrived later.';
 
 -- A conversation clears a task when it was held, not when a phone sent it.
 create or replace function crm.tasks_live_on(p_store uuid, p_day date) returns setof crm.tasks
@@ -112,12 +112,15 @@ comment on function crm.customers_on is
 
 -- The rows of each metric -------------------------------------------------------------------------
 
-create or replace function crm.visits_on(p_store uuid, p_day date)
+-- Of the days from p_from to p_to. What a metric says about the end of a day, or of the thirty days
+-- up to it, is said of p_to.
+
+create or replace function crm.visits_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 declare
-  v_from timestamptz := crm.day_start(p_store, p_day);
-  v_to timestamptz := crm.day_start(p_store, p_day + 1);
+  v_from timestamptz := crm.day_start(p_store, p_from);
+  v_to timestamptz := crm.day_start(p_store, p_to + 1);
 begin
   return query
     select
@@ -132,12 +135,12 @@ begin
       and v.removed_at is null;
 end $$;
 
-create or replace function crm.new_customers_on(p_store uuid, p_day date)
+create or replace function crm.new_customers_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 declare
-  v_from timestamptz := crm.day_start(p_store, p_day);
-  v_to timestamptz := crm.day_start(p_store, p_day + 1);
+  v_from timestamptz := crm.day_start(p_store, p_from);
+  v_to timestamptz := crm.day_start(p_store, p_to + 1);
 begin
   return query
     select
@@ -149,40 +152,40 @@ begin
       and k.removed_at is null;
 end $$;
 
-create or replace function crm.contacts_on(p_store uuid, p_day date)
+create or replace function crm.contacts_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 begin
   return query
     select
       v.author_id, '', v.id, v.customer_id, v.occurred_at, null::date, null::numeric, o.label
-    from crm.conversations_on(p_store, p_day) v
+    from crm.conversations_on(p_store, p_from, p_to) v
     left join crm.outcomes o on o.store_id = p_store and o.key = v.outcome
     where v.reached;
 end $$;
 
-create or replace function crm.follow_ups_due_on(p_store uuid, p_day date)
+create or replace function crm.follow_ups_due_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 declare
-  v_to timestamptz := crm.day_start(p_store, p_day + 1);
+  v_to timestamptz := crm.day_start(p_store, p_to + 1);
 begin
   return query
     select
       t.assignee_id, '', t.id, t.customer_id, null::timestamptz, t.due_on, null::numeric, r.label
-    from crm.tasks_live_on(p_store, p_day) t
+    from crm.tasks_live_on(p_store, p_from) t
     left join crm.rules r on r.store_id = p_store and r.key = t.rule
-    where t.due_on <= p_day and t.opened_at < v_to;
+    where t.due_on <= p_to and t.opened_at < v_to;
 end $$;
 
-create or replace function crm.follow_ups_done_on(p_store uuid, p_day date)
+create or replace function crm.follow_ups_done_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 begin
   return query
     select
       v.author_id, '', t.id, t.customer_id, v.occurred_at, null::date, null::numeric, o.label
-    from crm.conversations_on(p_store, p_day) v
+    from crm.conversations_on(p_store, p_from, p_to) v
     join crm.tasks t
       on t.store_id = p_store and t.conversation_id = v.id and t.removed_at is null
     join crm.customers k
@@ -190,20 +193,20 @@ begin
     left join crm.outcomes o on o.store_id = p_store and o.key = v.outcome;
 end $$;
 
-create or replace function crm.upgrades_on(p_store uuid, p_day date)
+create or replace function crm.upgrades_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 begin
   return query
     select
       v.author_id, '', v.id, v.customer_id, v.occurred_at, null::date, null::numeric, a.label
-    from crm.conversations_on(p_store, p_day) v
+    from crm.conversations_on(p_store, p_from, p_to) v
     join crm.levels b on b.store_id = p_store and b.key = v.level_before
     join crm.levels a on a.store_id = p_store and a.key = v.level_after
     where a.rank > b.rank;
 end $$;
 
-create or replace function crm.prospects_on(p_store uuid, p_day date)
+create or replace function crm.prospects_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 begin
@@ -211,12 +214,12 @@ begin
     select
       c.owner_id, c.level, c.customer_id, c.customer_id, null::timestamptz, null::date,
       null::numeric, l.label
-    from crm.customers_on(p_store, p_day) c
+    from crm.customers_on(p_store, p_to) c
     join crm.levels l on l.store_id = p_store and l.key = c.level
     where l.pool is null;
 end $$;
 
-create or replace function crm.potential_on(p_store uuid, p_day date)
+create or replace function crm.potential_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 begin
@@ -224,7 +227,7 @@ begin
     select
       c.owner_id, '', c.customer_id, c.customer_id, null::timestamptz, null::date, null::numeric,
       l.label
-    from crm.customers_on(p_store, p_day) c
+    from crm.customers_on(p_store, p_to) c
     join crm.levels l on l.store_id = p_store and l.key = c.level
     where l.pool is not null;
 end $$;
@@ -254,7 +257,7 @@ end $$;
 comment on function crm.deals_closed_between is
   'Deals won or lost on the days from p_from to p_to.';
 
-create or replace function crm.deals_won_on(p_store uuid, p_day date)
+create or replace function crm.deals_won_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 begin
@@ -262,11 +265,11 @@ begin
     select
       (x.deal).owner_id, '', (x.deal).id, (x.deal).customer_id, (x.deal).closed_at, null::date,
       (x.deal).amount_fen::numeric, (x.stage).label
-    from crm.deals_closed_between(p_store, p_day, p_day) x
+    from crm.deals_closed_between(p_store, p_from, p_to) x
     where (x.stage).type = 'won';
 end $$;
 
-create or replace function crm.decided_deals_on(p_store uuid, p_day date)
+create or replace function crm.decided_deals_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 begin
@@ -274,24 +277,24 @@ begin
     select
       (x.deal).owner_id, '', (x.deal).id, (x.deal).customer_id, (x.deal).closed_at, null::date,
       ((x.stage).type = 'won')::int::numeric, (x.stage).label
-    from crm.deals_closed_between(p_store, p_day - 29, p_day) x;
+    from crm.deals_closed_between(p_store, p_to - 29, p_to) x;
 end $$;
 
 -- Tomorrow's tasks are made in the night: before it, a plan without a task counts as the task it
 -- becomes (crm.create_follow_ups).
-create or replace function crm.next_day_tasks_on(p_store uuid, p_day date)
+create or replace function crm.next_day_tasks_on(p_store uuid, p_from date, p_to date)
   returns setof crm.metric_row
   language plpgsql stable set search_path = '' as $$
 declare
-  v_to timestamptz := crm.day_start(p_store, p_day + 1);
+  v_to timestamptz := crm.day_start(p_store, p_to + 1);
   v_calendar jsonb := crm.store_calendar(p_store);
 begin
   return query
     select
       t.assignee_id, '', t.id, t.customer_id, null::timestamptz, t.due_on, null::numeric, r.label
-    from crm.tasks_live_on(p_store, p_day + 1) t
+    from crm.tasks_live_on(p_store, p_to + 1) t
     left join crm.rules r on r.store_id = p_store and r.key = t.rule
-    where t.due_on = p_day + 1
+    where t.due_on = p_to + 1
     union all
     select
       coalesce(k.owner_id, c.user_id), '', k.id, k.id, null, k.next_contact_on, null, null
@@ -299,8 +302,8 @@ begin
     left join crm.pool_callers(p_store) c
       on k.owner_id is null and c.pool = k.pool and c.ordinal = crm.caller_place(k.id, c.total)
     where k.store_id = p_store
-      and k.next_contact_on = p_day + 1
-      and (k.agreed_contact_on = p_day + 1 or crm.due_day(v_calendar, p_day + 1) = p_day + 1)
+      and k.next_contact_on = p_to + 1
+      and (k.agreed_contact_on = p_to + 1 or crm.due_day(v_calendar, p_to + 1) = p_to + 1)
       and now() < v_to
       and coalesce(k.owner_id, c.user_id) is not null
       and not crm.is_silent(k.do_not_call, k.consent_withdrawn_at)
@@ -317,8 +320,9 @@ end $$;
 
 -- Numbers over the rows ---------------------------------------------------------------------------
 
-create or replace function crm.metric_facts(p_store uuid, p_day date, p_metric text)
-  returns setof crm.metric_row
+create or replace function crm.metric_facts(
+  p_store uuid, p_from date, p_to date, p_metric text
+) returns setof crm.metric_row
   language plpgsql stable security definer set search_path = '' as $$
 declare
   v_function text := (select m.rows_function from crm.metrics m where m.key = p_metric);
@@ -328,17 +332,17 @@ begin
     select
       coalesce(r.member_id, '00000000-0000-0000-0000-000000000000'),
       r.dimension, r.record_id, r.customer_id, r.occurred_at, r.due_on, r.amount, r.label
-    from crm.%I($1, $2) r
+    from crm.%I($1, $2, $3) r
     $q$,
     v_function
-  ) using p_store, p_day;
+  ) using p_store, p_from, p_to;
 end $$;
 comment on function crm.metric_facts is
-  'Every row of a metric on a day, whoever asks; what a caller may see of them is chosen by the '
-  'functions that call it.';
+  'Every row of a metric on the days from p_from to p_to, whoever asks; what a caller may see of '
+  'them is chosen by the functions that call it.';
 
 create or replace function crm.metric_numbers(
-  p_store uuid, p_day date
+  p_store uuid, p_from date, p_to date, p_metrics text[] default null
 ) returns table (metric text, member_id uuid, dimension text, value numeric, out_of bigint)
   language plpgsql stable set search_path = '' as $$
 begin
@@ -350,12 +354,13 @@ begin
       case m.unit when 'count' then count(*)::numeric else coalesce(sum(r.amount), 0) end,
       case m.unit when 'share' then count(*) end
     from crm.metrics m
-    cross join lateral crm.metric_facts(p_store, p_day, m.key) r
+    cross join lateral crm.metric_facts(p_store, p_from, p_to, m.key) r
+    where p_metrics is null or m.key = any (p_metrics)
     group by m.key, m.unit, r.member_id, r.dimension;
 end $$;
 comment on function crm.metric_numbers is
-  'The numbers of a store and day, by member and level. out_of: of a share, how many rows there '
-  'are; value: how many of them count.';
+  'The numbers of a store on the days from p_from to p_to, by member and level. p_metrics: which; '
+  'null: all. out_of: of a share, how many rows there are; value: how many of them count.';
 
 create or replace function crm.my_metrics(p_store uuid) returns setof crm.metrics
   language plpgsql stable set search_path = '' as $$
@@ -400,7 +405,7 @@ create or replace function crm.shown_numbers(
 begin
   return query
     with live as (
-      select n.* from crm.metric_numbers(p_caller.store_id, p_day) n
+      select n.* from crm.metric_numbers(p_caller.store_id, p_day, p_day) n
     ),
       kept as (
       select n.*
@@ -437,6 +442,27 @@ comment on function crm.shown_numbers is
   'What the caller is shown of a day, as it is counted now and as it was frozen (0 when it was '
   'not).';
 
+create or replace function crm.counted_members(p_caller crm.caller, p_numbers jsonb) returns jsonb
+  language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(
+      jsonb_agg(jsonb_build_object('id', m.user_id, 'name', m.name) order by m.name), '[]'
+    )
+    from crm.members m
+    join crm.roles r on r.store_id = m.store_id and r.key = m.role
+    where m.store_id = p_caller.store_id
+      and crm.is_counted_for(p_caller, m.user_id)
+      and (
+        m.active and r.scope in ('own', 'team') and 'log_conversation' = any (r.verbs)
+        or p_numbers @? format('$[*] ? (@.member_id == "%s")', m.user_id)::jsonpath
+      )
+  );
+end $$;
+comment on function crm.counted_members is
+  'Whose numbers the caller is shown: who works their own customers now, and whom p_numbers name '
+  'by their member_id.';
+
 create or replace function crm.meeting_sheet(p_store uuid, p_day date) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -461,7 +487,7 @@ begin
     'day', v_day,
     'today', c.today,
     'scope', c.scope,
-    'may_freeze', s.store_id is null and crm.may_freeze_meeting_sheet(c),
+    'may_freeze', s.store_id is null and crm.leads_meeting(c),
     'frozen_at', s.frozen_at,
     'frozen_by', (
       select m.name
@@ -474,19 +500,7 @@ begin
       )
       from crm.my_metrics(p_store) m
     ),
-    'members', (
-      select coalesce(
-        jsonb_agg(jsonb_build_object('id', m.user_id, 'name', m.name) order by m.name), '[]'
-      )
-      from crm.members m
-      join crm.roles r on r.store_id = m.store_id and r.key = m.role
-      where m.store_id = p_store
-        and crm.is_counted_for(c, m.user_id)
-        and (
-          m.active and r.scope in ('own', 'team') and 'log_conversation' = any (r.verbs)
-          or v_numbers @? format('$[*] ? (@.member_id == "%s")', m.user_id)::jsonpath
-        )
-    ),
+    'members', crm.counted_members(c, v_numbers),
     'numbers', v_numbers
   );
 end $$;
@@ -495,11 +509,13 @@ comment on function crm.meeting_sheet is
   'whole store, else one''s team''s or one''s own (S-23). Errors: forbidden, invalid (a day to '
   'come).';
 
-create or replace function crm.may_freeze_meeting_sheet(p_caller crm.caller) returns bool
+create or replace function crm.leads_meeting(p_caller crm.caller) returns bool
   language plpgsql stable set search_path = '' as $$
 begin
-  return p_caller.scope = 'store' and 'decide_approval' = any (p_caller.verbs);
+  return coalesce(p_caller.scope = 'store' and 'decide_approval' = any (p_caller.verbs), false);
 end $$;
+comment on function crm.leads_meeting is
+  'Who freezes a store''s sheet and sets its targets: who sees the whole store and decides.';
 
 create or replace function crm.freeze_meeting_sheet(p_store uuid, p_day date) returns jsonb
   language plpgsql volatile security definer set search_path = '' as $$
@@ -507,7 +523,7 @@ declare
   c crm.caller := crm.require_permission(p_store, 'decide_approval');
   v_day date := coalesce(p_day, c.today);
 begin
-  if not crm.may_freeze_meeting_sheet(c) then
+  if not crm.leads_meeting(c) then
     raise sqlstate 'PT403' using message = 'forbidden';
   end if;
   if v_day > c.today then
@@ -515,7 +531,7 @@ begin
   end if;
   insert into crm.meeting_sheets (store_id, covers_on, frozen_by, numbers)
   select p_store, v_day, c.user_id, coalesce(jsonb_agg(to_jsonb(n)), '[]')
-  from crm.metric_numbers(p_store, v_day) n
+  from crm.metric_numbers(p_store, v_day, v_day) n
   on conflict do nothing;
   return jsonb_build_object(
     'frozen_at', (
@@ -542,7 +558,7 @@ create or replace trigger tg_meeting_sheets__keep before update on crm.meeting_s
 -- The rows of a number ----------------------------------------------------------------------------
 
 create or replace function crm.metric_rows(
-  p_store uuid, p_metric text, p_day date, p_member uuid, p_dimension text
+  p_store uuid, p_metric text, p_from date, p_to date, p_member uuid, p_dimension text
 ) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -558,13 +574,15 @@ begin
   if m.key is null then
     raise sqlstate 'PT404' using message = 'not_found';
   end if;
-  if p_day > c.today then
+  p_to := coalesce(p_to, c.today);
+  p_from := coalesce(p_from, p_to);
+  if p_to > c.today or p_from not between p_to - 30 and p_to then
     raise sqlstate 'PT422' using message = 'invalid';
   end if;
   return (
     with facts as (
       select r.*
-      from crm.metric_facts(p_store, coalesce(p_day, c.today), p_metric) r
+      from crm.metric_facts(p_store, p_from, p_to, p_metric) r
       where crm.is_counted_for(c, r.member_id)
         and (p_member is null or r.member_id = p_member)
         and (p_dimension is null or r.dimension = p_dimension)
@@ -600,13 +618,14 @@ begin
   );
 end $$;
 comment on function crm.metric_rows is
-  'The records that a number counts, at most 200, each with its customer as the caller sees them, '
-  'and the SQL that finds them. total: how many; unseen: how many of them belong to customers the '
-  'caller does not see (any more). p_member null: all whose numbers the caller sees; the nil uuid: '
-  'nobody''s. Errors: forbidden, not_found (no such metric, or one that is hidden), invalid (a day '
-  'to come).';
+  'The records that a number counts on the days from p_from to p_to, at most 200, each with its '
+  'customer as the caller sees them, and the SQL that finds them. total: how many; unseen: how '
+  'many of them belong to customers the caller does not see (any more). p_to null: today; p_from '
+  'null: of p_to alone; p_member null: all whose numbers the caller sees; the nil uuid: nobody''s. '
+  'Errors: forbidden, not_found (no such metric, or one that is hidden), invalid (a day to come, '
+  'more than 31 days).';
 
-alter function crm.metric_rows(uuid, text, date, uuid, text) owner to api_owner;
+alter function crm.metric_rows(uuid, text, date, date, uuid, text) owner to api_owner;
 
 create or replace function api.meeting_sheet(store_id uuid, day date default null) returns jsonb
   language sql stable security invoker set search_path = ''
@@ -622,26 +641,27 @@ create or replace function api.metric_rows(
   metric text,
   day date default null,
   member_id uuid default null,
-  dimension text default null
+  dimension text default null,
+  since date default null
 ) returns jsonb
   language sql stable security invoker set search_path = ''
-  begin atomic select crm.metric_rows(store_id, metric, day, member_id, dimension); end;
+  begin atomic select crm.metric_rows(store_id, metric, since, day, member_id, dimension); end;
 
 grant execute on function
-  crm.metric_facts(uuid, date, text),
+  crm.metric_facts(uuid, date, date, text),
   crm.my_metrics(uuid),
   crm.is_counted_for(crm.caller, uuid),
   crm.meeting_sheet(uuid, date),
   api.meeting_sheet(uuid, date),
-  api.metric_rows(uuid, text, date, uuid, text)
+  api.metric_rows(uuid, text, date, uuid, text, date)
 to api_owner;
 grant execute on function
   crm.meeting_sheet(uuid, date),
   crm.freeze_meeting_sheet(uuid, date),
-  crm.metric_rows(uuid, text, date, uuid, text),
+  crm.metric_rows(uuid, text, date, date, uuid, text),
   api.meeting_sheet(uuid, date),
   api.freeze_meeting_sheet(uuid, date),
-  api.metric_rows(uuid, text, date, uuid, text)
+  api.metric_rows(uuid, text, date, uuid, text, date)
 to authenticated;
 
 insert into crm.endpoints (name, function, call, on_demand)

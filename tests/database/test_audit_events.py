@@ -142,6 +142,7 @@ FUNCTIONS: dict[str, Leaves | Elsewhere | str] = {
         lambda w: call(w, "sign_out_member", w.users["xu"]), ("member_signed_out",)
     ),
     "lend_queue": Leaves(lend, ("queue_lent",)),
+    "set_target": Leaves(lambda w: call(w, "set_target", "contacts", 30), ("target_set",)),
     "end_loan": Leaves(lambda w: call(w, "end_loan", w.ready), ("queue_returned",)),
     "stop_view_as": Leaves(lambda w: call(w, "stop_view_as", w.ready), ("view_as_stopped",)),
     "publish_config": Elsewhere(
@@ -184,6 +185,7 @@ FUNCTIONS: dict[str, Leaves | Elsewhere | str] = {
     "member_work": OF_ONES_OWN,
     "meeting_sheet": COUNTS,
     "metric_rows": OF_ONES_OWN,
+    "target_progress": COUNTS,
     "freeze_meeting_sheet": "the frozen sheet names who froze it and when",
     "renewal_report": COUNTS,
     "renewal_rates": COUNTS,

@@ -597,7 +597,8 @@ def test_tomorrows_tasks_are_counted_as_they_will_be_made(world):
         "update crm.customers set next_contact_on = %s where id = %s",
         (today(world) + timedelta(days=1), customer),
     )
-    count = "select count(*) from crm.next_day_tasks_on(%s, %s)"
-    assert world.row(count, world.stores["east"], today(world)) == 1
+    count = "select count(*) from crm.next_day_tasks_on(%s, %s, %s)"
+    asked = (world.stores["east"], today(world), today(world))
+    assert world.row(count, *asked) == 1
     close(world, 1)
-    assert world.row(count, world.stores["east"], today(world)) == 0
+    assert world.row(count, *asked) == 0

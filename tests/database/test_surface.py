@@ -68,6 +68,8 @@ FUNCTIONS = {
     "meeting_sheet",
     "metric_rows",
     "freeze_meeting_sheet",
+    "target_progress",
+    "set_target",
     "download_attachment",
     "commit_import",
     "preview_import",
@@ -134,6 +136,8 @@ OWNER_DEFINERS = {
     "answers the metrics and members that the caller's field rights and scope show them",
     "freeze_meeting_sheet": "the same, and nobody else writes the frozen copy; demands the verb "
     "and the scope store",
+    "target_progress": "the same over the days of a month, beside the targets of whom they show",
+    "set_target": "targets are writable by nobody else; demands the verb and the scope store",
     "metric_facts": "the same of its rows, which its callers choose from; our functions alone may "
     "call it",
     "renewal_facts": "as metric_facts",

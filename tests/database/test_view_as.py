@@ -24,6 +24,9 @@ ASKED = [
     ("meeting_sheet", {}),
     ("visit_report", {}),
     ("find_duplicates", {"phone": "13800138000"}),
+    ("meeting_sheet", {}),
+    ("metric_rows", {"metric": "follow_ups_due"}),
+    ("target_progress", {}),
 ]
 
 

@@ -194,8 +194,8 @@ def test_a_manager_opens_the_meeting_sheet_and_a_number(visit, operator, people)
     # journeys before cleared today
     counted = dict(
         operator.execute(
-            "select member_id, count(*) from crm.follow_ups_due_on(%s, %s) group by 1",
-            (store, today),
+            "select member_id, count(*) from crm.follow_ups_due_on(%s, %s, %s) group by 1",
+            (store, today, today),
         ).fetchall()
     )
     lin = people["lin"].user_id

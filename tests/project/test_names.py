@@ -221,6 +221,12 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "mobile_app/team/meeting_state.py",
         "tests/database/test_meeting_sheet.py",
     ),
+    "target": (
+        "supabase/schemas/365_targets.sql",
+        "shared/gateway/targets.py",
+        "mobile_app/targets/screen.py",
+        "tests/database/test_targets.py",
+    ),
 }
 # What several features stand on, or the operator alone runs: no screen of its own.
 GROUND = (

@@ -254,6 +254,8 @@ FUNCTIONS: dict[str, Door] = {
     "meeting_sheet": Door("{store}", STORE),
     "metric_rows": Door("{store}, 'visits', null, {owner}", STORE),
     "freeze_meeting_sheet": Door("{store}", only("ocp", *LEADERS, two_stores="s")),
+    "target_progress": Door("{store}", STORE),
+    "set_target": Door("{store}, 'contacts', 30", only("ocp", *LEADERS, two_stores="s")),
     "download_attachment": Door("{store}, {attachment}", HEARERS),
     "commit_import": Door(
         "{store}, {fresh}, 'customers', 'list.csv', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS,
@@ -576,7 +578,7 @@ TABLES: dict[str, Table] = {
     **dict.fromkeys(("relationships", "visits"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
     **dict.fromkeys(
-        ("replaced_records", "config_key_columns", "lookups", "runs", "meeting_sheets"),
+        ("replaced_records", "config_key_columns", "lookups", "runs", "meeting_sheets", "targets"),
         Table("true", NOBODY),
     ),
     "alerts": Table("store_id = {store} and id = {alert}", SEERS, updates=SEERS),

@@ -1,0 +1,1 @@
+"""What is to be reached in a month, and how far it is."""
