@@ -92,9 +92,6 @@ class FakeClient(Connection):
         ):  # a service made for one use is gone before its answer
             self.session.handle_invoke_method_results(body.control_id, body.call_id, result, None)
 
-    def get_upload_url(self, file_name: str, expires: int) -> str:
-        return f"http://localhost/upload/{file_name}"
-
     def dispose(self) -> None:
         self.executor.shutdown(wait=False)
 
