@@ -54,7 +54,7 @@ class StaticApps:
         ]
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
-        if scope["type"] == "websocket":  # the app talks to Supabase only, never to its web server
+        if scope["type"] == "websocket":  # the apps talk to Supabase, never to their web server
             await receive()
             await send({"type": "websocket.close", "code": 1000})
             return

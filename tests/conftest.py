@@ -50,3 +50,10 @@ def stack_db(stack: Stack) -> Iterator[psycopg.Connection]:
     not per example."""
     with psycopg.connect(stack.db_url, autocommit=True) as connection:
         yield connection
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What made a journey fail the first time is shown even if it passed the second time."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"made once more: {report.nodeid}")
+        terminalreporter.line(report.longreprtext[-6000:])

@@ -82,17 +82,19 @@ create or replace function crm.target_progress(p_store uuid, p_day date) returns
 declare
   c crm.caller := crm.current_member(p_store);
   v_day date := coalesce(p_day, c.today);
-  v_month date := date_trunc('month', v_day);
-  v_last date := v_month + interval '1 month - 1 day';
+  v_month date;
+  v_last date;
   v_calendar jsonb := crm.store_calendar(p_store);
   v_targets jsonb;
 begin
   if c.store_id is null then
     raise sqlstate 'PT403' using message = 'forbidden';
   end if;
-  if v_day > c.today then
+  if v_day > c.today or not isfinite(v_day) then
     raise sqlstate 'PT422' using message = 'invalid';
   end if;
+  v_month := date_trunc('month', v_day);
+  v_last := v_month + interval '1 month - 1 day';
   select coalesce(jsonb_agg(to_jsonb(t) order by t.metric, t.member_id), '[]') into v_targets
   from crm.shown_targets(c, v_day) t;
   return jsonb_build_object(

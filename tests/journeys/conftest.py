@@ -28,6 +28,13 @@ DAYS_LATE = itertools.count(
 )  # each due call later than all before it: the queue opens with the journey's own
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A journey that fails is made once more (docs/decisions/0042)."""
+    for item in items:
+        if item.get_closest_marker("journey"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     """A failed journey shows what its browsers said, and what stood on their pages."""

@@ -69,6 +69,7 @@ NO_MEMORY_IMAGE = """
   };
   window.Worker.prototype = RealWorker.prototype;
 """
+TRIES = 3  # of a tap
 # Arms the watch for the next tap: whether anything came of it, a word to Python or a change of the
 # semantics.
 ARM = """() => {
@@ -258,7 +259,7 @@ class App:
     # doing
     def tap(self, where: Locator | str) -> None:
         """Tap it. A tap that reached nothing is made again, as a person would: a page that was just
-        being laid out lets it fall beside the button."""
+        being laid out lets it fall beside the button, and a phone in its first sync is slow."""
         self.page.bring_to_front()  # a page behind another never has the focus
         self.page.evaluate(QUIET)
         target = (self.id(where) if isinstance(where, str) else where).first
@@ -271,7 +272,9 @@ class App:
             self._scroll(aim, 12)  # the browser's own scrolling moves it away from under the click
         self.page.evaluate(ARM)
         aim.click()
-        if not self._reacted(aim) and aim.count():
+        for _again in range(TRIES - 1):
+            if self._reacted(aim) or not aim.count():
+                break
             aim.click()
 
     def _reacted(self, aim: Locator) -> bool:
