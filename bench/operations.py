@@ -321,8 +321,8 @@ OPERATIONS = [
     Operation(
         "d.phone",
         "find by phone tail",
-        _CUSTOMER.format(what="right(c.phone, 4) as words", join=""),
-        _FOUND + "k.phone_tail = %(words)s and " + _SEEN + " limit 50",
+        _CUSTOMER.format(what="right(c.phone, 4) as query", join=""),
+        _FOUND + "k.phone_tail = %(query)s and " + _SEEN + " limit 50",
         _search,
         8,
         peer_ms=11,
@@ -331,7 +331,7 @@ OPERATIONS = [
         "d.plate",
         "find by plate tail",
         _CUSTOMER.format(
-            what="right(v.plate, 5) as words, reverse(right(v.plate, 5)) as reversed",
+            what="right(v.plate, 5) as query, reverse(right(v.plate, 5)) as reversed",
             join="join crm.vehicles v on v.store_id = c.store_id and v.customer_id = c.id",
         ),
         _FOUND
@@ -343,9 +343,9 @@ OPERATIONS = [
     Operation(
         "d.name",
         "find by name",
-        _CUSTOMER.format(what="c.name as words", join=""),
+        _CUSTOMER.format(what="c.name as query", join=""),
         _FOUND
-        + "k.name ilike '%%' || %(words)s || '%%' and "
+        + "k.name ilike '%%' || %(query)s || '%%' and "
         + _SEEN
         + " order by k.created_at desc limit 50",
         _search,
@@ -355,9 +355,9 @@ OPERATIONS = [
     Operation(
         "d.pinyin",
         "find by pinyin",
-        _CUSTOMER.format(what="left(c.pinyin, 6) as words", join=""),
+        _CUSTOMER.format(what="left(c.pinyin, 6) as query", join=""),
         _FOUND
-        + "(starts_with(k.pinyin, %(words)s) or starts_with(k.initials, %(words)s)) and "
+        + "(starts_with(k.pinyin, %(query)s) or starts_with(k.initials, %(query)s)) and "
         + _SEEN
         + " limit 50",
         _search,
@@ -366,16 +366,16 @@ OPERATIONS = [
     Operation(
         "d.name.manager",
         "find by name, seen by the manager",
-        _CUSTOMER.format(what=f"c.name as words, {_MANAGER} as caller_id", join=""),
-        _FOUND + "k.name ilike '%%' || %(words)s || '%%' order by k.created_at desc limit 50",
+        _CUSTOMER.format(what=f"c.name as query, {_MANAGER} as caller_id", join=""),
+        _FOUND + "k.name ilike '%%' || %(query)s || '%%' order by k.created_at desc limit 50",
         _search,
         6,
     ),
     Operation(
         "d.phone.manager",
         "find by phone tail, seen by the manager",
-        _CUSTOMER.format(what=f"right(c.phone, 4) as words, {_MANAGER} as caller_id", join=""),
-        _FOUND + "k.phone_tail = %(words)s limit 50",
+        _CUSTOMER.format(what=f"right(c.phone, 4) as query, {_MANAGER} as caller_id", join=""),
+        _FOUND + "k.phone_tail = %(query)s limit 50",
         _search,
         8,
     ),
