@@ -26,6 +26,7 @@ from bench.measure import Floor, OurHttp, OurSql, Sample, Way, resident_mb, sign
 from bench.operations import OPERATIONS, Operation, subjects
 from bench.report import write_report
 from forecourt.claims import as_member
+from forecourt.postgres_files import remove_cluster
 from forecourt.settings import ROOT, home_folder
 from forecourt.stack import Stack
 
@@ -55,10 +56,9 @@ def main() -> None:
     options = parser.parse_args()
     home = home_folder() / "bench"
     names = {"100k": ["10k", "100k"], "1m": ["100k", "1m"]}[options.size]
-    if not options.keep:
-        shutil.rmtree(
-            home, ignore_errors=True
-        )  # what a run that broke off left would be measured as if it were fresh
+    if not options.keep:  # what a run that broke off left would be measured as if it were fresh
+        remove_cluster(home)
+        shutil.rmtree(home, ignore_errors=True)
     with Stack(home) as stack:
         databases = {name: SERVED if name == "100k" else f"bench_{name}" for name in names}
         counts = {name: _fill(stack, name, database) for name, database in databases.items()}
@@ -89,6 +89,7 @@ def main() -> None:
             name: rules(stack, database) for name, database in list(databases.items())[-1:]
         }
     if not options.keep:
+        remove_cluster(home)
         shutil.rmtree(home)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{names[-1]}.json").write_text(

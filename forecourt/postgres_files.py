@@ -12,6 +12,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from forecourt.settings import ROOT
@@ -133,6 +134,9 @@ def _cluster_of_root(home: Path) -> Path:
     folder.chmod(0o711)
     (folder / "home").write_text(str(home))
     (folder / "home").chmod(0o600)
+    if not os.path.lexists(link) and _is_older(data / "PG_VERSION", home / "settings.json"):
+        # The home was deleted by hand and begins anew: nobody has the old cluster's passwords.
+        data.rename(folder / f"postgres.left-{int(time.time())}")
     if link.exists() and not link.is_symlink():
         if link.stat().st_uid not in (0, ORDINARY_USER):
             raise SystemExit(f"the database in {link} belongs to another user: run as that user")
@@ -142,6 +146,10 @@ def _cluster_of_root(home: Path) -> Path:
     if not link.is_symlink():
         link.symlink_to(data)
     return data
+
+
+def _is_older(file: Path, other: Path) -> bool:
+    return file.exists() and other.exists() and file.stat().st_mtime < other.stat().st_mtime
 
 
 def _remove_abandoned() -> None:

@@ -159,6 +159,23 @@ def test_root_below_a_private_folder(private: Path, clones: list[Clone]):
 
 
 @only_root
+def test_a_home_that_was_deleted_by_hand_begins_anew(private: Path, clones: list[Clone]):
+    """Root's cluster lies elsewhere: a new home found it, and had none of its passwords."""
+    clone = Clone(private / "clone")
+    clones.append(clone)
+    up = clone.run("up")
+    read_until(up, "DATABASE_URL")
+    data = (clone.folder / ".forecourt" / "postgres").resolve()
+    clone.stop(up)
+    shutil.rmtree(clone.folder / ".forecourt")
+    again = clone.run("up")
+    said = read_until(again, "DATABASE_URL")
+    assert any("making the database cluster" in line for line in said)
+    assert [left.name for left in data.parent.glob("postgres.left-*")]  # set aside, not deleted
+    clone.stop(again)
+
+
+@only_root
 def test_an_ordinary_user_in_a_folder_with_a_name_of_all_kinds(clones: list[Clone], ordinary):
     folder = Path(tempfile.mkdtemp(prefix="forecourt-open-"))
     folder.chmod(0o755)
