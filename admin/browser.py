@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 IN_BROWSER = sys.platform == "emscripten"
+UNSAVED = ("draft", "import")  # reasons to ask before the page is left
 DRAWN = 0.05  # seconds until what was just changed is on its way to the screen
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
@@ -27,6 +28,12 @@ def ask_before_leaving(reason: str, *, unsaved: bool) -> None:
     import forecourt_js  # pyright: ignore[reportMissingImports]
 
     forecourt_js.unsaved(reason, unsaved)
+
+
+def forget_unsaved() -> None:
+    """Nobody is signed in any more: there is nothing left to lose."""
+    for reason in UNSAVED:
+        ask_before_leaving(reason, unsaved=False)
 
 
 async def in_background(

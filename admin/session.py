@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import flet as ft
 
+from admin.browser import forget_unsaved
 from admin.draft import Draft
 from admin.services import Services
 from shared.domain.config import StoreConfig
@@ -117,6 +118,7 @@ class AdminSession:
 
     def _forget_person(self) -> None:
         """Leaves nothing of one person for the next, least of all an unpublished draft."""
+        forget_unsaved()
         self.me, self.config, self.config_version, self.memberships = None, None, 0, []
         self.draft = Draft(self.services, self.guard, self.load_config)
 

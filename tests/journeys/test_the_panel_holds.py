@@ -41,6 +41,13 @@ def reload(app: App) -> None:
     app.ready()
 
 
+def asks_before_leaving(app: App) -> bool:
+    """Whether the browser would ask before it closes the page."""
+    return app.page.evaluate(
+        "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    )
+
+
 def stands(app: App, page: str, sign: str) -> None:
     """That page is the chosen one, and what only it has is there."""
     expect(
@@ -132,6 +139,7 @@ def test_an_import_under_way_survives_the_network_and_a_look_at_another_page(vis
         app.tap("pick-file")
     chooser.value.set_files(str(file))
     app.see("3 行")
+    assert asks_before_leaving(app)
     app.tap("nav-lists")
     app.see_id("add-entry")
     app.tap("nav-imports")
@@ -149,6 +157,7 @@ def test_an_import_under_way_survives_the_network_and_a_look_at_another_page(vis
     app.see_id("import-result")
     app.tap("another")
     app.gone("3 行，")
+    assert not asks_before_leaving(app)
     app.tap("revert-0")
     app.tap("revert-yes")
     app.see_id("revert-result")
