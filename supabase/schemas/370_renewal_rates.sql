@@ -145,6 +145,9 @@ begin
   if v_caller.store_id is null then
     raise sqlstate 'PT403' using message = 'forbidden';
   end if;
+  if not isfinite(v_month) then
+    raise sqlstate 'PT422' using message = 'invalid';
+  end if;
   return jsonb_build_object(
     'month', v_month,
     'today', v_caller.today,
@@ -168,7 +171,7 @@ end $$;
 comment on function crm.renewal_rates is
   'Policies that end in a month: due, contacted, renewed, lost, in all and by window, insurer, '
   'member and reason: everybody''s for who sees the whole store, else one''s team''s or one''s own '
-  '(F-42). Errors: forbidden.';
+  '(F-42). Errors: forbidden, invalid (no real month).';
 
 create or replace function crm.renewal_rate_rows(
   p_store uuid, p_month date, p_by text, p_key text, p_number text
@@ -179,6 +182,9 @@ declare
 begin
   if v_caller.store_id is null then
     raise sqlstate 'PT403' using message = 'forbidden';
+  end if;
+  if not isfinite(p_month) then
+    raise sqlstate 'PT422' using message = 'invalid';
   end if;
   return (
     with facts as (
@@ -220,7 +226,7 @@ end $$;
 comment on function crm.renewal_rate_rows is
   'The policies behind a number of crm.renewal_rates, at most 200, with their customers as the '
   'caller sees them. p_number: due, contacted, renewed or lost; total, unseen: as in '
-  'crm.metric_rows. Errors: forbidden.';
+  'crm.metric_rows. Errors: forbidden, invalid (no real month).';
 
 alter function crm.renewal_rates(uuid, date) owner to api_owner;
 alter function crm.renewal_rate_rows(uuid, date, text, text, text) owner to api_owner;

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.database.test_meeting_sheet import hide
@@ -189,3 +190,11 @@ def test_every_number_is_the_one_counted_by_hand(world, seed):
         for (by, key), numbers in counted.items():
             for number, value in zip(NUMBERS, numbers, strict=True):
                 assert rows(world, month, by, key, number)["total"] == value
+
+
+@pytest.mark.parametrize("month", ["infinity", "-infinity"])
+def test_a_month_that_never_ends_is_refused(world, month):
+    for call in ("renewal_rates(%s, %s)", "renewal_rate_rows(%s, %s, 'all', '', 'due')"):
+        with pytest.raises(psycopg.Error) as refused, world.db.transaction():
+            world.ask("he", f"select api.{call}", world.stores["east"], month)
+        assert refused.value.sqlstate == "PT422"
