@@ -69,6 +69,7 @@ class Life:
 
     world: World
     dice: random.Random
+    zone: str = "Asia/Shanghai"
     store: Any = None
     customers: list[str] = field(default_factory=list)
     policies: list[str] = field(default_factory=list)
@@ -106,7 +107,7 @@ class Life:
         return {r[0] for r in rows}
 
     def today(self):
-        return self.world.row("select (now() at time zone 'Asia/Shanghai')::date")
+        return self.world.row("select (now() at time zone %s)::date", self.zone)
 
     # What is done ---------------------------------------------------------------------------------
 
@@ -603,13 +604,13 @@ class Life:
                 "select k.id from crm.customers k where k.store_id = %s and k.removed_at is null "
                 "and k.owner_id is not null"
                 " and not k.do_not_call and k.consent_withdrawn_at is null"
-                " and k.next_contact_on <= (now() at time zone 'Asia/Shanghai')::date"
+                " and k.next_contact_on <= %s"
                 " and exists (select from crm.rules r where r.store_id = k.store_id and r.kind = "
                 "'cadence' and r.active)"
                 " and not exists (select from crm.tasks t where t.store_id = k.store_id and "
                 "t.customer_id = k.id"
                 " and t.status in ('open', 'cancel_requested') and t.removed_at is null)",
-                (self.store,),
+                (self.store, self.today()),
             ).fetchall()
             assert not late, f"due, and nobody is told: {late}"
 
