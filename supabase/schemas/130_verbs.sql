@@ -451,6 +451,36 @@ end $$;
 
 -- The next try after a call that reached nobody, at an hour that was not tried yet, on a working
 -- day. When none is left before the policy ends, it is tried again at once.
+-- Who makes the call that follows. Whoever calls for a colleague in a loan will not see the customer
+-- afterwards: the call is the lender's, and lent again if it is due in time. Definer: authors need
+-- not see loans.
+create or replace function crm.next_caller(p_draft crm.conversation_draft, p_loan uuid)
+  returns uuid
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  return coalesce(
+    (
+      select candidate.user_id
+      from crm.customers customer
+      left join crm.queue_loans loan on loan.store_id = customer.store_id and loan.id = p_loan
+      cross join lateral (
+        values
+          (1, p_draft.author_id),
+          (2, loan.lender_id),
+          (3, customer.owner_id),
+          (4, customer.renewal_owner_id)
+      ) candidate (place, user_id)
+      where customer.store_id = p_draft.store_id
+        and customer.id = p_draft.customer_id
+        and candidate.user_id is not null
+        and crm.sees_customer(customer, candidate.user_id)
+      order by candidate.place
+      limit 1
+    ),
+    p_draft.author_id
+  );
+end $$;
+
 create or replace function crm.create_retry_task(
   p_draft crm.conversation_draft, p_task crm.tasks, p_hours int, p_tries int, p_zone text
 ) returns uuid
@@ -483,7 +513,7 @@ begin
   values (
     p_draft.store_id,
     p_draft.customer_id,
-    p_draft.author_id,
+    crm.next_caller(p_draft, p_task.loan_id),
     'retry',
     coalesce(p_task.subject_form, 'customer'),
     coalesce(p_task.subject_id, p_draft.customer_id),
@@ -499,7 +529,7 @@ end $$;
 
 -- The call that was agreed, at the hour the customer prefers (F-04).
 create or replace function crm.create_next_contact_task(
-  p_draft crm.conversation_draft, p_expires_on date, p_zone text
+  p_draft crm.conversation_draft, p_task crm.tasks, p_zone text
 ) returns uuid
   language plpgsql volatile set search_path = '' as $$
 declare
@@ -511,7 +541,7 @@ begin
   select
     p_draft.store_id,
     p_draft.customer_id,
-    p_draft.author_id,
+    crm.next_caller(p_draft, p_task.loan_id),
     'next_contact',
     p_draft.customer_id,
     p_draft.next_contact_on,
@@ -520,7 +550,7 @@ begin
     from crm.day_parts(store.settings -> 'day_parts') part
     where part.key = customer.preferred_time
   ),
-    p_expires_on,
+    p_task.expires_on,
     p_draft.occurred_at
   from crm.stores store
   join crm.customers customer on customer.store_id = store.id and customer.id = p_draft.customer_id
@@ -566,7 +596,7 @@ begin
   if v_is_silent then
     return null;
   elsif p_draft.next_contact_on is not null then
-    return crm.create_next_contact_task(p_draft, p_task.expires_on, p_zone);
+    return crm.create_next_contact_task(p_draft, p_task, p_zone);
   elsif not p_draft.reached
     and p_outcome.retry_hours is not null
     and p_tries < coalesce(p_outcome.retry_max, 3)
@@ -850,6 +880,8 @@ begin
     set status = 'open', due_on = v_today, due_at = null, rank = 0, remark = p_remark
     where store_id = v_store and id = p_approval.task_id;
   end if;
+  -- the customer may have changed hands since it was asked
+  perform crm.reassign_abandoned_tasks(v_store, p_approval.task_id);
 end $$;
 
 create or replace function crm.decide_approval(p_op jsonb) returns jsonb
@@ -1214,8 +1246,9 @@ grant execute on function
   crm.close_answered_tasks(crm.conversation_draft, crm.tasks),
   crm.update_contacted_customer(crm.conversation_draft, text, bool, date),
   crm.save_collected_facts(jsonb, uuid, uuid),
+  crm.next_caller(crm.conversation_draft, uuid),
   crm.create_retry_task(crm.conversation_draft, crm.tasks, int, int, text),
-  crm.create_next_contact_task(crm.conversation_draft, date, text),
+  crm.create_next_contact_task(crm.conversation_draft, crm.tasks, text),
   crm.raise_conversation_alerts(crm.conversation_draft, crm.outcomes, uuid, bool),
   crm.create_following_task(crm.conversation_draft, crm.outcomes, crm.tasks, int, text),
   crm.request_lower_level(crm.conversation_draft, jsonb, text),

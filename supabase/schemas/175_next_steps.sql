@@ -21,7 +21,61 @@ end $$;
 comment on function crm.watched_pools is
   'Pools whose customers somebody who works here sees or may claim.';
 
--- The one definition. A next step is a task in the hands of somebody who works here, an approval
+-- The rule of crm.customers' policies, asked about a colleague. What is lent is seen by the task.
+-- Definer: of a colleague's role the caller may know nothing.
+create or replace function crm.sees_customer(p_customer crm.customers, p_user uuid) returns bool
+  language plpgsql stable security definer cost 1000 set search_path = ''
+  set plan_cache_mode = force_generic_plan as $$
+begin
+  return exists (
+    select from crm.memberships member
+    where member.store_id = p_customer.store_id
+      and member.user_id = p_user
+      and case
+        when member.scope in ('store', 'group') then true
+        when p_user in (p_customer.owner_id, p_customer.renewal_owner_id) then true
+        when p_customer.owner_id is null then p_customer.pool = any (member.pools)
+        else member.scope = 'team'
+          and exists (
+            select from crm.members owner
+            where owner.store_id = p_customer.store_id
+              and owner.user_id = p_customer.owner_id
+              and owner.team = member.team
+          )
+      end
+  );
+end $$;
+comment on function crm.sees_customer is
+  'Whether an active member of the store sees a customer, loans aside.';
+
+-- Tasks nobody does: their member has left, or does not see the customer. Whoever asked to be let
+-- off keeps the task until the decision, and what is lent is seen by the loan. p_task: only this
+-- one.
+create or replace function crm.abandoned_tasks(p_store uuid, p_task uuid) returns setof uuid
+  language plpgsql stable rows 10 set search_path = '' as $$
+begin
+  return query
+    select task.id
+    from crm.tasks task
+    join crm.customers customer
+      on customer.store_id = p_store and customer.id = task.customer_id
+    left join crm.members member
+      on member.store_id = p_store and member.user_id = task.assignee_id and member.active
+    where task.store_id = p_store
+      and (p_task is null or task.id = p_task)
+      and task.status in ('open', 'cancel_requested', 'suspended')
+      and task.removed_at is null
+      and (
+        member.user_id is null
+        or task.status = 'open'
+          and task.loan_id is null
+          and task.assignee_id is distinct from customer.owner_id
+          and task.assignee_id is distinct from customer.renewal_owner_id
+          and not crm.sees_customer(customer, task.assignee_id)
+      );
+end $$;
+
+-- The one definition. A next step is a task of somebody who sees the customer, an approval
 -- that waits, or a day planned no farther ahead than a conversation may plan it, with somebody to
 -- keep it. A pool nobody calls from is a next step too, as long as somebody sees its customers or
 -- may claim them. Whoever must not be called has none and needs none.
@@ -74,6 +128,12 @@ begin
           and task.customer_id = customer.id
           and task.status in ('open', 'cancel_requested')
           and task.removed_at is null
+          and (
+            task.assignee_id in (customer.owner_id, customer.renewal_owner_id)
+            or task.loan_id is not null
+            or task.status = 'cancel_requested'
+            or crm.sees_customer(customer, task.assignee_id)
+          )
       )
       and not exists (
         select from crm.approvals approval
@@ -87,15 +147,18 @@ comment on function crm.customers_without_next_step is
   'Customers nobody would ever call again, as of a store-local day, and why: nobody (no owner or '
   'pool with people), no_plan, overdue (planned, and no task was made), too_far.';
 
--- Open tasks of members who no longer work here go to whoever looks after the customer.
-create or replace function crm.reassign_abandoned_tasks(p_store uuid) returns int
-  language plpgsql volatile set search_path = '' as $$
+-- Such tasks go to whoever looks after the customer. In a pool from which nobody calls they wait
+-- for whoever takes the customer. Belongs to the table owner, like every change of hands.
+create or replace function crm.reassign_abandoned_tasks(p_store uuid, p_task uuid default null)
+  returns int
+  language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_count int;
+  v_moved int;
+  v_waiting int;
 begin
   update crm.tasks task
   set assignee_id = n.user_id
-  from crm.customers customer
+  from crm.abandoned_tasks(p_store, p_task) abandoned_id, crm.customers customer
   cross join lateral (
     select member.user_id
     from crm.members member
@@ -111,17 +174,24 @@ begin
     limit 1
   ) n
   where task.store_id = p_store
-    and task.status in ('open', 'cancel_requested', 'suspended')
-    and task.removed_at is null
-    and not exists (
-      select from crm.members member
-      where member.store_id = p_store and member.user_id = task.assignee_id and member.active
-    )
+    and task.id = abandoned_id
     and customer.store_id = p_store
     and customer.id = task.customer_id;
-  get diagnostics v_count = row_count;
-  return v_count;
+  get diagnostics v_moved = row_count;
+  update crm.tasks task
+  set status = 'suspended', suspended_reason = 'pool'
+  from crm.abandoned_tasks(p_store, p_task) abandoned_id, crm.customers customer
+  where task.store_id = p_store
+    and task.id = abandoned_id
+    and task.status = 'open'
+    and customer.store_id = p_store
+    and customer.id = task.customer_id
+    and customer.owner_id is null;
+  get diagnostics v_waiting = row_count;
+  return v_moved + v_waiting;
 end $$;
+comment on function crm.reassign_abandoned_tasks is
+  'Answers how many tasks changed hands or wait in a pool.';
 
 -- A customer of whom nobody takes care goes to a decider as a task, one by one to whoever has the
 -- fewest.
@@ -246,6 +316,8 @@ create or replace function api.next_step_report(store_id uuid) returns jsonb
 grant execute on function
   crm.pool_callers(uuid),
   crm.watched_pools(uuid),
+  crm.sees_customer(crm.customers, uuid),
+  crm.reassign_abandoned_tasks(uuid, uuid),
   crm.customers_without_next_step(uuid, date)
 to api_owner;
 grant execute on function

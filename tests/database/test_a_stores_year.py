@@ -269,6 +269,50 @@ class Season(Life):
         )
         assert left == 0, f"{left} without a next step"
         self.judge_working_days()
+        self.judge_queues()
+
+    def judge_queues(self) -> None:
+        """Each open task that is due stands in the queue of an active member, who can read it."""
+        due: dict[Any, set[str]] = defaultdict(set)
+        for user, task in self.world.db.execute(
+            "select assignee_id, id::text from crm.tasks where store_id = %s"
+            " and status = 'open' and removed_at is null and due_on <= %s"
+            " and (due_at is null or due_at <= now() or due_on < %s)",
+            (self.store, self.today(), self.today()),
+        ).fetchall():
+            due[user].add(task)
+        names = {user: name for name, user in self.world.users.items()}
+        for user, tasks in due.items():
+            assert self.is_active(names[user]), f"left: {names[user]}, {self.about(tasks)}"
+            shown = {task for task, _, _ in self.due_of(names[user], 200)}
+            if len(tasks) <= 200:
+                assert shown == tasks, f"{names[user]} does not see {self.about(tasks - shown)}"
+
+    def about(self, tasks: set[str]) -> list[Any]:
+        return self.world.db.execute(
+            "select to_jsonb(t), jsonb_build_object('owner', k.owner_id, 'renewal_owner',"
+            " k.renewal_owner_id, 'pool', k.pool, 'removed_at', k.removed_at)"
+            " from crm.tasks t join crm.customers k using (store_id)"
+            " where t.id = any (%s::uuid[]) and k.id = t.customer_id",
+            (list(tasks),),
+        ).fetchall()
+
+    def due_of(self, name: str, limit: int) -> list[tuple[str, str, str]]:
+        """What their phone shows them: (task, customer, level)."""
+        page = self.world.ask(
+            name,
+            "select api.today(store_id => %s, page_size => %s)",
+            self.store,
+            limit,
+        )[0][0]
+        return [(t["id"], t["customer_id"], t["level"]) for t in page["tasks"]]
+
+    def is_active(self, name: str) -> bool:
+        return self.world.row(
+            "select active from crm.members where store_id = %s and user_id = %s",
+            self.store,
+            self.world.users[name],
+        )
 
     def judge_working_days(self) -> None:
         """What no person named is due on a day that is worked."""

@@ -57,23 +57,6 @@ class Year(Season):
             self.read_up_to = max(self.read_up_to, row[7])
         return dict(self.seen)
 
-    def due_of(self, name: str, limit: int) -> list[tuple[str, str, str]]:
-        """What their phone shows them: (task, customer, level)."""
-        page = self.world.ask(
-            name,
-            "select api.today(store_id => %s, page_size => %s)",
-            self.store,
-            limit,
-        )[0][0]
-        return [(t["id"], t["customer_id"], t["level"]) for t in page["tasks"]]
-
-    def is_active(self, name: str) -> bool:
-        return self.world.row(
-            "select active from crm.members where store_id = %s and user_id = %s",
-            self.store,
-            self.world.users[name],
-        )
-
     def do_call(self, name: str, task: str, customer: str, level: str) -> Act:
         self.calls += 1
         reached = self.dice.random() < 0.65
@@ -102,26 +85,6 @@ class Year(Season):
         return act
 
     # What must hold -------------------------------------------------------------------------------
-
-    def judge_night(self) -> None:
-        super().judge_night()
-        self.judge_homes()
-
-    def judge_homes(self) -> None:
-        """Each open task that is due stands in the queue of an active member, who can read it."""
-        due = Counter(
-            self.world.db.execute(
-                "select assignee_id, count(*) from crm.tasks where store_id = %s"
-                " and status = 'open' and removed_at is null and due_on <= %s"
-                " and (due_at is null or due_at <= now() or due_on < %s) group by 1",
-                (self.store, self.today(), self.today()),
-            ).fetchall()
-        )
-        names = {user: name for name, user in self.world.users.items()}
-        for user, count in due:
-            assert self.is_active(names[user]), f"{count} tasks of {names[user]}, who has left"
-            shown = len(self.due_of(names[user], 200))
-            assert shown == min(count, 200), f"{names[user]} sees {shown} of {count} tasks"
 
     def policies_that_ended(self) -> Counter:
         """How each policy that ended was cared for: contacts in the last 90 days of those that the

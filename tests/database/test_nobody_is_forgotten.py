@@ -404,6 +404,46 @@ def test_a_leavers_customers_and_tasks_reach_somebody(world):
     assert report(world)["without_next_step"] == 0
 
 
+def refused_after(world: World, **recipient: Any) -> tuple[str, str]:
+    """lin wants to be let off a call; the customer is handed over; then the manager refuses."""
+    customer, task = due_customer(world)
+    request = new_id()
+    world.done(
+        "lin", "request_cancellation", {"id": request, "task_id": task, "reason": "unreachable"}
+    )
+    world.done("he", "reassign", {"customer_id": customer, **recipient})
+    world.done("he", "decide_approval", {"id": request, "decision": "reject", "remark": "再打一次"})
+    return customer, task
+
+
+def test_a_refused_cancel_of_a_customer_in_a_pool_reaches_who_calls_there(world):
+    customer, task = refused_after(world, pool="market")
+    assert open_tasks(world, customer) == [(task, "wu")]
+
+
+def test_a_refused_cancel_of_a_customer_anybody_may_claim_waits_for_the_claim(world):
+    customer, task = refused_after(world, pool="open")
+    assert open_tasks(world, customer) == []
+    world.done("chen", "claim_customer", {"customer_id": customer})
+    assert open_tasks(world, customer) == [(task, "chen")]
+
+
+def test_a_task_of_somebody_who_no_longer_sees_the_customer_reaches_who_does(world):
+    """However it came about; here by the role, which loses its pool."""
+    customer = world.customer("he", pool="market", phone="13800000012")
+    task = world.task(customer, "wu")
+    stray = world.task(world.customer("chen", phone="13800000013"), "lin", kind="manual")
+    world.db.execute(
+        "update crm.roles set pools = '{}' where store_id = %s and key = 'market'",
+        (world.stores["east"],),
+    )
+    night(world)
+    status = world.row("select status, suspended_reason from crm.tasks where id = %s", task)
+    assert status == ("suspended", "pool")
+    with_whom = world.row("select assignee_id from crm.tasks where id = %s", stray)
+    assert with_whom == world.users["chen"]
+
+
 def test_the_report_is_for_deciders(world):
     for who in ("lin", "wu", "zhou", "xu", "qin", None):
         told = world.refused(who, "select api.next_step_report(%s)", world.stores["east"])

@@ -132,6 +132,35 @@ def test_a_retry_of_a_lent_call_is_lent_too_and_goes_back(loans):
     assert whose == "lin"
 
 
+@pytest.mark.parametrize("outcome", ["no_answer", "interested"])
+def test_a_lent_call_to_a_colleagues_customer_goes_back_too(loans, outcome):
+    """zhou renews what chen owns: what lin's call for zhou leaves behind must not stay with lin,
+    who sees nothing of the customer after the loan."""
+    world = loans.world
+    customer = world.customer("chen", phone="13800000010")
+    world.db.execute(
+        "update crm.customers set renewal_owner_id = %s where id = %s",
+        (world.users["zhou"], customer),
+    )
+    task = world.task(customer, "zhou")
+    loan = loans.lend("zhou", "lin")
+    answer = world.log_conversation(
+        "lin",
+        customer,
+        outcome,
+        task_id=task,
+        **(
+            {"next_contact_on": str(loans.today + timedelta(days=1))}
+            if outcome != "no_answer"
+            else {}
+        ),
+    )
+    assert answer["status"] == "applied", answer
+    assert {whose for whose, _day in loans.open_tasks(customer)} == {"lin"}
+    loans.end(loan)
+    assert {whose for whose, _day in loans.open_tasks(customer)} == {"zhou"}
+
+
 def test_the_borrowers_own_customers_stay_theirs(loans):
     world = loans.world
     customer = world.customer("chen", phone="13800000009")
