@@ -8,6 +8,7 @@ from mobile_app.funnel.screen import DealRow
 from mobile_app.session import Session, use_local_data, use_session
 from mobile_app.shell import tab_view
 from mobile_app.team.loan import LoanOf
+from mobile_app.team.next_steps import NextSteps
 from mobile_app.team.renewal_rates import shows_renewal_rates
 from mobile_app.team.state import Team
 from shared.domain.config import StoreConfig
@@ -72,6 +73,8 @@ def TeamScreen() -> ft.View:
     elif state.part == "leads":
         blocks.append(LeadList(state, key="leads"))
     elif state.part == "pending":
+        if state.next_steps is not None:
+            blocks.append(NextSteps(state.next_steps, key="next-steps"))
         blocks.append(OverdueList(state, key="pending"))
     else:
         blocks.append(Queues(state, key="queues"))

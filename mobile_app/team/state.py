@@ -13,6 +13,7 @@ from shared.domain.problems import Problem
 from shared.domain.records import Customer
 from shared.gateway import tasks as queues
 from shared.gateway import team, transfers
+from shared.gateway.next_steps import NextStepReport, next_step_report
 from shared.gateway.renewals import RenewalLine, renewals
 from shared.gateway.tasks import Queue
 from shared.gateway.team import MemberDeal, MemberWork
@@ -34,6 +35,7 @@ class Team:
     part: str = "leads"
     pools: PoolList | None = None
     overdue: list[OverdueCustomer] = field(default_factory=list)
+    next_steps: NextStepReport | None = None
     new_owners: list[TransferCandidate] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
     open_row: str = ""
@@ -75,6 +77,7 @@ class Team:
                     [c for c in found.customers if str(c.id) not in self._gone],
                     list(found.members),
                 )
+                await self._load_next_steps()
             else:
                 self.new_owners = await transfers.new_owners(gateway, store)
                 self.renewals = await renewals(gateway, store)
@@ -83,6 +86,14 @@ class Team:
         except Problem as problem:
             self.problem = problem.code
         self.loaded = True
+
+    async def _load_next_steps(self) -> None:
+        """For members who decide; the others who reassign do without."""
+        me = self.session.me
+        if me is not None and "decide_approval" in me.verbs:
+            self.next_steps = await next_step_report(
+                self.session.services.gateway, self.session.store_id
+            )
 
     async def _load_member(self) -> None:
         """What is looked at of the chosen colleague."""

@@ -266,6 +266,20 @@ comment on function crm.repair_next_steps is
   'Gives a next step to every customer who has none; answers how many tasks and plans that took, '
   'and how many customers still have none because nobody works here who could call them.';
 
+-- Runs are the operator's; of theirs a member learns the day.
+create or replace function crm.last_night(p_store uuid) returns date
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (
+    select max((run.due_at at time zone store.time_zone)::date)
+    from crm.runs run
+    join crm.stores store on store.id = run.store_id
+    where run.store_id = p_store and run.work = 'nightly' and run.error is null
+  );
+end $$;
+comment on function crm.last_night is
+  'The store-local day of the last nightly run that went well; null before the first.';
+
 -- What the manager sees of it, at any time of the day.
 create or replace function crm.next_step_report(p_store uuid) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
@@ -275,6 +289,7 @@ begin
   return (
     select jsonb_build_object(
       'today', v_caller.today,
+      'last_night', crm.last_night(p_store),
       'without_next_step', count(*),
       'customers', coalesce(
         jsonb_agg(
@@ -304,7 +319,8 @@ begin
   );
 end $$;
 comment on function crm.next_step_report is
-  'How many customers have no next step, which of them the caller sees (at most 200) and why. '
+  'How many customers have no next step, which of them the caller sees (at most 200) and why, and '
+  'the day of the last nightly run. '
   'Error: forbidden.';
 
 alter function crm.next_step_report(uuid) owner to api_owner;
@@ -317,6 +333,7 @@ grant execute on function
   crm.pool_callers(uuid),
   crm.watched_pools(uuid),
   crm.sees_customer(crm.customers, uuid),
+  crm.last_night(uuid),
   crm.reassign_abandoned_tasks(uuid, uuid),
   crm.customers_without_next_step(uuid, date)
 to api_owner;
