@@ -449,38 +449,41 @@ begin
   );
 end $$;
 
--- The next try after a call that reached nobody, at an hour that was not tried yet, on a working
--- day. When none is left before the policy ends, it is tried again at once.
--- Who makes the call that follows. Whoever calls for a colleague in a loan will not see the customer
--- afterwards: the call is the lender's, and lent again if it is due in time. Definer: authors need
--- not see loans.
+-- Who makes the call that follows. Whoever calls for a colleague in a loan will not see the
+-- customer afterwards: the call is the lender's, and lent again if it is due in time. Definer:
+-- authors need not see loans.
 create or replace function crm.next_caller(p_draft crm.conversation_draft, p_loan uuid)
   returns uuid
   language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_customer crm.customers;
+  v_candidate uuid;
 begin
-  return coalesce(
+  select * into v_customer
+  from crm.customers customer
+  where customer.store_id = p_draft.store_id and customer.id = p_draft.customer_id;
+  if p_draft.author_id in (v_customer.owner_id, v_customer.renewal_owner_id) then
+    return p_draft.author_id;  -- nearly always
+  end if;
+  foreach v_candidate in array array[
+    p_draft.author_id,
     (
-      select candidate.user_id
-      from crm.customers customer
-      left join crm.queue_loans loan on loan.store_id = customer.store_id and loan.id = p_loan
-      cross join lateral (
-        values
-          (1, p_draft.author_id),
-          (2, loan.lender_id),
-          (3, customer.owner_id),
-          (4, customer.renewal_owner_id)
-      ) candidate (place, user_id)
-      where customer.store_id = p_draft.store_id
-        and customer.id = p_draft.customer_id
-        and candidate.user_id is not null
-        and crm.sees_customer(customer, candidate.user_id)
-      order by candidate.place
-      limit 1
+      select loan.lender_id
+      from crm.queue_loans loan
+      where loan.store_id = p_draft.store_id and loan.id = p_loan
     ),
-    p_draft.author_id
-  );
+    v_customer.owner_id,
+    v_customer.renewal_owner_id
+  ] loop
+    if crm.sees_customer(v_customer, v_candidate) then
+      return v_candidate;
+    end if;
+  end loop;
+  return p_draft.author_id;
 end $$;
 
+-- The next try after a call that reached nobody, at an hour that was not tried yet, on a working
+-- day. When none is left before the policy ends, it is tried again at once.
 create or replace function crm.create_retry_task(
   p_draft crm.conversation_draft, p_task crm.tasks, p_hours int, p_tries int, p_zone text
 ) returns uuid

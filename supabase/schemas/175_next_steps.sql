@@ -131,7 +131,6 @@ begin
           and (
             task.assignee_id in (customer.owner_id, customer.renewal_owner_id)
             or task.loan_id is not null
-            or task.status = 'cancel_requested'
             or crm.sees_customer(customer, task.assignee_id)
           )
       )

@@ -1,4 +1,4 @@
-"""T24 at full size: three stores in one database, twenty-four people, 1,500 customers, 365 nights.
+"""A year at full size: three stores in one database, twenty-four people, 1,500 customers, 365 nights.
 
 Beside the random acts of a season, everybody works through their queue each working day. Days are
 committed, so nights run on the indexes and statistics of a store that has lived for a year.
@@ -200,7 +200,7 @@ def live_a_year(database: psycopg.Connection, seed: int) -> list[Year]:
 @pytest.mark.long
 def test_a_year_of_three_stores_forgets_nobody(stack: Stack):
     seeds = range(FIRST_SEED, FIRST_SEED + SEEDS)
-    battery = Battery("T24", "A year of three stores", seeds=f"{seeds[0]}…{seeds[-1]}")
+    battery = Battery("year", "A year of three stores", seeds=f"{seeds[0]}…{seeds[-1]}")
     for seed in seeds:
         address = stack.create_database("a_year", "template1")
         migrate(address, lambda line: None)

@@ -29,6 +29,7 @@ RUNS = {
     "T9": ("tests/mobile_app/offline/test_races.py", "edit_at_once_a_thousand", 900),
     "T9r": ("tests/mobile_app/offline/test_races.py", "handover_a_thousand", 900),
     "T11": ("tests/mobile_app/offline/test_races.py", "five_hundred", 900),
+    "year": ("tests/database/test_a_year_of_three_stores.py", "year_of_three_stores", 14400),
     "T12": ("tests/gateway/test_login_session.py", "sixty", 300),
 }
 MEANING = """What a phone shows as saved survives a kill and a month without network, and reaches
