@@ -94,9 +94,7 @@ begin
     select
       customer.id,
       case
-        when customer.owner_id is null and watched.pool is null
-          or customer.owner_id is not null and owner.user_id is null
-        then 'nobody'
+        when owner.user_id is null and watched.pool is null then 'nobody'
         when customer.next_contact_on is null then 'no_plan'
         when customer.next_contact_on < p_day then 'overdue'
         else 'too_far'
