@@ -45,22 +45,9 @@ def TeamScreen() -> ft.View:
     use_local_data(state.load)
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(state.load))
     parts = [("leads", _("New leads")), ("pending", _("To reassign")), ("queues", _("Colleagues"))]
-    meeting = ft.ListTile(
-        leading=ft.Icon(ft.Icons.TABLE_CHART_OUTLINED),
-        title=ft.Text(_("Meeting sheet")),
-        trailing=ft.Icon(ft.Icons.CHEVRON_RIGHT),
-        on_click=lambda e: e.page.navigate("/team/meeting"),
-    )
-    renewals = ft.ListTile(
-        leading=ft.Icon(ft.Icons.AUTORENEW),
-        title=ft.Text(_("Renewal rates")),
-        trailing=ft.Icon(ft.Icons.CHEVRON_RIGHT),
-        on_click=lambda e: e.page.navigate("/team/renewals"),
-    )
     head = ft.Column(
         [
-            identified("meeting", meeting),
-            *([identified("renewal-rates", renewals)] if shows_renewal_rates(session) else []),
+            Numbers(shows_renewal_rates(session)),
             ft.Container(
                 chips("part", parts, state.part, lambda key: act(state.choose_part, key)),
                 padding=ft.Padding.symmetric(horizontal=EDGE, vertical=GAP),
@@ -96,6 +83,26 @@ def TeamScreen() -> ft.View:
             if state.part == "leads" and (state.leads or state.last_given)
             else None
         ),
+    )
+
+
+@component
+def Numbers(shows_rates: bool) -> ft.Control:
+    """The ways to what is counted, side by side: the list below them needs the room."""
+    _ = use_text()
+    ways = [
+        ("meeting", _("Meeting sheet"), "/team/meeting", ft.Icons.TABLE_CHART_OUTLINED),
+        ("report", _("Reports"), "/team/report", ft.Icons.INSIGHTS),
+        ("renewal-rates", _("Renewal rates"), "/team/renewals", ft.Icons.AUTORENEW),
+    ]
+    buttons = [
+        text_button(name, label, lambda e, route=route: e.page.navigate(route), icon=icon)
+        for name, label, route, icon in ways
+        if shows_rates or name != "renewal-rates"
+    ]
+    return ft.Container(
+        ft.Row([*buttons], wrap=True, spacing=0, run_spacing=0),
+        padding=ft.Padding.symmetric(horizontal=GAP // 2),
     )
 
 
@@ -214,7 +221,7 @@ def AssignPanel(
         ft.Text(words, size=13, color=ft.Colors.ON_SURFACE_VARIANT, expand=True)
     ]
     if last_given:
-        head.append(text_button("take-back", _("Undo"), act(state.take_back), icon=ft.Icons.UNDO))
+        head.append(text_button("undo-last", _("Undo"), act(state.undo_last), icon=ft.Icons.UNDO))
     return bottom_bar(ft.Row(head), ft.Row([*row], wrap=True, spacing=GAP, run_spacing=GAP))
 
 

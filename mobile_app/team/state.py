@@ -178,7 +178,7 @@ class Team:
         else:
             self.receiver = "" if owner == self.receiver else owner
 
-    async def take_back(self) -> None:
+    async def undo_last(self) -> None:
         """The last lead returns to its pool: a transfer of its own, since the first one may have
         been read by its receiver already."""
         given = self.last_given
@@ -211,8 +211,7 @@ class Team:
         self._gone |= {*customers}
         for customer in customers:
             self._taken_back.pop(customer, None)
-        is_one_lead = lead is not None and pool is not None and len(customers) == 1
-        self.last_given = GivenLead(lead, pool) if is_one_lead else None
+        self.last_given = GivenLead(lead, pool) if lead and pool and len(customers) == 1 else None
         self.overdue, self.chosen, self.open_row = (
             [c for c in self.overdue if str(c.id) not in self._gone],
             [],

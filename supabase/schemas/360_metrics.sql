@@ -341,6 +341,27 @@ comment on function crm.metric_facts is
   'Every row of a metric on the days from p_from to p_to, whoever asks; what a caller may see of '
   'them is chosen by the functions that call it.';
 
+create or replace function crm.number_of(p_unit text, p_amounts numeric[]) returns numeric
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return case
+    when p_unit = 'count' then cardinality(p_amounts)
+    when p_unit = 'seconds' then
+      (select percentile_disc(0.5) within group (order by amount) from unnest(p_amounts) amount)
+    else (select coalesce(sum(amount), 0) from unnest(p_amounts) amount)
+  end;
+end $$;
+comment on function crm.number_of is
+  'What a metric of that unit makes of its rows'' amounts; of a share and of percent, the sum.';
+
+create or replace function crm.number_out_of(p_unit text, p_rows bigint) returns bigint
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return case when p_unit in ('share', 'percent', 'seconds') then p_rows end;
+end $$;
+comment on function crm.number_out_of is
+  'Of how many rows a share or a mean is taken; null where the number stands for itself.';
+
 create or replace function crm.metric_numbers(
   p_store uuid, p_from date, p_to date, p_metrics text[] default null
 ) returns table (metric text, member_id uuid, dimension text, value numeric, out_of bigint)
@@ -351,16 +372,17 @@ begin
       m.key,
       r.member_id,
       r.dimension,
-      case m.unit when 'count' then count(*)::numeric else coalesce(sum(r.amount), 0) end,
-      case m.unit when 'share' then count(*) end
+      crm.number_of(m.unit, array_agg(r.amount)),
+      crm.number_out_of(m.unit, count(*))
     from crm.metrics m
     cross join lateral crm.metric_facts(p_store, p_from, p_to, m.key) r
-    where p_metrics is null or m.key = any (p_metrics)
+    where case when p_metrics is null then m.on_sheet else m.key = any (p_metrics) end
     group by m.key, m.unit, r.member_id, r.dimension;
 end $$;
 comment on function crm.metric_numbers is
-  'The numbers of a store on the days from p_from to p_to, by member and level. p_metrics: which; '
-  'null: all. out_of: of a share, how many rows there are; value: how many of them count.';
+  'The numbers of a store on the days from p_from to p_to, by member and dimension. p_metrics: '
+  'which; null: those of the meeting sheet. out_of: of a share, how many rows there are; value: '
+  'how many of them count.';
 
 create or replace function crm.my_metrics(p_store uuid) returns setof crm.metrics
   language plpgsql stable set search_path = '' as $$
@@ -447,7 +469,10 @@ create or replace function crm.counted_members(p_caller crm.caller, p_numbers js
 begin
   return (
     select coalesce(
-      jsonb_agg(jsonb_build_object('id', m.user_id, 'name', m.name) order by m.name), '[]'
+      jsonb_agg(
+        jsonb_build_object('id', m.user_id, 'name', m.name, 'role', m.role) order by m.name
+      ),
+      '[]'
     )
     from crm.members m
     join crm.roles r on r.store_id = m.store_id and r.key = m.role
@@ -499,6 +524,7 @@ begin
         jsonb_agg(to_jsonb(m) - array['rows_function', 'form', 'field'] order by m.position), '[]'
       )
       from crm.my_metrics(p_store) m
+      where m.on_sheet
     ),
     'members', crm.counted_members(c, v_numbers),
     'numbers', v_numbers
@@ -590,7 +616,8 @@ begin
       seen as (
       select f.record_id, f.customer_id, k.name as customer_name, f.member_id, f.occurred_at,
         f.due_on, f.label,
-        case when m.unit = 'money' then f.amount end as amount_fen
+        case when m.unit = 'money' then f.amount end as amount_fen,
+        case when m.unit in ('percent', 'seconds') then f.amount end as amount
       from facts f
       join api.customers k on k.store_id = p_store and k.id = f.customer_id
     )

@@ -79,11 +79,11 @@ async def test_the_last_one_is_taken_back(manager, tmp_path):
         await s.tap(f"target-{lin}")
         await s.tap(f"lead-{customers[0]}")
         await s.tap(f"lead-{customers[1]}")
-        assert s.has("take-back") and s.sees("上一条：线索1")
+        assert s.has("undo-last") and s.sees("上一条：线索1")
         await sent(p)
-        await s.tap("take-back")
+        await s.tap("undo-last")
         await s.settle(until=lambda: s.has(f"lead-{customers[1]}"))
-        assert not s.has("take-back")
+        assert not s.has("undo-last")
         await sent(p)
         assert s.has(f"lead-{customers[1]}")
         assert owners_with_first_calls(world, customers) == ["lin", None]
@@ -103,6 +103,6 @@ async def test_selected_first_they_go_together(manager, tmp_path):
         for customer in customers:
             await s.tap(f"lead-{customer}")
         await s.tap(f"target-{world.users['lin']}")
-        assert not any(s.has(f"lead-{c}") for c in customers) and not s.has("take-back")
+        assert not any(s.has(f"lead-{c}") for c in customers) and not s.has("undo-last")
         await sent(p)
     assert owners_with_first_calls(world, customers) == ["lin"] * 3
