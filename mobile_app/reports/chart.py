@@ -9,6 +9,7 @@ import flet_charts as fc
 from shared.domain.metrics import Metric, duration_text, number_text
 from shared.domain.reports import Kind, Trend, TrendPeriod, rate_of
 from shared.ui.text import Texts, use_text
+from shared.ui.theme import GAP
 from shared.ui.view import component
 from shared.ui.widgets import identified
 
@@ -68,11 +69,21 @@ def TrendChart(trend: Trend, kind: Kind) -> ft.Control:
         horizontal_grid_lines=fc.ChartGridLines(
             interval=top / 2, color=ft.Colors.OUTLINE_VARIANT, width=1
         ),
-        bottom_axis=fc.ChartAxis(labels=bottom, label_size=28),
-        left_axis=fc.ChartAxis(labels=left, label_size=56),
+        bottom_axis=fc.ChartAxis(labels=bottom, label_size=28, label_spacing=1),
+        left_axis=fc.ChartAxis(labels=left, label_size=56, label_spacing=top / 2),
         animation=ft.Animation(0),
     )
-    return identified("trend", chart, label=spoken(_, trend, kind))
+    caption = {
+        "day": _("The last twelve days"),
+        "week": _("The last twelve weeks"),
+        "month": _("The last twelve months"),
+    }[kind]
+    body = ft.Column(
+        [ft.Text(caption, size=12, color=ft.Colors.ON_SURFACE_VARIANT), chart],
+        spacing=GAP,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+    return identified("trend", body, label=spoken(_, trend, kind))
 
 
 def _bar(at: int, rate: float | None, *, is_last: bool) -> fc.BarChartGroup:

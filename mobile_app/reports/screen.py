@@ -2,7 +2,7 @@
 fell, where each advisor is weakest; a number opens its past, its definition and its rows (S-28,
 S-29, S-111, S-112)."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import flet as ft
@@ -63,18 +63,18 @@ def kind_name(_: Texts, kind: Kind) -> str:
     return {"day": _("Daily"), "week": _("Weekly"), "month": _("Monthly")}[kind]
 
 
-def span_text(_: Texts, first: date, last: date, today: date) -> str:
-    """One day, a whole month, or from one day to another."""
-    if first == last:
-        return _.day(first, today)
-    return f"{_.day(first, today)} – {_.day(last, today)}"
+def span_text(_: Texts, kind: Kind, first: date, last: date, today: date) -> str:
+    """A day, a month, or from one day to another."""
+    if kind == "month" and (last + timedelta(days=1)).day == 1:
+        return _.month(first)
+    return _.day(first, today) if first == last else _.days(first, last, today)
 
 
 @component
 def PeriodStep(state: ReportOfPeriod, report: Report | None) -> ft.Control:
     """The period that is shown, and the one before or after it in one tap."""
-    session, _ = use_session(), use_text()
-    title = span_text(_, report.first, report.last, session.clock.today) if report else "…"
+    _ = use_text()
+    title = span_text(_, report.kind, report.first, report.last, report.today) if report else "…"
     words = ft.Text(
         title,
         theme_style=ft.TextThemeStyle.TITLE_SMALL,
@@ -116,7 +116,7 @@ def report_blocks(_: Texts, state: ReportOfPeriod, report: Report, route: str) -
             )
         )
     before = _("Compared with %(period)s") % {
-        "period": span_text(_, report.before_first, report.before_last, report.today)
+        "period": span_text(_, report.kind, report.before_first, report.before_last, report.today)
     }
     blocks.append(ft.Text(before, size=12, color=ft.Colors.ON_SURFACE_VARIANT))
     if attention := attention_lines(_, report, whose):
@@ -203,14 +203,15 @@ def ReportLine(metric: Metric, number: ReportNumber, target: str, route: str) ->
         "number": number_text(metric, number.before, number.before_out_of, _.language)
     }
     note = " · ".join(x for x in (parts, before, target) if x)
-    right: list[ft.Control] = [
+    right: list[ft.Control] = []
+    if changed is not None and round(changed):
+        right.append(change_pill(_, metric, number, changed))
+    right.append(
         ft.Text(
             number_text(metric, number.value, number.out_of, _.language),
             theme_style=ft.TextThemeStyle.TITLE_MEDIUM,
         )
-    ]
-    if changed is not None and round(changed):
-        right.append(change_pill(_, metric, number, changed))
+    )
     row = ft.Row(
         [
             ft.Column(
@@ -294,7 +295,7 @@ def ReportNumberScreen() -> ft.View:
     if parts := state.parts:
         above.append(PartChoice(state, trend.metric, tuple(parts), state.part, key="parts"))
     period = trend.periods[-1]
-    subject = [span_text(_, period.first, period.last, session.clock.today)]
+    subject = [span_text(_, kind, period.first, period.last, session.clock.today)]
     if member and (name := _.people.get(str(member))):
         subject.append(name)
     body = counted(_, " · ".join(subject), rows, member is None, *above)

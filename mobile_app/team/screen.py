@@ -202,7 +202,7 @@ def AssignPanel(
     state: Team, chosen: list[str], receiver: str, last_given: GivenLead | None
 ) -> ft.Control:
     """Who gets them: after the leads are selected, in one tap for all; or before, then each lead is
-    one tap (S-24). Members with customers come first, the fewest on top."""
+    one tap (S-24)."""
     _ = use_text()
     name = next((h.name for h in state.new_owners if str(h.user_id) == receiver), "")
     if chosen:
@@ -215,14 +215,18 @@ def AssignPanel(
         words += "\n" + _("Last: %(name)s") % {"name": (last_given.lead.name or "—")[:20]}
     row = [
         receiver_button(h, str(h.user_id) == receiver, act(state.hand_out, str(h.user_id)))
-        for h in sorted(state.new_owners, key=lambda h: (h.customers == 0, h.customers))
+        for h in state.receivers
     ]
     head: list[ft.Control] = [
         ft.Text(words, size=13, color=ft.Colors.ON_SURFACE_VARIANT, expand=True)
     ]
     if last_given:
         head.append(text_button("undo-last", _("Undo"), act(state.undo_last), icon=ft.Icons.UNDO))
-    return bottom_bar(ft.Row(head), ft.Row([*row], wrap=True, spacing=GAP, run_spacing=GAP))
+    return bottom_bar(
+        ft.Row(head),
+        # one line: the leads need the room, and who gets most of them stands first
+        ft.Row([*row], scroll=ft.ScrollMode.HIDDEN, spacing=GAP),
+    )
 
 
 def receiver_button(member: TransferCandidate, is_receiver: bool, on_click) -> ft.Control:

@@ -77,6 +77,14 @@ class Team:
         ]
         return [*returning, *listed]
 
+    @property
+    def receivers(self) -> list[TransferCandidate]:
+        """Who has customers first, of them who has the fewest; oneself after the others."""
+        me = self.session.me.user_id if self.session.me else None
+        return sorted(
+            self.new_owners, key=lambda h: (h.customers == 0, h.user_id == me, h.customers)
+        )
+
     async def load(self) -> None:
         """What waits, without what was just assigned and is still being sent."""
         gateway, store = self.session.services.gateway, self.session.store_id

@@ -49,7 +49,7 @@ values
     '{
       "zh_CN": "到店接待从客户到店到登记的时间，取中位数，计在登记人名下。",
       "zh_TW": "到店接待從客戶到店到登記的時間，取中位數，計在登記人名下。",
-      "en": "Time from a visitor''s arrival until the visit was recorded; median, by who recorded it."
+      "en": "Median time from a visitor''s arrival to the record of it, for who recorded it."
     }'
   ),
   (
@@ -94,7 +94,7 @@ values
     '{
       "zh_CN": "期间的沟通中当天没有录入、之后才录入的，计在记录人名下。",
       "zh_TW": "期間的溝通中當天沒有錄入、之後才錄入的，計在記錄人名下。",
-      "en": "Conversations of the period that arrived after the day they were held, for their author."
+      "en": "Conversations of the period that were entered on a later day, for their author."
     }'
   ),
   (
@@ -104,7 +104,7 @@ values
     '{
       "zh_CN": "期间到店、现在没有下次联系、任务和之后成交的客户，每次接待计一次。",
       "zh_TW": "期間到店、現在沒有下次聯繫、任務和之後成交的客戶，每次接待計一次。",
-      "en": "Visits of the period whose customer has no next contact, no task and has not bought since."
+      "en": "Visits of the period without a next contact, a task or a deal won since."
     }'
   ),
   (
@@ -122,7 +122,7 @@ values
     '{
       "zh_CN": "期间手工建档的客户，现在已填的字段占适用字段的百分比的平均值，计在录入人名下。级别、下次联系、勾选项和公式不计。",
       "zh_TW": "期間手工建檔的客戶，現在已填的欄位占適用欄位的百分比的平均值，計在錄入人名下。級別、下次聯繫、勾選項和公式不計。",
-      "en": "Of customers entered by hand in the period, the mean share of the fields that apply which are filled now, for who entered them. Level, next contact, ticks and formulas do not count."
+      "en": "How much of the fields that apply is filled now, on average of those entered by hand."
     }'
   ),
   (
@@ -131,11 +131,11 @@ values
     '{
       "zh_CN": "期间手工建档的客户中，姓名、电话、来源之后没有改正，且电话号码有效的比例，计在录入人名下。",
       "zh_TW": "期間手工建檔的客戶中，姓名、電話、來源之後沒有改正，且電話號碼有效的比例，計在錄入人名下。",
-      "en": "Of customers entered by hand in the period, the share whose name, phone and source were not corrected later and whose phone is a valid number, for who entered them."
+      "en": "Customers entered by hand with a valid phone, whose name, phone and source stayed."
     }'
   ),
   (
-    32, 'deals_lost', 'count', 'day', 'down', false, 'reason', 30, 'deals_lost_on', null, null,
+    32, 'deals_lost', 'count', 'day', null, false, 'reason', 30, 'deals_lost_on', null, null,
     '{"zh_CN": "战败", "zh_TW": "戰敗", "en": "Deals lost"}',
     '{
       "zh_CN": "期间战败的商机，按原因划分，计在商机的顾问名下。",
@@ -149,6 +149,6 @@ values
     '{
       "zh_CN": "期间结束的商机中成交的比例，按客户的首次来源划分，计在商机的顾问名下。",
       "zh_TW": "期間結束的商機中成交的比例，按客戶的首次來源劃分，計在商機的顧問名下。",
-      "en": "Of the deals won or lost in the period, the share that was won, by the customer''s source."
+      "en": "Of the deals closed in the period, the share that was won, by the source."
     }'
   );

@@ -583,6 +583,20 @@ create or replace trigger tg_meeting_sheets__keep before update on crm.meeting_s
 
 -- The rows of a number ----------------------------------------------------------------------------
 
+create or replace function crm.require_metric(p_store uuid, p_metric text) returns crm.metrics
+  language plpgsql stable set search_path = '' as $$
+declare
+  m crm.metrics;
+begin
+  select * into m
+  from crm.my_metrics(p_store) x
+  where x.key = p_metric;
+  if m.key is null then
+    raise sqlstate 'PT404' using message = 'not_found';
+  end if;
+  return m;
+end $$;
+
 create or replace function crm.metric_rows(
   p_store uuid, p_metric text, p_from date, p_to date, p_member uuid, p_dimension text
 ) returns jsonb
@@ -594,12 +608,7 @@ begin
   if c.store_id is null then
     raise sqlstate 'PT403' using message = 'forbidden';
   end if;
-  select * into m
-  from crm.my_metrics(p_store) x
-  where x.key = p_metric;
-  if m.key is null then
-    raise sqlstate 'PT404' using message = 'not_found';
-  end if;
+  m := crm.require_metric(p_store, p_metric);
   p_to := coalesce(p_to, c.today);
   p_from := coalesce(p_from, p_to);
   if p_to > c.today or p_from not between p_to - 30 and p_to then
@@ -616,7 +625,7 @@ begin
       seen as (
       select f.record_id, f.customer_id, k.name as customer_name, f.member_id, f.occurred_at,
         f.due_on, f.label,
-        case when m.unit = 'money' then f.amount end as amount_fen,
+        case m.unit when 'money' then f.amount end as amount_fen,
         case when m.unit in ('percent', 'seconds') then f.amount end as amount
       from facts f
       join api.customers k on k.store_id = p_store and k.id = f.customer_id
@@ -636,8 +645,8 @@ begin
           '[]'
         )
         from (
-          select s.* from seen s
-          order by s.occurred_at, s.due_on, s.customer_name, s.record_id
+          select * from seen
+          order by occurred_at, due_on, customer_name, record_id
           limit 200
         ) x
       )
@@ -677,6 +686,7 @@ create or replace function api.metric_rows(
 grant execute on function
   crm.metric_facts(uuid, date, date, text),
   crm.my_metrics(uuid),
+  crm.require_metric(uuid, text),
   crm.is_counted_for(crm.caller, uuid),
   crm.meeting_sheet(uuid, date),
   api.meeting_sheet(uuid, date),

@@ -22,7 +22,7 @@ begin
   end;
 end $$;
 comment on function crm.report_period is
-  'The first and last day of a day''s period (day, week, month), and of the one it is compared with.';
+  'First and last day of a day''s period (day, week, month), and of what it is compared with.';
 
 create or replace function crm.require_reportable(p_caller crm.caller, p_kind text, p_day date)
   returns void
@@ -163,12 +163,7 @@ declare
   m crm.metrics;
 begin
   perform crm.require_reportable(c, p_kind, v_day);
-  select * into m
-  from crm.my_metrics(p_store) x
-  where x.key = p_metric;
-  if m.key is null then
-    raise sqlstate 'PT404' using message = 'not_found';
-  end if;
+  m := crm.require_metric(p_store, p_metric);
   return jsonb_build_object(
     'metric', to_jsonb(m) - array['rows_function', 'form', 'field'],
     'periods', (
@@ -224,4 +219,4 @@ to authenticated;
 insert into crm.endpoints (name, function, call, on_demand)
 values
   ('report', 'report', 'report({store}, ''month'')', true),
-  ('metric_trend', 'metric_trend', 'metric_trend({store}, ''prospects'', ''week'')', true);
+  ('metric_trend', 'metric_trend', 'metric_trend({store}, ''contacts'', ''week'')', true);

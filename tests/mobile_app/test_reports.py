@@ -98,7 +98,7 @@ async def test_the_week_before_and_what_fell(manager, tmp_path):
         assert s.texts("report-contacts")[-1] == "6"
         await s.tap("period-after")
         await s.settle(until=lambda: s.has("report-contacts") and s.has("attention"))
-        assert s.texts("report-contacts") == ["有效沟通", "上期 6", "0", "−100%"]
+        assert s.texts("report-contacts") == ["有效沟通", "上期 6", "−100%", "0"]
         assert s.sees("有效沟通 −100%") and s.sees("lin：有效沟通 −100%")
 
 

@@ -222,6 +222,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "tests/database/test_meeting_sheet.py",
     ),
     "report": (
+        "supabase/schemas/362_report_metrics.sql",
         "supabase/schemas/375_reports.sql",
         "shared/gateway/reports.py",
         "mobile_app/reports/state.py",
