@@ -14,7 +14,7 @@ from mobile_app.shell import page_view
 from mobile_app.team.counted_rows import counted
 from mobile_app.team.meeting_state import ALL
 from shared.domain.metrics import NOBODY, Metric, number_text
-from shared.domain.reports import COLUMNS, Kind, Report, ReportNumber, change, report_csv
+from shared.domain.reports import COLUMNS, Kind, Report, ReportNumber, change, fell, report_csv
 from shared.domain.targets import target_text
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
 from shared.ui.text import Texts, use_text
@@ -222,7 +222,7 @@ def ReportLine(metric: Metric, number: ReportNumber, target: str, route: str) ->
                 spacing=2,
                 expand=True,
             ),
-            ft.Column(right, spacing=2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.END),
+            *right,
         ]
     )
     box = ft.Container(
@@ -236,11 +236,11 @@ def ReportLine(metric: Metric, number: ReportNumber, target: str, route: str) ->
 
 
 def change_pill(_: Texts, metric: Metric, number: ReportNumber, changed: float) -> ft.Control:
-    """Up or down by its icon and sign; good or bad by its tone beside them."""
+    """Up or down by its icon and sign; its tone says beside them when it is better, or worse than
+    its limit allows."""
     rises = changed > 0
-    tone = "plain"
-    if metric.direction is not None:
-        tone = "good" if rises == (metric.direction == "up") else "urgent"
+    is_better = metric.direction is not None and rises == (metric.direction == "up")
+    tone = "good" if is_better else "urgent" if fell(metric, number) else "plain"
     icon = ft.Icons.ARROW_UPWARD if rises else ft.Icons.ARROW_DOWNWARD
     return ft.Row([pill(change_text(_, metric, number), tone=tone, icon=icon)], tight=True)
 
