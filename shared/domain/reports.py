@@ -59,9 +59,6 @@ class Report(_Row):
     numbers: tuple[ReportNumber, ...] = ()
     targets: tuple[Target, ...] = ()
 
-    def metric(self, key: str) -> Metric | None:
-        return next((m for m in self.metrics if m.key == key), None)
-
     def number(self, metric: str, member_id: UUID | None = None) -> ReportNumber:
         """The whole of a metric; zero where nothing was counted."""
         return next(

@@ -39,6 +39,22 @@ begin
   end if;
 end $$;
 
+create or replace function crm.counted_for(p_caller crm.caller) returns uuid[]
+  language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when p_caller.scope in ('store', 'group') then null
+    else
+      array(
+        select m.user_id
+        from crm.members m
+        where m.store_id = p_caller.store_id and crm.is_counted_for(p_caller, m.user_id)
+      )
+  end;
+end $$;
+comment on function crm.counted_for is
+  'Whose numbers the caller sees; null: everybody''s and nobody''s. Asked once, not for every row.';
+
 create or replace function crm.period_numbers(
   p_caller crm.caller, p_first date, p_last date
 ) returns table (
@@ -46,14 +62,7 @@ create or replace function crm.period_numbers(
 )
   language plpgsql stable set search_path = '' as $$
 declare
-  v_members uuid[] := case
-    when p_caller.scope not in ('store', 'group') then
-      array(
-        select m.user_id
-        from crm.members m
-        where m.store_id = p_caller.store_id and crm.is_counted_for(p_caller, m.user_id)
-      )
-  end;
+  v_members uuid[] := crm.counted_for(p_caller);
 begin
   return query
     select
@@ -160,6 +169,7 @@ create or replace function crm.metric_trend(
 declare
   c crm.caller := crm.current_member(p_store);
   v_day date := coalesce(p_day, c.today);
+  v_members uuid[] := crm.counted_for(c);
   m crm.metrics;
 begin
   perform crm.require_reportable(c, p_kind, v_day);
@@ -182,7 +192,8 @@ begin
           coalesce(crm.number_of(m.unit, array_agg(r.amount)), 0) as value,
           crm.number_out_of(m.unit, count(*)) as out_of
         from crm.metric_facts(p_store, p.first, p.last, m.key) r
-        where crm.is_counted_for(c, r.member_id) and (p_member is null or r.member_id = p_member)
+        where (v_members is null or r.member_id = any (v_members))
+          and (p_member is null or r.member_id = p_member)
       ) n
     )
   );

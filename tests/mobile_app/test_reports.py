@@ -3,6 +3,7 @@ saves the file; an advisor sees their own (S-28, S-29, S-110, S-111)."""
 
 import csv
 import io
+
 import pytest
 
 from tests.mobile_app.test_meeting_sheet import work
