@@ -26,6 +26,7 @@ from mobile_app.me.device_screen import DeviceScreen
 from mobile_app.me.pending_screen import QuarantineScreen, ResolveScreen, SyncInboxScreen
 from mobile_app.me.screen import MeScreen
 from mobile_app.observables import NoticesContext, SendingContext
+from mobile_app.reports.screen import ReportNumberScreen, ReportScreen
 from mobile_app.services import Services
 from mobile_app.session import Session, SessionContext, use_session
 from mobile_app.shell import TABS, tab_view, tabs_of
@@ -187,6 +188,13 @@ ROUTES = [
                     ft.Route(path=":day/:metric/:member", component=MonthNumberScreen),
                 ],
             ),
+            ft.Route(
+                path="report",
+                component=ReportScreen,
+                children=[
+                    ft.Route(path=":kind/:day/:metric/:member", component=ReportNumberScreen)
+                ],
+            ),
             ft.Route(path="renewals", component=RenewalRatesScreen),
         ],
     ),
@@ -202,6 +210,13 @@ ROUTES = [
             ),
             ft.Route(path="quarantine", component=QuarantineScreen),
             ft.Route(path="device", component=DeviceScreen),
+            ft.Route(
+                path="report",
+                component=ReportScreen,
+                children=[
+                    ft.Route(path=":kind/:day/:metric/:member", component=ReportNumberScreen)
+                ],
+            ),
             ft.Route(path="renewals", component=RenewalRatesScreen),
             ft.Route(path="month/:day/:metric/:member", component=MonthNumberScreen),
         ],

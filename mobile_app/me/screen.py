@@ -33,6 +33,7 @@ def MeScreen() -> ft.View:
         ),
         *([own_numbers(_)] if is_specialist(session, me) else []),
         MyTargets(),
+        *([own_report(_)] if "team" not in tabs_of(session) else []),
         sync_section(_, me, sync),
         Appearance(session.settings),
         *([store_choice(_, session, me)] if len(session.memberships) > 1 else []),
@@ -60,6 +61,15 @@ def own_numbers(_: Texts) -> ft.Control:
             lambda e: e.page.navigate("/me/renewals"),
             icon=ft.Icons.AUTORENEW,
         ),
+    )
+
+
+def own_report(_: Texts) -> ft.Control:
+    return text_button(
+        "my-report",
+        _("My report"),
+        lambda e: e.page.navigate("/me/report"),
+        icon=ft.Icons.INSIGHTS,
     )
 
 

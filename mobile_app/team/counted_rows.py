@@ -6,7 +6,7 @@ from datetime import datetime
 import flet as ft
 
 from mobile_app.session import Session, use_session
-from shared.domain.metrics import MetricRow, MetricRows
+from shared.domain.metrics import Metric, MetricRow, MetricRows, number_text
 from shared.ui.feedback import EmptyState
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE, GAP
@@ -37,7 +37,10 @@ def counted(
         ft.Container(b, padding=ft.Padding.symmetric(horizontal=EDGE, vertical=GAP // 2))
         for b in blocks
     ]
-    rows = [CountedRow(r, names_member, key=str(r.record_id)) for r in found.rows[:MAX_ROWS]]
+    rows = [
+        CountedRow(found.metric, r, names_member, key=str(r.record_id))
+        for r in found.rows[:MAX_ROWS]
+    ]
     return ft.ListView([*padded, *rows], expand=True)
 
 
@@ -58,7 +61,7 @@ def Definition(subject: str, found: MetricRows) -> ft.Control:
 
 
 @component
-def CountedRow(row: MetricRow, names_member: bool) -> ft.Control:
+def CountedRow(metric: Metric, row: MetricRow, names_member: bool) -> ft.Control:
     """Which customer, when, what, whose number; the card is one tap away."""
     session, _ = use_session(), use_text()
     if row.occurred_at:
@@ -71,6 +74,7 @@ def CountedRow(row: MetricRow, names_member: bool) -> ft.Control:
             when,
             _.label(row.label),
             _.money(row.amount_fen) if row.amount_fen is not None else "",
+            number_text(metric, row.amount, 1, _.language) if row.amount is not None else "",
             _.people.get(str(row.member_id), "") if names_member else "",
         )
         if x

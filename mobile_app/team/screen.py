@@ -10,12 +10,17 @@ from mobile_app.shell import tab_view
 from mobile_app.team.loan import LoanOf
 from mobile_app.team.next_steps import NextSteps
 from mobile_app.team.renewal_rates import shows_renewal_rates
-from mobile_app.team.state import Team
+from mobile_app.team.state import GivenLead, Team
 from shared.domain.config import StoreConfig
 from shared.domain.records import Customer
 from shared.gateway.tasks import Queue
 from shared.gateway.team import MemberConversation
-from shared.gateway.transfers import LastConversation, OverdueCustomer, Pooled
+from shared.gateway.transfers import (
+    LastConversation,
+    OverdueCustomer,
+    Pooled,
+    TransferCandidate,
+)
 from shared.ui.feedback import EmptyState, ProblemBanner, Skeleton, act
 from shared.ui.text import Texts, use_text
 from shared.ui.theme import EDGE, GAP
@@ -41,22 +46,9 @@ def TeamScreen() -> ft.View:
     use_local_data(state.load)
     refresh = icon_button("refresh", ft.Icons.REFRESH, _("Refresh"), act(state.load))
     parts = [("leads", _("New leads")), ("pending", _("To reassign")), ("queues", _("Colleagues"))]
-    meeting = ft.ListTile(
-        leading=ft.Icon(ft.Icons.TABLE_CHART_OUTLINED),
-        title=ft.Text(_("Meeting sheet")),
-        trailing=ft.Icon(ft.Icons.CHEVRON_RIGHT),
-        on_click=lambda e: e.page.navigate("/team/meeting"),
-    )
-    renewals = ft.ListTile(
-        leading=ft.Icon(ft.Icons.AUTORENEW),
-        title=ft.Text(_("Renewal rates")),
-        trailing=ft.Icon(ft.Icons.CHEVRON_RIGHT),
-        on_click=lambda e: e.page.navigate("/team/renewals"),
-    )
     head = ft.Column(
         [
-            identified("meeting", meeting),
-            *([identified("renewal-rates", renewals)] if shows_renewal_rates(session) else []),
+            Numbers(shows_renewal_rates(session)),
             ft.Container(
                 chips("part", parts, state.part, lambda key: act(state.choose_part, key)),
                 padding=ft.Padding.symmetric(horizontal=EDGE, vertical=GAP),
@@ -89,7 +81,31 @@ def TeamScreen() -> ft.View:
         _("My team"),
         body,
         actions=[refresh],
-        bottom=AssignPanel(state, state.chosen) if state.part == "leads" else None,
+        bottom=(
+            AssignPanel(state, state.chosen, state.receiver, state.last_given)
+            if state.part == "leads" and (state.leads or state.last_given)
+            else None
+        ),
+    )
+
+
+@component
+def Numbers(shows_rates: bool) -> ft.Control:
+    """The ways to what is counted, side by side: the list below them needs the room."""
+    _ = use_text()
+    ways = [
+        ("meeting", _("Meeting sheet"), "/team/meeting", ft.Icons.TABLE_CHART_OUTLINED),
+        ("report", _("Reports"), "/team/report", ft.Icons.INSIGHTS),
+        ("renewal-rates", _("Renewal rates"), "/team/renewals", ft.Icons.AUTORENEW),
+    ]
+    buttons = [
+        text_button(name, label, lambda e, route=route: e.page.navigate(route), icon=icon)
+        for name, label, route, icon in ways
+        if shows_rates or name != "renewal-rates"
+    ]
+    return ft.Container(
+        ft.Row([*buttons], wrap=True, spacing=0, run_spacing=0),
+        padding=ft.Padding.symmetric(horizontal=GAP // 2),
     )
 
 
@@ -136,7 +152,7 @@ def LeadList(state: Team) -> ft.Control:
             )
         )
     parts += [
-        LeadRow(row, str(row.id) in state.chosen, act(state.tick, str(row.id)), key=str(row.id))
+        LeadRow(row, str(row.id) in state.chosen, act(state.tap_lead, str(row.id)), key=str(row.id))
         for row in state.leads[:MAX_ROWS]
     ]
     return ft.Column(parts, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
@@ -185,26 +201,46 @@ def LeadRow(row: Pooled, chosen: bool, on_click) -> ft.Control:
 
 
 @component
-def AssignPanel(state: Team, chosen: list[str]) -> ft.Control:
-    """The new owner, in one tap. Members with customers come first, the fewest on top."""
+def AssignPanel(
+    state: Team, chosen: list[str], receiver: str, last_given: GivenLead | None
+) -> ft.Control:
+    """Who gets them: after the leads are selected, in one tap for all; or before, then each lead is
+    one tap (S-24)."""
     _ = use_text()
-    if not chosen:
-        return ft.Container(height=0)
-    row: list[ft.Control] = [
-        identified(
-            f"target-{h.user_id}",
-            ft.FilledTonalButton(
-                f"{h.name} · {h.customers}", on_click=act(state.hand_out, str(h.user_id)), height=48
-            ),
-        )
-        for h in sorted(state.new_owners, key=lambda h: (h.customers == 0, h.customers))
+    name = next((h.name for h in state.new_owners if str(h.user_id) == receiver), "")
+    if chosen:
+        words = _("%(n)d selected. Assign to whom?") % {"n": len(chosen)}
+    elif name:
+        words = _("Each lead you tap goes to %(name)s.") % {"name": name}
+    else:
+        words = _("Choose who gets the leads, or select leads first.")
+    if last_given:
+        words += "\n" + _("Last: %(name)s") % {"name": (last_given.lead.name or "—")[:20]}
+    row = [
+        receiver_button(h, str(h.user_id) == receiver, act(state.hand_out, str(h.user_id)))
+        for h in state.receivers
     ]
-    head = ft.Text(
-        _("%(n)d selected. Assign to whom?") % {"n": len(chosen)},
-        size=13,
-        color=ft.Colors.ON_SURFACE_VARIANT,
+    head: list[ft.Control] = [
+        ft.Text(words, size=13, color=ft.Colors.ON_SURFACE_VARIANT, expand=True)
+    ]
+    if last_given:
+        head.append(text_button("undo-last", _("Undo"), act(state.undo_last), icon=ft.Icons.UNDO))
+    return bottom_bar(
+        ft.Row(head),
+        # one line: the leads need the room, and who gets most of them stands first
+        ft.Row([*row], scroll=ft.ScrollMode.HIDDEN, spacing=GAP),
     )
-    return bottom_bar(head, ft.Row([*row], wrap=True, spacing=GAP, run_spacing=GAP))
+
+
+def receiver_button(member: TransferCandidate, is_receiver: bool, on_click) -> ft.Control:
+    kind = ft.FilledButton if is_receiver else ft.FilledTonalButton
+    button = kind(
+        f"{member.name} · {member.customers}",
+        icon=ft.Icons.CHECK if is_receiver else None,
+        on_click=on_click,
+        height=48,
+    )
+    return identified(f"target-{member.user_id}", button, selected=is_receiver)
 
 
 @component

@@ -27,6 +27,14 @@ from shared.gateway.visits import VisitReport, visits
 from shared.ui.text import Texts
 
 
+@dataclass(frozen=True)
+class GivenLead:
+    """A lead that was just assigned, and the pool it came from."""
+
+    lead: Pooled
+    pool: str
+
+
 @ft.observable
 @dataclass(eq=False)
 class Team:
@@ -38,6 +46,8 @@ class Team:
     next_steps: NextStepReport | None = None
     new_owners: list[TransferCandidate] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
+    receiver: str = ""  # who gets each lead that is tapped
+    last_given: GivenLead | None = None
     open_row: str = ""
     member: str = ""
     view: str = "tasks"  # of the member: tasks, customers, deals, conversations
@@ -51,14 +61,30 @@ class Team:
     problem: str = ""
     lending: Lending = field(init=False)
     _gone: set[str] = field(default_factory=set)
+    _taken_back: dict[str, GivenLead] = field(default_factory=dict)  # until the server lists them
 
     def __post_init__(self) -> None:
         self.lending = Lending(self.session, self.load)
 
     @property
     def leads(self) -> list[Pooled]:
-        return (
-            [c for c in self.pools.customers if str(c.id) not in self._gone] if self.pools else []
+        if self.pools is None:
+            return []
+        listed = [c for c in self.pools.customers if str(c.id) not in self._gone]
+        known = {c.id for c in self.pools.customers}
+        returning = [
+            given.lead
+            for given in self._taken_back.values()
+            if given.pool == self.pools.pool and given.lead.id not in known
+        ]
+        return [*returning, *listed]
+
+    @property
+    def receivers(self) -> list[TransferCandidate]:
+        """Who has customers first, of them who has the fewest; oneself after the others."""
+        me = self.session.me.user_id if self.session.me else None
+        return sorted(
+            self.new_owners, key=lambda h: (h.customers == 0, h.user_id == me, h.customers)
         )
 
     async def load(self) -> None:
@@ -132,6 +158,7 @@ class Team:
 
     async def choose_part(self, part: str) -> None:
         self.part, self.loaded, self.chosen, self.open_row = part, False, [], ""
+        self.receiver, self.last_given = "", None
         await self.load()
 
     async def choose_pool(self, key: str) -> None:
@@ -155,22 +182,55 @@ class Team:
     def open(self, customer: str) -> None:
         self.open_row = "" if self.open_row == customer else customer
 
+    async def tap_lead(self, customer: str) -> None:
+        """To the receiver at once; without one, the lead is selected."""
+        if self.receiver:
+            await self._give([customer], self.receiver)
+        else:
+            self.tick(customer)
+
     async def hand_out(self, owner: str) -> None:
-        """The chosen leads to one person, in one act."""
+        """The selected leads to one person, in one act; without any, that person receives each lead
+        that is tapped from now on."""
         if self.chosen:
             await self._give(self.chosen, owner)
+        else:
+            self.receiver = "" if owner == self.receiver else owner
+
+    async def undo_last(self) -> None:
+        """The last lead returns to its pool: a transfer of its own, since the first one may have
+        been read by its receiver already."""
+        given = self.last_given
+        if given is None:
+            return
+        self.last_given = None
+        customer = str(given.lead.id)
+        await self.session.act(
+            "reassign",
+            {"customer_ids": [customer], "pool": given.pool},
+            title=given.lead.name or "",
+        )
+        self._gone.discard(customer)
+        self._taken_back[customer] = given
+        _ = self.texts
+        self.session.notices.say(_("Back in the pool: %(name)s") % {"name": given.lead.name or "—"})
 
     async def pass_on(self, customer: str, owner: str) -> None:
         await self._give([customer], owner)
 
     async def _give(self, customers: list[str], owner: str) -> None:
         new_owner = next((h for h in self.new_owners if str(h.user_id) == owner), None)
+        lead = next((c for c in self.leads if str(c.id) == customers[-1]), None)
+        pool = self.pools.pool if self.pools else None
         await self.session.act(
             "reassign",
             {"customer_ids": customers, "owner_id": owner},
             title=new_owner.name if new_owner else "",
         )
         self._gone |= {*customers}
+        for customer in customers:
+            self._taken_back.pop(customer, None)
+        self.last_given = GivenLead(lead, pool) if lead and pool and len(customers) == 1 else None
         self.overdue, self.chosen, self.open_row = (
             [c for c in self.overdue if str(c.id) not in self._gone],
             [],

@@ -19,15 +19,22 @@ class _Row(BaseModel):
 
 
 class Metric(_Row):
-    """A number's definition. count: rows; money: 分; share: `value` of `out_of` rows. direction:
-    which way is better, None where neither is. by_level: it stands for each level."""
+    """A number's definition. count: rows; money: 分; share: `value` of `out_of` rows; percent: the
+    mean of `out_of` rows whose sum is `value`; seconds: the median of `out_of` rows. direction:
+    which way is better, None where neither is; fall_limit: how many per cent worse from one period
+    to the next are no warning. split_by: what it is divided by."""
 
     key: str
     label: Label
     definition: Label
-    unit: Literal["count", "money", "share"]
+    unit: Literal["count", "money", "share", "percent", "seconds"]
     direction: Literal["up", "down"] | None = None
-    by_level: bool = False
+    split_by: Literal["level", "source", "hour", "reason"] | None = None
+    fall_limit: int = 30
+
+    @property
+    def by_level(self) -> bool:
+        return self.split_by == "level"
 
 
 class Amount(_Row):
@@ -122,6 +129,7 @@ class MetricRow(_Row):
     due_on: date | None = None
     label: Label | None = None
     amount_fen: int | None = None
+    amount: int | None = None  # per cent or seconds, where that is the metric's unit
 
 
 class MetricRows(_Row):
@@ -136,9 +144,30 @@ class MetricRows(_Row):
 
 
 def number_text(metric: Metric, value: int, out_of: int | None, language: str) -> str:
-    """12, ¥12,500, 40%; a dash for a share of nothing."""
+    """12, ¥12,500, 40%, 8 min; a dash for a share, mean or median of nothing."""
     if metric.unit == "money":
         return money_text(value, language)
-    if metric.unit == "share":
-        return f"{100 * value / out_of:.0f}%" if out_of else "—"
-    return str(value)
+    if metric.unit == "count":
+        return str(value)
+    if not out_of:
+        return "—"
+    if metric.unit == "seconds":
+        return duration_text(value, language)
+    return f"{(100 if metric.unit == 'share' else 1) * value / out_of:.0f}%"
+
+
+DURATIONS = {  # a minute, an hour, a day
+    "zh_CN": ("{}分钟", "{}小时", "{}天"),
+    "zh_TW": ("{}分鐘", "{}小時", "{}天"),
+    "en": ("{} min", "{} h", "{} d"),
+}
+
+
+def duration_text(seconds: float, language: str) -> str:
+    """8 min, 1.5 h, 2 d: one unit, with one decimal above minutes."""
+    minutes, hours, days = DURATIONS[language]
+    if seconds < 3570:  # below an hour as it would be rounded
+        return minutes.format(round(seconds / 60))
+    if seconds < 48 * 3600:
+        return hours.format(f"{seconds / 3600:.1f}".removesuffix(".0"))
+    return days.format(f"{seconds / 86400:.1f}".removesuffix(".0"))

@@ -84,6 +84,17 @@ class Texts:
             else f"{year}{day.month}月{day.day}日"
         )
 
+    def days(self, first: date, last: date, today: date) -> str:
+        """11月23日 – 11月29日, 23 Nov – 29 Nov; with the year when it is another one."""
+
+        def one(day: date) -> str:
+            is_other = day.year != today.year
+            if self.language == "en":
+                return f"{day.day} {day:%b}" + (f" {day.year}" if is_other else "")
+            return f"{day.year}年" * is_other + f"{day.month}月{day.day}日"
+
+        return f"{one(first)} – {one(last)}"
+
     def month(self, day: date) -> str:
         """2026年11月, Nov 2026."""
         return f"{day:%b} {day.year}" if self.language == "en" else f"{day.year}年{day.month}月"

@@ -564,6 +564,36 @@ comment on function crm.record_visit is
   'Someone came in: the customer (new, or one who comes again), who came along, the visit, and a '
   'call by tomorrow, in one act. anonymous: the required answers are not demanded.';
 
+create or replace function crm.is_without_plan(p_customer crm.customers, p_since timestamptz)
+  returns bool
+  language plpgsql stable set search_path = '' as $$
+begin
+  return p_customer.owner_id is not null
+    and not crm.is_silent(p_customer.do_not_call, p_customer.consent_withdrawn_at)
+    and p_customer.next_contact_on is null
+    and not exists (
+      select from crm.tasks task
+      where task.store_id = p_customer.store_id
+        and task.customer_id = p_customer.id
+        and task.status in ('open', 'cancel_requested')
+        and task.removed_at is null
+    )
+    and not exists (
+      select from crm.deals deal
+      join crm.stages stage
+        on stage.store_id = deal.store_id
+          and stage.pipeline = deal.pipeline
+          and stage.key = deal.stage
+      where deal.store_id = p_customer.store_id
+        and deal.customer_id = p_customer.id
+        and deal.removed_at is null
+        and stage.type = 'won'
+        and deal.closed_at >= p_since
+    );
+end $$;
+comment on function crm.is_without_plan is
+  'A customer with an owner who has no next contact, no task and no deal won since.';
+
 -- Visits of the last thirty days: how many, without a plan (must be 0, S-63), anonymous (F-12),
 -- median seconds until recorded (S-18).
 create or replace function crm.visit_report(p_store uuid) returns jsonb
@@ -583,29 +613,7 @@ begin
         order by extract(epoch from visit.recorded_at - visit.arrived_at)
       )::int,
       'without_plan', count(*) filter (
-        where customer.owner_id is not null
-          and not customer.do_not_call
-          and customer.consent_withdrawn_at is null
-          and customer.next_contact_on is null
-          and not exists (
-            select from crm.tasks task
-            where task.store_id = p_store
-              and task.customer_id = customer.id
-              and task.status in ('open', 'cancel_requested')
-              and task.removed_at is null
-          )
-          and not exists (
-            select from crm.deals deal
-            join crm.stages stage
-              on stage.store_id = deal.store_id
-                and stage.pipeline = deal.pipeline
-                and stage.key = deal.stage
-            where deal.store_id = p_store
-              and deal.customer_id = customer.id
-              and deal.removed_at is null
-              and stage.type = 'won'
-              and deal.closed_at >= visit.arrived_at
-          )
+        where crm.is_without_plan(customer, visit.arrived_at)
       )
     )
     from crm.visits visit
@@ -694,6 +702,7 @@ grant execute on function
   crm.create_first_contact(crm.customers, date),
   crm.insert_visit(crm.caller, jsonb, crm.customers, bool, timestamptz, timestamptz),
   crm.record_visit(jsonb),
+  crm.is_without_plan(crm.customers, timestamptz),
   crm.preferred_at(uuid, text, date),
   crm.tg_customers__consent(),
   crm.tg_customers__do_not_call(),

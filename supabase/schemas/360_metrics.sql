@@ -341,6 +341,27 @@ comment on function crm.metric_facts is
   'Every row of a metric on the days from p_from to p_to, whoever asks; what a caller may see of '
   'them is chosen by the functions that call it.';
 
+create or replace function crm.number_of(p_unit text, p_amounts numeric[]) returns numeric
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return case
+    when p_unit = 'count' then cardinality(p_amounts)
+    when p_unit = 'seconds' then
+      (select percentile_disc(0.5) within group (order by amount) from unnest(p_amounts) amount)
+    else (select coalesce(sum(amount), 0) from unnest(p_amounts) amount)
+  end;
+end $$;
+comment on function crm.number_of is
+  'What a metric of that unit makes of its rows'' amounts; of a share and of percent, the sum.';
+
+create or replace function crm.number_out_of(p_unit text, p_rows bigint) returns bigint
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return case when p_unit in ('share', 'percent', 'seconds') then p_rows end;
+end $$;
+comment on function crm.number_out_of is
+  'Of how many rows a share or a mean is taken; null where the number stands for itself.';
+
 create or replace function crm.metric_numbers(
   p_store uuid, p_from date, p_to date, p_metrics text[] default null
 ) returns table (metric text, member_id uuid, dimension text, value numeric, out_of bigint)
@@ -351,16 +372,17 @@ begin
       m.key,
       r.member_id,
       r.dimension,
-      case m.unit when 'count' then count(*)::numeric else coalesce(sum(r.amount), 0) end,
-      case m.unit when 'share' then count(*) end
+      crm.number_of(m.unit, array_agg(r.amount)),
+      crm.number_out_of(m.unit, count(*))
     from crm.metrics m
     cross join lateral crm.metric_facts(p_store, p_from, p_to, m.key) r
-    where p_metrics is null or m.key = any (p_metrics)
+    where case when p_metrics is null then m.on_sheet else m.key = any (p_metrics) end
     group by m.key, m.unit, r.member_id, r.dimension;
 end $$;
 comment on function crm.metric_numbers is
-  'The numbers of a store on the days from p_from to p_to, by member and level. p_metrics: which; '
-  'null: all. out_of: of a share, how many rows there are; value: how many of them count.';
+  'The numbers of a store on the days from p_from to p_to, by member and dimension. p_metrics: '
+  'which; null: those of the meeting sheet. out_of: of a share, how many rows there are; value: '
+  'how many of them count.';
 
 create or replace function crm.my_metrics(p_store uuid) returns setof crm.metrics
   language plpgsql stable set search_path = '' as $$
@@ -447,7 +469,10 @@ create or replace function crm.counted_members(p_caller crm.caller, p_numbers js
 begin
   return (
     select coalesce(
-      jsonb_agg(jsonb_build_object('id', m.user_id, 'name', m.name) order by m.name), '[]'
+      jsonb_agg(
+        jsonb_build_object('id', m.user_id, 'name', m.name, 'role', m.role) order by m.name
+      ),
+      '[]'
     )
     from crm.members m
     join crm.roles r on r.store_id = m.store_id and r.key = m.role
@@ -499,6 +524,7 @@ begin
         jsonb_agg(to_jsonb(m) - array['rows_function', 'form', 'field'] order by m.position), '[]'
       )
       from crm.my_metrics(p_store) m
+      where m.on_sheet
     ),
     'members', crm.counted_members(c, v_numbers),
     'numbers', v_numbers
@@ -557,6 +583,20 @@ create or replace trigger tg_meeting_sheets__keep before update on crm.meeting_s
 
 -- The rows of a number ----------------------------------------------------------------------------
 
+create or replace function crm.require_metric(p_store uuid, p_metric text) returns crm.metrics
+  language plpgsql stable set search_path = '' as $$
+declare
+  m crm.metrics;
+begin
+  select * into m
+  from crm.my_metrics(p_store) x
+  where x.key = p_metric;
+  if m.key is null then
+    raise sqlstate 'PT404' using message = 'not_found';
+  end if;
+  return m;
+end $$;
+
 create or replace function crm.metric_rows(
   p_store uuid, p_metric text, p_from date, p_to date, p_member uuid, p_dimension text
 ) returns jsonb
@@ -568,12 +608,7 @@ begin
   if c.store_id is null then
     raise sqlstate 'PT403' using message = 'forbidden';
   end if;
-  select * into m
-  from crm.my_metrics(p_store) x
-  where x.key = p_metric;
-  if m.key is null then
-    raise sqlstate 'PT404' using message = 'not_found';
-  end if;
+  m := crm.require_metric(p_store, p_metric);
   p_to := coalesce(p_to, c.today);
   p_from := coalesce(p_from, p_to);
   if p_to > c.today or p_from not between p_to - 30 and p_to then
@@ -590,7 +625,8 @@ begin
       seen as (
       select f.record_id, f.customer_id, k.name as customer_name, f.member_id, f.occurred_at,
         f.due_on, f.label,
-        case when m.unit = 'money' then f.amount end as amount_fen
+        case m.unit when 'money' then f.amount end as amount_fen,
+        case when m.unit in ('percent', 'seconds') then f.amount end as amount
       from facts f
       join api.customers k on k.store_id = p_store and k.id = f.customer_id
     )
@@ -609,8 +645,8 @@ begin
           '[]'
         )
         from (
-          select s.* from seen s
-          order by s.occurred_at, s.due_on, s.customer_name, s.record_id
+          select * from seen
+          order by occurred_at, due_on, customer_name, record_id
           limit 200
         ) x
       )
@@ -650,6 +686,7 @@ create or replace function api.metric_rows(
 grant execute on function
   crm.metric_facts(uuid, date, date, text),
   crm.my_metrics(uuid),
+  crm.require_metric(uuid, text),
   crm.is_counted_for(crm.caller, uuid),
   crm.meeting_sheet(uuid, date),
   api.meeting_sheet(uuid, date),

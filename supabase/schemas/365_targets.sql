@@ -38,7 +38,9 @@ declare
 begin
   return query
     with shown as (
-      select t.metric, t.member_id, t.value as target, m.grain
+      select
+        t.metric, t.member_id, t.value as target,
+        m.grain = 'day' and m.unit in ('count', 'money') as adds_up
       from crm.targets t
       join crm.target_metrics(p_caller.store_id) m on m.key = t.metric
       where t.store_id = p_caller.store_id
@@ -56,7 +58,7 @@ begin
       s.member_id,
       s.target,
       case
-        when s.grain = 'day' then crm.expected_by_now(s.target, v_passed, v_days) else s.target
+        when s.adds_up then crm.expected_by_now(s.target, v_passed, v_days) else s.target
       end,
       case
         when s.member_id is not null or p_caller.scope in ('store', 'group') then
@@ -75,7 +77,7 @@ end $$;
 comment on function crm.shown_targets is
   'The targets of the month of p_day that the caller is shown, with what is reached and what is '
   'expected when p_day ends. value, out_of: null of the store''s for who does not see its numbers. '
-  'What is said of the end of a day or of thirty days is expected whole all month.';
+  'What is said of the end of a day or of thirty days, and a share, is expected whole all month.';
 
 create or replace function crm.target_progress(p_store uuid, p_day date) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
@@ -135,7 +137,9 @@ begin
   then
     raise sqlstate 'PT422' using message = 'range', detail = 'month';
   end if;
-  if p_value not between 1 and 10000000000000 or v_unit = 'share' and p_value > 100 then
+  if p_value not between 1 and 10000000000000
+    or v_unit in ('share', 'percent') and p_value > 100
+  then
     raise sqlstate 'PT422' using message = 'range', detail = 'value';
   end if;
   if p_value is not null

@@ -186,6 +186,8 @@ FUNCTIONS: dict[str, Leaves | Elsewhere | str] = {
     "meeting_sheet": COUNTS,
     "metric_rows": OF_ONES_OWN,
     "target_progress": COUNTS,
+    "report": COUNTS,
+    "metric_trend": COUNTS,
     "freeze_meeting_sheet": "the frozen sheet names who froze it and when",
     "renewal_report": COUNTS,
     "renewal_rates": COUNTS,

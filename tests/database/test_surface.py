@@ -70,6 +70,8 @@ FUNCTIONS = {
     "freeze_meeting_sheet",
     "target_progress",
     "set_target",
+    "report",
+    "metric_trend",
     "download_attachment",
     "commit_import",
     "preview_import",
@@ -137,6 +139,8 @@ OWNER_DEFINERS = {
     "freeze_meeting_sheet": "the same, and nobody else writes the frozen copy; demands the verb "
     "and the scope store",
     "target_progress": "the same over the days of a month, beside the targets of whom they show",
+    "report": "as meeting_sheet, over a period",
+    "metric_trend": "as meeting_sheet, over twelve periods",
     "set_target": "targets are writable by nobody else; demands the verb and the scope store",
     "metric_facts": "the same of its rows, which its callers choose from; our functions alone may "
     "call it",

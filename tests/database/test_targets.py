@@ -167,7 +167,7 @@ def test_a_month_is_the_sum_of_its_days(world: World):
     world.db.execute(
         "update crm.customers set created_at = %s", (datetime.combine(last, time(1), HERE),)
     )
-    keys = [m["key"] for m in progress(world, "he")["metrics"]]
+    keys = [m["key"] for m in progress(world, "he")["metrics"] if m["on_sheet"]]
     assert {"contacts", "amount_won", "conversion", "prospects"} <= {*keys}
     for key in keys:
         past_target(world, key, 50, None, first)
@@ -224,6 +224,14 @@ def test_the_rows_of_a_month_are_what_it_counts(world: World):
 
 
 # What is expected ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", ["capture", "completeness", "conversion"])
+def test_a_share_is_expected_whole_all_month(world: World, metric: str):
+    first, _last = last_month(world)
+    past_target(world, metric, 80, None, first)
+    found = target_of(world, "he", metric, None, first)
+    assert found is not None and found["expected"] == 80
 
 
 def test_a_target_is_broken_down_by_working_days(world: World):

@@ -221,6 +221,13 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "mobile_app/team/meeting_state.py",
         "tests/database/test_meeting_sheet.py",
     ),
+    "report": (
+        "supabase/schemas/362_report_metrics.sql",
+        "supabase/schemas/375_reports.sql",
+        "shared/gateway/reports.py",
+        "mobile_app/reports/state.py",
+        "tests/database/test_reports.py",
+    ),
     "target": (
         "supabase/schemas/365_targets.sql",
         "shared/gateway/targets.py",

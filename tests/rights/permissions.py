@@ -255,6 +255,8 @@ FUNCTIONS: dict[str, Door] = {
     "metric_rows": Door("{store}, 'visits', null, {owner}", STORE),
     "freeze_meeting_sheet": Door("{store}", only("ocp", *LEADERS, two_stores="s")),
     "target_progress": Door("{store}", STORE),
+    "report": Door("{store}, 'month'", STORE),
+    "metric_trend": Door("{store}, 'contacts', 'week', null, {owner}", STORE),
     "set_target": Door("{store}, 'contacts', 30", only("ocp", *LEADERS, two_stores="s")),
     "download_attachment": Door("{store}, {attachment}", HEARERS),
     "commit_import": Door(

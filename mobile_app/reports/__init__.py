@@ -1,0 +1,1 @@
+"""Reports of a day, a week or a month on the phone."""
