@@ -1,4 +1,4 @@
-"""A year at full size: three stores in one database, twenty-four people, 1,500 customers, 365 nights.
+"""A year at full size: three stores in one database, 24 people, 1,500 customers, 365 nights.
 
 Beside the random acts of a season, everybody works through their queue each working day. Days are
 committed, so nights run on the indexes and statistics of a store that has lived for a year.

@@ -133,7 +133,7 @@ OWNER_DEFINERS = {
     "restore_config": "the same",
     "save_config_draft": "the same",
     "effective_access": "reads the rights of every role; demands the verb, or answers about the "
-    "caller without what is hidden from him",
+    "caller without what is hidden from them",
     "meeting_sheet": "a number is the same for whoever may see it, so it counts all records; "
     "answers the metrics and members that the caller's field rights and scope show them",
     "freeze_meeting_sheet": "the same, and nobody else writes the frozen copy; demands the verb "
@@ -166,6 +166,12 @@ OWNER_DEFINERS = {
     "move_lent_tasks": "the same; what changes hands is decided by the loans",
     "return_lent_tasks": "the same",
     "tg_tasks__reassign": "the same",
+    "reassign_abandoned_tasks": "tasks change hands by our rules alone; whose they become is "
+    "decided by who sees the customer",
+    "sees_customer": "a colleague's role and pools are not the caller's to read; answers yes or no; "
+    "our functions alone may call it",
+    "next_caller": "the same of the loan; answers who makes the next call",
+    "last_night": "runs are the operator's; answers a day",
     "tg_customers__assigned": "the same of its open tasks",
     "last_next_contact_on": "the same of its zone and levels; answers a day",
     "tg_customers__do_not_call": "colleagues' tasks are suspended too",
