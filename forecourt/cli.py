@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 from forecourt import configure, demo, first_run, group, signed_in
+from forecourt.backup import command as backup
 from forecourt.build.web_apps import ensure_web_apps
 from forecourt.check_access import check_access
 from forecourt.migrate import MigrationChanged, migrate, release
@@ -87,6 +88,7 @@ def command_line() -> argparse.ArgumentParser:
     group.add_commands(
         commands.add_parser("group", help="who works for a whole dealer group (for the operator)")
     )
+    backup.add_commands(commands)
     access_check = commands.add_parser(
         "prove", help="ask every exit for every value a role may not see; green or red"
     )
@@ -100,6 +102,8 @@ def perform(arguments: argparse.Namespace) -> None:
         signed_in.perform(arguments)
     elif "on_group" in arguments:
         group.perform(arguments, _database_url())
+    elif "on_database" in arguments:
+        backup.perform(arguments, arguments.database or _database_url())
     elif arguments.command == "init":
         first_run.show(first_run.perform(arguments, _database_url()), _phone_address())
     elif arguments.command == "build":
