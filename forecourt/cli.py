@@ -16,8 +16,10 @@ from pathlib import Path
 import psycopg
 
 from forecourt import configure, demo, first_run, group, signed_in
+from forecourt.backup import command as backup
 from forecourt.build.web_apps import ensure_web_apps
 from forecourt.check_access import check_access
+from forecourt.doctor import command as doctor
 from forecourt.migrate import MigrationChanged, migrate, release
 from forecourt.postgres_files import remove_cluster
 from forecourt.scheduler import Scheduler, health, run_due
@@ -87,6 +89,8 @@ def command_line() -> argparse.ArgumentParser:
     group.add_commands(
         commands.add_parser("group", help="who works for a whole dealer group (for the operator)")
     )
+    backup.add_commands(commands)
+    doctor.add_commands(commands)
     access_check = commands.add_parser(
         "prove", help="ask every exit for every value a role may not see; green or red"
     )
@@ -100,6 +104,10 @@ def perform(arguments: argparse.Namespace) -> None:
         signed_in.perform(arguments)
     elif "on_group" in arguments:
         group.perform(arguments, _database_url())
+    elif "on_set_up" in arguments:
+        raise SystemExit(arguments.on_set_up(arguments))
+    elif "on_database" in arguments:
+        backup.perform(arguments, arguments.database or _database_url())
     elif arguments.command == "init":
         first_run.show(first_run.perform(arguments, _database_url()), _phone_address())
     elif arguments.command == "build":

@@ -433,6 +433,18 @@ class Outbox:
             await self.retry(row.op_id, now=now)
         return len(refused)
 
+    async def tells_again(self) -> bool:
+        """Whether the store was restored, and what was sent before is to be told again."""
+        return await self._database.read(lambda c: get_meta(c, "telling_again") is not None)
+
+    async def told_again(self, *, now: datetime) -> None:
+        """All was told again. What was refused because its record had not been told yet goes once
+        more, as new operations."""
+        for row in reversed(await self.unacknowledged()):
+            if row.state == "rejected" and row.code == "not_found":
+                await self.retry(row.op_id, now=now)
+        await self._database.write(lambda c: set_meta(c, "telling_again", None))
+
     async def purge_acknowledged(self, *, now: datetime) -> None:
         """Drop operations acknowledged more than RETENTION_DAYS ago."""
         limit = (now - timedelta(days=RETENTION_DAYS)).isoformat()

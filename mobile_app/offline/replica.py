@@ -72,6 +72,7 @@ class Replica:
             if old != after:
                 return False
             changed = _shows_anything_new(connection, page)
+            _notice_restore(connection, page)
             _store_document(connection, page)
             _store_rows(connection, page, _round_of(connection, page, old))
             _store_position(connection, page)
@@ -465,6 +466,22 @@ def _shows_anything_new(connection: sqlite3.Connection, page: Page) -> bool:
         or any(page.rows.values())
         or any(page.removed.values())
     )
+
+
+def _notice_restore(connection: sqlite3.Connection, page: Page) -> None:
+    """A store that was restored lacks what came after its backup: all that this device sent is told
+    again. What the server still knows it answers as done."""
+    if page.epoch is None:
+        return
+    known = get_meta(connection, "epoch")
+    set_meta(connection, "epoch", str(page.epoch))
+    if known is None or known == str(page.epoch):
+        return
+    connection.execute("update outbox set state = 'pending', change_no = null where state = 'sent'")
+    connection.execute(
+        "update attachments set state = 'pending', sent_bytes = 0 where state = 'sent'"
+    )
+    set_meta(connection, "telling_again", "1")
 
 
 def _store_document(connection: sqlite3.Connection, page: Page) -> None:

@@ -142,6 +142,7 @@ class Sync:
             try:
                 await self._push()
                 await self._pull()
+                await self._tell_again()
                 slow.cancel()
                 await self._send_files()
             except Problem as problem:
@@ -241,6 +242,14 @@ class Sync:
                     whole = True  # what moved while the whole book came
         finally:
             await _drop(ahead)
+
+    async def _tell_again(self) -> None:
+        """The store was restored from a backup: what the pull noticed is told, then taken."""
+        if await self._outbox.tells_again():
+            await self._push()
+            await self._outbox.told_again(now=self._clock.now())
+            await self._push()
+            await self._pull()
 
     async def _page(self, cursor: dict[str, Any] | None, version: int | None) -> remote.Page:
         return await remote.pull(

@@ -42,7 +42,8 @@ class Page(BaseModel):
     """One page of the local data; the last one of a round says up to which change number the local
     data is complete. `total`: about how many rows a full round (`reset`) has; `kept`: rows that
     moved while it ran and come next time; `lost`: the caller was disabled in this store; `people`:
-    who is in the store, when that is new."""
+    who is in the store, when that is new; `epoch`: of a full round, another one once the store was
+    restored from a backup."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     user_id: UUID
@@ -61,6 +62,7 @@ class Page(BaseModel):
     access_revoked: bool = False
     people: tuple[Colleague, ...] | None = None
     now: Instant | None = None
+    epoch: UUID | None = None
 
 
 async def push(

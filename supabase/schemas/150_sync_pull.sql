@@ -3,9 +3,9 @@
 --
 -- A round brings the tables of crm.pull_tables one after the other, by change number. Its cursor is
 -- opaque to clients: since (first change number not yet seen), upto (the ceiling of this round),
--- table and after (where the page stopped), stamp (role and configuration: another one starts over,
--- since rights changed), reset (a full round), total, people, last and last_before
--- (crm.last_assigned_place of this round and of the one before).
+-- table and after (where the page stopped), stamp (crm.pull_stamp: another one starts over, since
+-- rights changed or the store was restored), reset (a full round), total, people, last and
+-- last_before (crm.last_assigned_place of this round and of the one before).
 
 create or replace function crm.pull_tables() returns text[]
   language plpgsql immutable set search_path = '' as $$
@@ -104,7 +104,7 @@ begin
   is_reset := true;
   if p_cursor ->> 'since' is null
     or p_cursor ->> 'stamp' is distinct from p_stamp
-    -- a number never given: the server was restored
+    -- a number never given: a restore that began no new epoch
     or (p_cursor ->> 'since')::bigint > p_latest + 1
   then
     return;
@@ -510,6 +510,17 @@ end $$;
 comment on function crm.team_digest is
   'Another one when somebody joins or leaves the caller''s team.';
 
+create or replace function crm.pull_stamp(p_caller crm.caller, p_version int) returns text
+  language plpgsql stable set search_path = '' as $$
+begin
+  return p_caller.role || ':' || p_caller.scope || ':' || p_version
+    || (select ':' || store.epoch from crm.stores store where store.id = p_caller.store_id)
+    -- whose customers a team sees changes without a change of theirs
+    || case when p_caller.scope = 'team' then crm.team_digest() else '' end;
+end $$;
+comment on function crm.pull_stamp is
+  'Under what a cursor reads on; another one starts over. Null for who is no member.';
+
 -- What every page says before its rows.
 create or replace function crm.pull_head(
   p_caller crm.caller, p_version int, p_known_version int, p_is_reset bool, p_total int
@@ -526,7 +537,13 @@ declare
   );
 begin
   if p_is_reset then
-    v_head := v_head || jsonb_build_object('total', p_total, 'kept', '{}'::jsonb);
+    v_head := v_head
+      || jsonb_build_object('total', p_total, 'kept', '{}'::jsonb)
+      || (
+        select jsonb_build_object('epoch', store.epoch)
+        from crm.stores store
+        where store.id = p_caller.store_id
+      );
   end if;
   if p_version is distinct from p_known_version then
     v_head := v_head || jsonb_build_object('config', crm.config_for(p_caller.store_id));
@@ -542,9 +559,7 @@ declare
   v_caller crm.caller := crm.current_member(p_store);
   v_user uuid := v_caller.user_id;
   v_version int := (select store.config_version from crm.stores store where store.id = p_store);
-  v_stamp text := v_caller.role || ':' || v_caller.scope || ':' || v_version
-    -- whose customers a team sees changes without a change of theirs
-    || case when v_caller.scope = 'team' then crm.team_digest() else '' end;
+  v_stamp text := crm.pull_stamp(v_caller, v_version);
   v_cursor jsonb := case when crm.is_pull_cursor(p_cursor) then p_cursor end;  -- else begin again
   v_known text := v_cursor ->> 'people';
   v_round record := crm.pull_round(v_cursor, v_stamp, p_below, p_latest);
@@ -615,7 +630,8 @@ end $$;
 comment on function crm.sync_pull is
   'One page of the caller''s data. reset: a full round begins or goes on (total: about how many '
   'rows it has); when it ends, rows it neither brought nor lists as kept are no longer theirs. '
-  'people: the members of the store, when they are others than those of the cursor. lost: the '
+  'people: the members of the store, when they are others than those of the cursor. epoch (of a '
+  'full round): another one than before means that the store was restored. lost: the '
   'caller was disabled here, their phone forgets the local data. 403 for anyone else: an empty '
   'answer '
   'never means "delete".';
@@ -642,6 +658,7 @@ grant execute on function
   crm.pull_lost(text, uuid, uuid, uuid[], bigint, bigint),
   crm.pull_kept(uuid, uuid, uuid[], bigint),
   crm.team_digest(),
+  crm.pull_stamp(crm.caller, int),
   crm.pull_people(uuid),
   crm.pull_disabled(uuid),
   crm.add_ids(jsonb, text, jsonb),

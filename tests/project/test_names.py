@@ -237,7 +237,8 @@ FEATURES: dict[str, tuple[str, ...]] = {
 }
 # What several features stand on, or the operator alone runs: no screen of its own.
 GROUND = (
-    r"000_|010_|020_|030_|04\d_|050_|06\d_|120_|130_|145_|160_|175_|270_|285_|290_|350_|355_|999_"
+    r"000_|010_|020_|030_|04\d_|050_|06\d_|120_|130_|145_|160_|175_|270_|285_|290_|350_|355_|"
+    r"380_|999_"
 )
 
 

@@ -15,6 +15,7 @@ import pytest
 import uuid6
 
 from forecourt.demo import sign_up
+from forecourt.stack import Stack
 from mobile_app.identity import StoredIdentity
 from mobile_app.offline.attachments import Attachments, NewAttachment
 from mobile_app.offline.clock import DeviceClock
@@ -163,7 +164,7 @@ def dealers(stack) -> Iterator[World]:
 @pytest.fixture
 async def phone(stack, dealers: World, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Makes phones: `await phone("lin")`; a second one of the same name with `file=` shares the
-    first one's file, as two tabs do."""
+    first one's file, as two tabs do; `project`: another stack that they sign in to."""
     made: list[Phone] = []
 
     async def make(
@@ -171,10 +172,12 @@ async def phone(stack, dealers: World, tmp_path: Path) -> AsyncIterator[Callable
         *,
         file: Path | None = None,
         url: str | None = None,
+        project: Stack | None = None,
         device_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Phone:
         network = Network()
-        gateway = Gateway(url or stack.supabase_url, stack.publishable_key, http=make_http(network))
+        at = project or stack
+        gateway = Gateway(url or at.supabase_url, at.publishable_key, http=make_http(network))
         await gateway.auth_session.sign_in(dealers.logins[name], PASSWORD)  # type: ignore[attr-defined]
         store = dealers.store_of(name)
         database = Database(

@@ -1,0 +1,1 @@
+"""Looks at a set-up and says what is wrong with it: docs/operators/doctor.md."""
