@@ -1,0 +1,78 @@
+"""Values as people and programs write them into lists: each is read as what it says, told with a
+doubt, or refused with its reason. No value is made of digits that say something else."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared.domain.values.phone import parse_phone
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+THE_DAY, THE_NEXT = date(2026, 11, 3), date(2026, 11, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "warning", "rest"),
+    [
+        ("1259313800138001", "13800138001", "phone_words", "12593"),
+        ("12593 138 0013 8001", "13800138001", "phone_words", "12593"),
+        ("17951-13900139001", "13900139001", "phone_words", "17951"),
+        ("1795102158881234", "02158881234", "phone_words", "17951"),
+        ("58881234-801", "58881234", "phone_extension", "801"),
+        ("58881234转801", "58881234", "phone_extension", "801"),
+        ("62345678-0", "62345678", "phone_extension", "0"),
+        ("13800138001 转 12", "13800138001", "phone_extension", "12"),
+        ("手机1：13800138001", "13800138001", "", ""),
+        ("电话2:13800138001", "13800138001", "", ""),
+        ("M:13800138001", "13800138001", "", ""),
+        ("Mob. 13800138001", "13800138001", "", ""),
+        ("「13800138001」", "13800138001", "", ""),
+        ("手机13800138001/座机021-58881234", "13800138001", "phone_several", "02158881234"),
+        (
+            "13800138001（本人）、13900139001（配偶）",
+            "13800138001",
+            "phone_several",
+            "13900139001(配偶)",
+        ),
+        ("王先生13800138001", "13800138001", "phone_words", "王先生"),
+        ("微信:13800138001", "13800138001", "phone_words", "微信"),
+        ("86-755-26001234", "075526001234", "", ""),
+        ("86 512 65551234", "051265551234", "", ""),
+        ("+86 (010) 6222 1234", "01062221234", "", ""),
+        ("+853 6612 3456", "+85366123456", "", ""),
+        ("00886-2-2712-3456", "+886227123456", "", ""),
+        ("755-88881234", "075588881234", "phone_zero", ""),
+    ],
+)
+def test_a_number_beside_other_words_and_signs(text, number, warning, rest):
+    found = parse_phone(text)
+    assert (found.value, found.warning, found.rest) == (number, warning, rest)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "85291234567",
+        "852 9123 4567",
+        "(852)91234567",
+        "853-66123456",
+        "886912345678",
+        "138-0013-800",
+        "138 0013 80011",
+        "138oo138ooo",
+        "l3800138001",
+        "13800138001/2",
+        "1,380,013,8001",
+        "138....1234",
+        "138    1234",
+        "138____1234",
+        "138？？？？1234",
+        "停机",
+        "QQ 12345",
+        "一三八〇〇一三八〇〇一",
+        "6222021234567890123",
+    ],
+)
+def test_no_number_is_completed_or_moved_to_another_country(text):
+    assert parse_phone(text).value is None and parse_phone(text).code
