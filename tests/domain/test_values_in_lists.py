@@ -6,7 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.domain.values.blank import is_blank_plate
 from shared.domain.values.phone import parse_phone
+from shared.domain.values.plate import parse_plate
+from shared.domain.values.vin import parse_vin
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 THE_DAY, THE_NEXT = date(2026, 11, 3), date(2026, 11, 4)
@@ -76,3 +79,48 @@ def test_a_number_beside_other_words_and_signs(text, number, warning, rest):
 )
 def test_no_number_is_completed_or_moved_to_another_country(text):
     assert parse_phone(text).value is None and parse_phone(text).code
+
+
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [
+        ("沪A12345新能源", "沪A12345"),
+        ("沪AD12345（新能源）", "沪AD12345"),
+        ("沪A12345;", "沪A12345"),
+        ("“沪A12345”", "沪A12345"),
+        ("车牌：沪A12345", "沪A12345"),
+        ("號牌號碼 粵B12345", "粤B12345"),
+        ("粤Z·F023澳", "粤ZF023澳"),
+        ("使014 001", "使014001"),
+    ],
+)
+def test_a_plate_beside_other_words_and_signs(text, plate):
+    assert (parse_plate(text).value, parse_plate(text).warning) == (plate, "")
+
+
+@pytest.mark.parametrize("text", ["临时", "待上牌（临）", "未上户", "待上户", "未落籍"])
+def test_no_plate_yet_in_more_words(text):
+    assert is_blank_plate(text)
+
+
+@pytest.mark.parametrize("read", [parse_plate, parse_vin])
+@pytest.mark.parametrize(
+    "text",
+    ["2026-11-03", "2026/11/3", "20261103", "2026年11月3日", "13800138001", "138 0013 8001"],
+)
+def test_no_plate_or_frame_number_is_made_of_a_day_or_a_phone_number(read, text):
+    assert read(text).value is None and read(text).code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VIN：LFV2A21K8H4123456",
+        "车架号LFV2A21K8H4123456",
+        "車架號碼: lfv2a21k8h4123456",
+        "*LFV2A21K8H4123456*",
+        "“LFV2A21K8H4123456”",
+    ],
+)
+def test_a_frame_number_with_its_label_or_in_signs(text):
+    assert parse_vin(text).value == "LFV2A21K8H4123456"
