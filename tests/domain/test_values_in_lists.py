@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.domain.values.blank import is_blank_plate
+from shared.domain.values.number import parse_money
 from shared.domain.values.phone import parse_phone
 from shared.domain.values.plate import parse_plate
 from shared.domain.values.vin import parse_vin
@@ -124,3 +125,24 @@ def test_no_plate_or_frame_number_is_made_of_a_day_or_a_phone_number(read, text)
 )
 def test_a_frame_number_with_its_label_or_in_signs(text):
     assert parse_vin(text).value == "LFV2A21K8H4123456"
+
+
+@pytest.mark.parametrize(
+    ("text", "yuan"),
+    [
+        ("12万8千", 128_000),
+        ("1万5千元", 15_000),
+        ("2万3百", 20_300),
+        ("-1万5千", -15_000),
+        ("5百", 500),
+        ("1.5百万", 1_500_000),
+        ("3仟元", 3_000),
+    ],
+)
+def test_a_sum_in_more_than_one_unit(text, yuan):
+    assert parse_money(text).value == yuan * 100
+
+
+@pytest.mark.parametrize("text", ["12万8", "2千5", "1万2万", "5千3万", "12-15万", "一万二"])
+def test_no_sum_is_made_of_half_a_word(text):
+    assert parse_money(text).value is None and parse_money(text).code

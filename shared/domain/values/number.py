@@ -20,7 +20,10 @@ UNITS = {
     "w": 10_000,
     "亿": 100_000_000,
     "億": 100_000_000,
+    "百": 100,
+    "佰": 100,
     "千": 1_000,
+    "仟": 1_000,
     "k": 1_000,
 }
 _YUAN_WORDS = re.compile(
@@ -31,6 +34,7 @@ _FOREIGN = re.compile(
     r"[$€£₩₽฿]|us\$?d?\b|usd|eur|hkd|hk\$|gbp|jpy|krw|港[币元]|美[元金]|欧元|日元", re.IGNORECASE
 )
 _GROUPED = re.compile(r"\d{1,3}([, '’]\d{3})+(\.\d*)?")
+_IN_PARTS = re.compile(r"(\d+\s*(?:[万萬亿億]|[千仟]))\s*(\d.*[百佰千仟万萬])")
 _DECIMAL = re.compile(r"\d+(\.\d*)?|\.\d+")
 MAX_FEN = 10**13
 MAX_NUMBER = Decimal(10) ** 15
@@ -54,6 +58,12 @@ def _decimal(text: str) -> Decimal | str:
         sign, written = -1, written[:-1].strip()
     elif written[:1] in "+-":
         sign, written = (-1 if written[0] == "-" else 1), written[1:].strip()
+    if parts := _IN_PARTS.fullmatch(written):  # 12万8千, each unit smaller than the one before
+        big, small = _decimal(parts[1]), _decimal(parts[2])
+        unit = min(UNITS[s] for s in parts[1].strip().lower() if s in UNITS)
+        if isinstance(big, str) or isinstance(small, str) or small >= unit:
+            return "type"
+        return (big + small) * sign
     factor = 1
     while written and written[-1].lower() in UNITS:
         factor, written = factor * UNITS[written[-1].lower()], written[:-1].strip()
