@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.domain.values.blank import is_blank_plate
+from shared.domain.values.day import parse_day
 from shared.domain.values.number import parse_money
 from shared.domain.values.phone import parse_phone
 from shared.domain.values.plate import parse_plate
@@ -146,3 +147,37 @@ def test_a_sum_in_more_than_one_unit(text, yuan):
 @pytest.mark.parametrize("text", ["12万8", "2千5", "1万2万", "5千3万", "12-15万", "一万二"])
 def test_no_sum_is_made_of_half_a_word(text):
     assert parse_money(text).value is None and parse_money(text).code
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-11-03 16:30:00+00", THE_NEXT),
+        ("2026/11/03 16:30:00Z", THE_NEXT),
+        ("2026/11/03 16:30:00 +0000", THE_NEXT),
+        ("20261103T163000Z", THE_NEXT),
+        ("Tue, 03 Nov 2026 16:30:00 GMT", THE_NEXT),
+        ("Nov 03, 2026 16:30 UTC", THE_NEXT),
+        ("2026-11-03T23:30:00-05:00", THE_NEXT),
+        ("2026-11-03 23:30 GMT+8", THE_DAY),
+        ("Tue Nov 03 2026 23:30:00 GMT+0800 (中国标准时间)", THE_DAY),
+        ("2026-11-03T23:30:00+08:00[Asia/Shanghai]", THE_DAY),
+        ("2026年11月3日上午9点半", THE_DAY),
+        ("2026年11月3日 傍晚6点", THE_DAY),
+        ("2026-11-03 清晨6点一刻", THE_DAY),
+        ("2026-11-03 24:00", THE_DAY),
+        ("2026-11-03.", THE_DAY),
+        ("二〇二六年十一月廿三日", date(2026, 11, 23)),
+        ("中華民國一一五年十一月三日", THE_DAY),
+    ],
+)
+def test_a_day_with_its_time_is_the_stores_day(text, day):
+    assert parse_day(text, zone=SHANGHAI).value == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-11-03 25:00", "2026-11-03 12:75", "2026-11-03 24:01", "2026-11-31T08:00:00Z", "11/3"],
+)
+def test_no_day_with_a_time_that_cannot_be(text):
+    assert parse_day(text, zone=SHANGHAI).code
