@@ -27,13 +27,20 @@ from shared.domain.import_headings import (
     guess_columns,
     targets,
 )
-from shared.domain.values.blank import is_blank, is_blank_name
+from shared.domain.values.blank import is_blank, is_ditto
 from shared.domain.values.day import Order, order_of, parse_day
 from shared.domain.values.number import parse_money, parse_number, parse_year
 from shared.domain.values.parsed import Parsed, is_error_cell, is_scientific, plain
 from shared.domain.values.phone import parse_phone, region_of_most
 from shared.domain.values.plate import parse_plate
-from shared.domain.values.text import clean_text, full_name, unescape_formula
+from shared.domain.values.text import (
+    GARBLED,
+    full_name,
+    parse_name,
+    parse_text,
+    search_name,
+    unescape_formula,
+)
 from shared.domain.values.vin import parse_vin
 
 __all__ = ["REQUIRED_TARGETS", "TARGETS", "Kind", "targets"]
@@ -46,8 +53,10 @@ GENDERS = {
         ("f", "女", "女性", "female", "女士", "小姐", "太太", "mrs", "mrs.", "ms", "ms."), "female"
     ),
 }
-YES = {"是", "有", "yes", "y", "true", "1", "√", "✓", "对", "已", "t"}
-NO = {"否", "不", "不是", "no", "n", "false", "0", "×", "✗", "错", "f"}
+YES = {"是", "有", "yes", "y", "true", "1", "√", "✓", "✔", "☑", "对", "已", "t"}
+NO = {"否", "不", "不是", "no", "n", "false", "0", "×", "✗", "✘", "☒", "错", "f"} | {
+    *("无", "無", "没有", "沒有", "未")  # beside 有 and 已 they say no, and not nothing
+}
 
 
 class ImportMapping(BaseModel):
@@ -292,6 +301,10 @@ class Reader:
             return Parsed(named or None)
         if is_error_cell(text):
             return Parsed(code="error_cell")
+        if GARBLED in text:
+            return Parsed(code="garbled")
+        if is_ditto(text) and named is None:
+            return Parsed(code="ditto")
         form, _dot, key = target.partition(".")
         kind = _kind(target, self.definitions.get(target))
         if words is not None:
@@ -363,11 +376,9 @@ def _time(text: str, raw: Any) -> Parsed[str]:
 
 def _text(key: str, text: str, raw: Any) -> Parsed[str]:
     """Words as they stand; a long number that lost its digits is none."""
-    if is_blank_name(text) if key in ("name", "family_name") else is_blank(text):
-        return Parsed()
     if is_scientific(plain(text)) and (isinstance(raw, float) or re.search(r"[eE]\+?\d{2}", text)):
         return Parsed(code="scientific")
-    return Parsed(clean_text(text))
+    return parse_name(text) if key in ("name", "family_name") else parse_text(text)
 
 
 def _decimal_text(raw: Any, text: str) -> str:
@@ -450,7 +461,7 @@ class _Seen:
     ) -> int:
         """The row that used the same key for a person of another name and another number."""
         customer = prepared["customer"]
-        name, phone = customer["name"], customer.get("phone", "")
+        name, phone = search_name(customer["name"]), customer.get("phone", "")
         number, first_name, first_phone = known.setdefault(key, (prepared["row"], name, phone))
         apart = first_name != name and phone != first_phone
         return number if apart and phone and first_phone else 0

@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.values.blank import is_blank_plate
+from shared.domain.values.blank import is_blank_plate, is_ditto
 from shared.domain.values.day import parse_day
 from shared.domain.values.number import parse_money
 from shared.domain.values.phone import parse_phone
 from shared.domain.values.plate import parse_plate
+from shared.domain.values.text import clean_text, parse_name, parse_text
 from shared.domain.values.vin import parse_vin
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -181,3 +182,65 @@ def test_a_day_with_its_time_is_the_stores_day(text, day):
 )
 def test_no_day_with_a_time_that_cannot_be(text):
     assert parse_day(text, zone=SHANGHAI).code
+
+
+@pytest.mark.parametrize("text", ["同上", "（同上）", "同前", "〃", "″", "”", "ditto", "同上行"])
+def test_a_cell_that_points_at_another(text):
+    assert is_ditto(text)
+
+
+@pytest.mark.parametrize("text", ["上海同上贸易", "同", "''", '""', "上"])
+def test_a_cell_that_only_looks_so(text):
+    assert not is_ditto(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("张\u200b三", "张三"),
+        ("张三\u200f", "张三"),
+        ("\u202e张三", "张三"),
+        ("张三\ufeff", "张三"),
+        ("张\u00ad三", "张三"),
+        ("张\u00a0三", "张 三"),
+        ("张\x00三", "张三"),
+        ("张三\ud83d", "张三"),
+        ("张三😀", "张三😀"),
+        ("👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"),
+        ("𠮷田", "𠮷田"),
+    ],
+)
+def test_signs_nobody_sees_are_no_part_of_a_text(text, stored):
+    assert clean_text(text) == stored
+
+
+@pytest.mark.parametrize("read", [parse_name, parse_text])
+def test_what_could_not_be_read_is_never_stored(read):
+    assert (read("张\ufffd三").value, read("张\ufffd三").code) == (None, "garbled")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "张?",
+        "13800138001",
+        "2026-11-03",
+        "46330",
+        "沪A12345",
+        "å¼ ä¸‰",
+        "锟斤拷",
+        "&#24352;&#19977;",
+        "张\ue000三",
+    ],
+)
+def test_what_is_hardly_a_name_is_told(name):
+    found = parse_name(name)
+    assert (found.value, found.warning) == (name, "name_odd")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["张三", "José", "Ørsted", "欧阳·娜娜", "上海第2汽修厂", "A总", "7天酒店", "使", "Na", "𠮷田"],
+)
+def test_names_are_names(name):
+    assert parse_name(name).warning == ""
