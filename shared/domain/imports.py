@@ -29,7 +29,14 @@ from shared.domain.import_headings import (
 )
 from shared.domain.values.blank import is_blank, is_ditto
 from shared.domain.values.day import Order, order_of, parse_day
-from shared.domain.values.number import parse_money, parse_number, parse_year
+from shared.domain.values.number import (
+    is_foreign,
+    parse_money,
+    parse_number,
+    parse_year,
+    unit_of,
+    unit_of_list,
+)
 from shared.domain.values.parsed import Parsed, is_error_cell, is_scientific, plain
 from shared.domain.values.phone import parse_phone, region_of_most
 from shared.domain.values.plate import parse_plate
@@ -73,6 +80,7 @@ class ImportMapping(BaseModel):
     phone_region: str = "CN"
     date_order: Order = ""
     amount_in_fen: bool = False
+    money_unit: str = ""  # of all sums, as this list says above its headings: 万元
     pipeline: str = ""
     # where the numbers of the key column come from; "" for a list of nobody's in particular
     source_system: str = ""
@@ -127,20 +135,25 @@ def extend_mapping(saved: ImportMapping, guessed: ImportMapping) -> ImportMappin
             "columns": {**saved.columns, **added},
             "headings": guessed.headings,
             "date_order": saved.date_order or guessed.date_order,
+            "money_unit": guessed.money_unit,  # the saved one was of another file
         }
     )
 
 
-def fit_mapping(mapping: ImportMapping, rows: Sequence[Mapping[str, Any]]) -> ImportMapping:
-    """The mapping with the order of days taken from the list, as far as its days tell, and without
-    a key column that only counts the rows."""
+def fit_mapping(
+    mapping: ImportMapping, rows: Sequence[Mapping[str, Any]], above: Iterable[str] = ()
+) -> ImportMapping:
+    """The mapping with the order of days taken from the list, as far as its days tell, the unit of
+    its sums as the lines above its headings name it, and without a key column that only counts the
+    rows."""
     columns = dict(mapping.columns)
     if "key" in columns and _only_counts([cell_text(r.get(columns["key"])) for r in rows[:1000]]):
         del columns["key"]
     days = (
         cell_text(row.get(columns[target])) for target in columns if target in DATES for row in rows
     )
-    return mapping.model_copy(update={"columns": columns, "date_order": order_of(days)})
+    fitted = {"columns": columns, "date_order": order_of(days), "money_unit": unit_of_list(above)}
+    return mapping.model_copy(update=fitted)
 
 
 def _only_counts(texts: Sequence[str]) -> bool:
@@ -348,11 +361,32 @@ class Reader:
         if key == "model_year":
             return parse_year(text)
         if kind == "money":
-            return parse_money(_decimal_text(raw, text), in_fen=self.mapping.amount_in_fen)
+            return self._sum(f"{form}.{key}", _decimal_text(raw, text))
         if kind == "number":
-            number = parse_number(_decimal_text(raw, text))
-            return Parsed(_plain_number(number.value), number.code, number.warning)
+            return self._number(f"{form}.{key}", _decimal_text(raw, text))
         return _text(key, text, raw)
+
+    def _sum(self, target: str, text: str) -> Parsed[int]:
+        heading = self.mapping.columns.get(target, "")
+        if is_foreign(heading) and not is_blank(text):
+            return Parsed(code="currency")
+        unit = unit_of(heading)
+        above = self.mapping.money_unit if unit == 1 else ""
+        found = parse_money(
+            text, in_fen=self.mapping.amount_in_fen, unit=unit_of(above) if above else unit
+        )
+        if found.value and above not in ("", "元") and not found.warning:
+            return Parsed(found.value, warning="money_unit", rest=above)
+        return found
+
+    def _number(self, target: str, text: str) -> Parsed[int | float]:
+        number = parse_number(text)
+        definition = self.definitions.get(target)
+        labels = definition.label.values() if definition else ()
+        unit = unit_of(self.mapping.columns.get(target, ""))
+        if number.value is not None and unit not in [unit_of(label) for label in labels]:
+            number = Parsed(number.value * unit, warning=number.warning)
+        return Parsed(_plain_number(number.value), number.code, number.warning)
 
     def _day(self, form: str, text: str, raw: Any) -> Parsed[str]:
         limits = {} if form == "customer" else {"earliest": EARLIEST, "latest": LATEST}
