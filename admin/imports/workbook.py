@@ -18,8 +18,6 @@ _PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,4})(\d{1,12})["']""")
 _HIDDEN = re.compile(rb"""\bhidden\s*=\s*["'](1|true)["']""")
 _ERROR = re.compile(rb"""\bt\s*=\s*["']e["']""")
 _VALUE = re.compile(rb"<(?:\w+:)?v>([^<]{1,20})</")
-# How a workbook writes signs that XML does not take: the end of a line as _x000D_.
-_WRITTEN_OUT = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 @dataclass
@@ -73,8 +71,6 @@ class Workbook:
                 raise Rejected("too_many_rows")
             # with the empty area: else rows would be numbered from the first filled one
             rows = sheet.to_python(skip_empty_area=False)
-            if self._marks:
-                rows = [[_as_shown(cell) for cell in row] for row in rows]
             merged = list(sheet.merged_cell_ranges or ())
         except Rejected:
             raise
@@ -87,13 +83,6 @@ class Workbook:
                 line.extend([""] * (column + 1 - len(line)))
                 line[column] = code
         return Table(name, rows, not dict(self.sheets)[name], marks.hidden_rows, merged)
-
-
-def _as_shown(cell: Any) -> Any:
-    if not isinstance(cell, str) or "_x" not in cell:
-        return cell
-    shown = _WRITTEN_OUT.sub(lambda code: chr(int(code[1], 16)), cell)
-    return shown.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _measured(data: bytes) -> dict[str, _Marks]:
