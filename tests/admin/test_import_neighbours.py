@@ -11,8 +11,9 @@ from forecourt.demo import PRESET
 from shared.domain import imports
 from shared.domain.config import StoreConfig
 from shared.domain.imports import PreparedRows
+from shared.domain.problems import Rejected
 from shared.domain.values.number import parse_money, unit_of, unit_of_list
-from tests.admin.test_import_kinds import table, told
+from tests.admin.test_import_kinds import table, told, workbook
 
 CONFIG = StoreConfig.model_validate(json.loads(PRESET.read_text(encoding="utf8")))
 
@@ -107,3 +108,232 @@ def test_k3_a_heading_without_a_unit_counts_by_ones(heading):
 def test_k3_the_unit_of_a_list_is_only_what_says_so():
     assert unit_of_list(["单位：上海宝马", "金额单位:万元"]) == "万元"
     assert unit_of_list(["单位：元宝汽车", "制表 2026"]) == ""
+
+
+# Text files ---------------------------------------------------------------------------------------
+
+PEOPLE = table("姓名,手机,需求", "张三,13800138001,七座", "李四,13800138002,一直用五座")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "gb18030", "utf-8-sig"])
+def test_k5_an_encoding_without_its_mark(encoding):
+    found = read_list("customers", PEOPLE.encode(encoding))
+    assert names(found) == ["张三", "李四"] and not found.problems
+
+
+@pytest.mark.parametrize(
+    ("encoding", "damaged"), [("utf-8", b"\xe5\xbc"), ("utf-8-sig", b"\xe5\xbc"), ("gbk", b"\xff")]
+)
+def test_k5_a_damaged_byte_is_told_and_the_other_rows_are_read(encoding, damaged):
+    data = PEOPLE.encode(encoding).replace("张".encode(encoding.removesuffix("-sig")), damaged)
+    found = read_list("customers", data)
+    assert names(found) == ["李四"] and told(found) == [(2, "customer.name", "garbled")]
+
+
+@pytest.mark.parametrize("mark", ["；", "^", "~", "、", "\x01", "||", "，"])
+def test_k5_cells_are_apart_whatever_stands_between_them(mark):
+    rows = ["姓名,车牌,手机", "张三,沪A12345,13800138001", "李四,沪A12346,13800138002"]
+    found = read_list("customers", "\n".join(rows).replace(",", mark))
+    assert names(found) == ["张三", "李四"] and not found.problems
+
+
+@pytest.mark.parametrize("quotes", ["''", "“”", "‘’", "「」", '""'])
+def test_k5_cells_in_quotation_marks_of_any_kind(quotes):
+    rows = [
+        ["姓名", "手机", "需求"],
+        ["张三", "13800138001", "七座,全景"],
+        ["李四", "13800138002", "五座"],
+    ]
+    text = "\r\n".join(",".join(f"{quotes[0]}{c}{quotes[1]}" for c in row) for row in rows)
+    found = read_list("customers", text)
+    assert [r["customer"]["need"] for r in found.good] == ["七座,全景", "五座"]
+    assert names(found) == ["张三", "李四"] and not found.problems
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["张三,13800138001,七座,全景,zs", "张三,13800138001,预算1,200元", "张三,丰,13800138001,七座"],
+)
+def test_k8_a_row_with_a_cell_too_many_is_told_and_not_moved(row):
+    found = read_list("customers", table("姓名,手机,需求", row, "李四,13800138002,五座"))
+    assert names(found) == ["李四"] and told(found) == [(2, "row", "extra_cells")]
+
+
+def test_k8_empty_cells_too_many_and_a_column_without_heading_are_no_mistake():
+    found = read_list("customers", table("姓名,手机", "张三,13800138001,,", "李四,13800138002,"))
+    assert names(found) == ["张三", "李四"] and not found.problems
+    found = read_list("customers", table("姓名,手机", "张三,13800138001,a", "李四,13800138002,b"))
+    assert names(found) == ["张三", "李四"] and not found.problems
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"BEGIN:VCARD\nVERSION:3.0\nFN:A;B\nTEL:13800138001\nEND:VCARD\n",
+        b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\n",
+        b"{\\rtf1\\ansi\n\\par a,b\n\\par c,d}",
+        b"\x89PNG\r\n\x1a\nIHDR,IHDR\n,\n",
+    ],
+)
+def test_k5_what_is_no_table_is_refused(data):
+    with pytest.raises(Rejected, match="file_unreadable"):
+        ListFile(data)
+
+
+# Web pages ----------------------------------------------------------------------------------------
+
+CELLS = (
+    "<tr><td>姓名</td><td>手机</td></tr><tr><td>张三</td><td>13800138001</td></tr>"
+    "<tr><td>李四</td><td>13800138002</td></tr>"
+)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"<table>{CELLS}</table>",
+        f"<table>{CELLS.replace('</td>', '').replace('</tr>', '')}</table>",
+        f"<html><table><tr><td>客户表<table>{CELLS}</table></td></tr></table></html>",
+        f"<html><script>var t='<table><tr><td>x</td></tr></table>'</script><table>{CELLS}</table>",
+        f"<table>{CELLS.replace('8001</td>', '8001<script>f()</script></td>')}</table>",
+        "MIME-Version: 1.0\nContent-Type: multipart/related; boundary=x\n\n--x\n"
+        f"Content-Type: text/html; charset=utf-8\n\n<html><table>{CELLS}</table></html>\n--x--\n",
+    ],
+)
+def test_k5_a_table_of_a_web_page(page):
+    found = read_list("customers", page)
+    assert [r["customer"] for r in found.good] == [
+        {"name": "张三", "phone": "13800138001"},
+        {"name": "李四", "phone": "13800138002"},
+    ]
+
+
+# Rows that are no records -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "合　计,,3",
+            "合计金额：,,3",
+            "合计人数,2",
+            "总计 2 人,,",
+            "平均值,,1.5",
+            "Sum,,3",
+            "合计：2人",
+        ),
+        *(
+            "第 1 页 共 3 页",
+            "第1页，共3页",
+            "Page 1 of 3",
+            "——以下无正文——",
+            "（以下空白）",
+            "共2位客户",
+        ),
+        *(
+            "生成时间：2026-11-03 09:00",
+            "数据来源：DMS",
+            "填报人：张三",
+            "总经理签字：",
+            "审核：,李四",
+        ),
+        *(
+            "制表人：张三　　审核人：李四",
+            "注：红色为重点客户",
+            "※ 仅供内部使用",
+            "*以上信息请保密",
+        ),
+        *("以上数据截至2026年11月", "数据截止2026-11-03", "Generated by DMS", "Total records: 2"),
+        *(
+            "End of report",
+            "备注：1、按月更新",
+            "联系人：王经理 电话：13800138009",
+            "Grand Total,,9",
+        ),
+    ],
+)
+def test_k4_totals_and_notes_below_the_rows_are_no_customers(line):
+    text = PEOPLE + line + "\n"
+    assert names(read_list("customers", text)) == ["张三", "李四"]
+    [left] = ListFile(text.encode("utf8")).read().left
+    assert left.number == 4 and left.kind in ("total", "signature")
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["共产,13800138003,七座", "总计,13800138003,七座", "平均,13800138003,七座", "注册,,", "单位,,"],
+)
+def test_k4_a_person_of_such_a_name_stays(row):
+    assert len(read_list("customers", PEOPLE + row + "\n").good) == 3
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        ["", "车牌号,保险公司,到期日", "沪A12345,平安,2027-03-05"],
+        ["二、保险客户,,", "被保险人,联系电话,保险公司", "王五,13800138003,平安"],
+        ["", "手机,姓名,需求", "13800138003,王五,七座"],
+    ],
+)
+def test_k4_another_table_below_is_told_and_not_read_as_this_one(below):
+    text = PEOPLE + "\n".join(below) + "\n"
+    assert names(read_list("customers", text)) == ["张三", "李四"]
+    left = ListFile(text.encode("utf8")).read().left
+    assert [line.kind for line in left] == ["table"] * len([line for line in below if line])
+
+
+def test_k4_headings_merged_over_two_lines():
+    rows = [
+        ["姓名", "手机", "车辆", None],
+        [None, None, "车牌", "品牌"],
+        ["张三", "13800138001", "沪A12345", "宝马"],
+    ]
+
+    def merge(_book, sheet):
+        for cells in ("A1:A2", "B1:B2"):
+            sheet.merge_range(cells, rows[0][ord(cells[0]) - ord("A")])
+        sheet.merge_range("C1:D1", "车辆")
+
+    data = workbook({"S": rows}, merge)
+    assert ListFile(data).read().headings == ["姓名", "手机", "车牌", "品牌"]
+    assert ListFile(data).read(heading_row=2).headings == ["姓名", "手机", "车牌", "品牌"]
+    [row] = read_list("customers", data).good
+    assert row["customer"] == {"name": "张三", "phone": "13800138001"}
+    assert row["vehicle"] == {"plate": "沪A12345", "brand": "宝马"}
+
+
+# Words --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["同上", "〃", "（同上）", "ditto"])
+@pytest.mark.parametrize("column", [0, 1, 2, 3])
+def test_k7_a_cell_that_points_at_the_one_above_is_told(word, column):
+    cells = ["李四", "13800138002", "五座", "到店"]
+    cells[column] = word
+    text = table("姓名,手机,需求,来源", "张三,13800138001,七座,到店", ",".join(cells))
+    found = read_list("customers", text)
+    assert names(found) == ["张三"] and (3, "ditto") in [(p.row, p.code) for p in found.problems]
+
+
+def test_k7_no_beside_yes_is_no_and_not_nothing():
+    found = read_list("customers", table("姓名,请勿致电", "张三,无", "李四,有", "王五,未", "赵六,"))
+    assert [r["customer"].get("do_not_call") for r in found.good] == [False, True, False, None]
+
+
+def test_k7_two_rows_of_one_person_that_only_look_different():
+    text = table(
+        "姓名,手机", "张三,13800138001", "张\u200b三,138-0013-8001", "\ufeff张三,13800138001"
+    )
+    found = read_list("customers", text)
+    assert [(p.row, p.code) for p in found.problems] == [
+        (3, "duplicate_in_file"),
+        (4, "duplicate_in_file"),
+    ]
+
+
+def test_k6_columns_that_were_swapped_are_told():
+    found = read_list("customers", table("姓名,手机", "13800138001,张三", "13800138002,李四"))
+    assert not found.good
+    found = read_list("customers", table("姓名,需求", "13800138001,张三"))
+    assert [(p.field, p.code) for p in found.warnings] == [("customer.name", "name_odd")]
