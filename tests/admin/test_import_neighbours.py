@@ -337,3 +337,369 @@ def test_k6_columns_that_were_swapped_are_told():
     assert not found.good
     found = read_list("customers", table("姓名,需求", "13800138001,张三"))
     assert [(p.field, p.code) for p in found.warnings] == [("customer.name", "name_odd")]
+
+
+# Headings -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "headings", "expected", "never"),
+    [
+        (
+            "customers",
+            "客户姓名/单位名称,移动电话1,移动电话2,销售顾问,意向级别,信息来源,意向车系",
+            {
+                "customer.name": "客户姓名/单位名称",
+                "customer.phone": "移动电话1",
+                "customer.owner": "销售顾问",
+                "customer.level": "意向级别",
+                "customer.source": "信息来源",
+                "customer.interested_series": "意向车系",
+            },
+            set[str](),
+        ),
+        (
+            "customers",
+            "潜客编号,潜客姓名,联系手机,潜客级别,线索渠道,跟进顾问,下次跟进时间,最近跟进内容",
+            {
+                "key": "潜客编号",
+                "customer.name": "潜客姓名",
+                "customer.phone": "联系手机",
+                "customer.level": "潜客级别",
+                "customer.source": "线索渠道",
+                "customer.owner": "跟进顾问",
+                "customer.next_contact_on": "下次跟进时间",
+            },
+            set[str](),
+        ),
+        (
+            "customers",
+            "序号,客户全称,法人,经办人,经办人电话,公司电话,地址",
+            {"customer.name": "客户全称", "customer.phone": "公司电话"},
+            {"经办人", "法人", "经办人电话"},
+        ),
+        (
+            "customers",
+            "客户名称,备注,描述,备注企业,客户类型,性别,添加人,添加人账号,添加时间,来源,手机,标签",
+            {
+                "customer.name": "客户名称",
+                "customer.phone": "手机",
+                "customer.source": "来源",
+                "customer.gender": "性别",
+                "customer.need": "备注",
+            },
+            {"添加人", "添加时间", "客户类型"},
+        ),
+        (
+            "customers",
+            "微信昵称,备注名,备注手机,微信号,企业标签",
+            {"customer.phone": "备注手机", "customer.wechat": "微信号", "customer.name": "备注名"},
+            {"微信昵称"},
+        ),
+        (
+            "customers",
+            "创建时间,创建人,最后更新时间,客户姓名,联系方式,客户状态,负责人,备注",
+            {
+                "customer.name": "客户姓名",
+                "customer.phone": "联系方式",
+                "customer.owner": "负责人",
+                "customer.need": "备注",
+            },
+            {"创建人"},
+        ),
+        (
+            "customers",
+            "First Name,Middle Name,Last Name,Phonetic First Name,Nickname,"
+            "Organization Name,Notes,Labels,E-mail 1 - Value,Phone 1 - Label,"
+            "Phone 1 - Value,Phone 2 - Value",
+            {
+                "customer.name": "First Name",
+                "customer.family_name": "Last Name",
+                "customer.phone": "Phone 1 - Value",
+                "customer.need": "Notes",
+            },
+            {"Nickname", "Organization Name"},
+        ),
+        (
+            "customers",
+            "Title,First Name,Last Name,Company,Business Phone,Home Phone,Mobile Phone,"
+            "Other Phone,Assistant's Phone,Gender,Notes",
+            {
+                "customer.name": "First Name",
+                "customer.family_name": "Last Name",
+                "customer.phone": "Mobile Phone",
+                "customer.gender": "Gender",
+            },
+            {"Company", "Assistant's Phone"},
+        ),
+        (
+            "customers",
+            "称谓,名,中间名,姓,公司,商务电话,住宅电话,移动电话,其他电话,性别,附注",
+            {
+                "customer.name": "名",
+                "customer.family_name": "姓",
+                "customer.phone": "移动电话",
+                "customer.gender": "性别",
+            },
+            {"公司"},
+        ),
+        (
+            "customers",
+            "名字,姓氏,显示名称,昵称,主要电子邮件,工作电话,家庭电话,传真号码,寻呼机号码,"
+            "移动电话号码,注释",
+            {
+                "customer.name": "名字",
+                "customer.family_name": "姓氏",
+                "customer.phone": "移动电话号码",
+            },
+            {"寻呼机号码", "传真号码"},
+        ),
+        (
+            "customers",
+            "車主姓名,行動電話,性別,客戶來源,意向等級,業務員,備註,車牌號碼,引擎號碼,車身號碼",
+            {
+                "customer.name": "車主姓名",
+                "customer.phone": "行動電話",
+                "customer.gender": "性別",
+                "customer.source": "客戶來源",
+                "customer.level": "意向等級",
+                "customer.need": "備註",
+                "vehicle.plate": "車牌號碼",
+            },
+            {"引擎號碼"},
+        ),
+        (
+            "customers",
+            "姓名,性别,联系电话,联系电话2,身份证号,车牌号,车架号(VIN),发动机号,品牌型号,"
+            "初登日期,备注",
+            {
+                "customer.name": "姓名",
+                "customer.phone": "联系电话",
+                "vehicle.plate": "车牌号",
+                "vehicle.vin": "车架号(VIN)",
+                "customer.need": "备注",
+            },
+            {"身份证号", "发动机号", "初登日期"},
+        ),
+        (
+            "policies",
+            "投保人,被保险人,被保险人手机号,车牌号,厂牌型号,车架号,交强险到期日期,"
+            "商业险到期日期,承保公司,交强险保费,商业险保费,保费合计",
+            {
+                "customer.name": "被保险人",
+                "customer.phone": "被保险人手机号",
+                "vehicle.plate": "车牌号",
+                "policy.insurer": "承保公司",
+                "policy.expires_on": "商业险到期日期",
+                "policy.premium_fen": "保费合计",
+            },
+            set[str](),
+        ),
+        (
+            "policies",
+            "车牌号码,车主,手机,上年投保公司,保险止期,上年保费,报价,跟进人",
+            {
+                "customer.name": "车主",
+                "customer.phone": "手机",
+                "vehicle.plate": "车牌号码",
+                "policy.expires_on": "保险止期",
+            },
+            {"报价"},
+        ),
+        (
+            "policies",
+            "保单号,投保日期,起保日期,终保日期,险种名称,签单保费,保险公司名称,业务员,"
+            "归属机构,客户名称,客户电话",
+            {
+                "policy.policy_number": "保单号",
+                "policy.starts_on": "起保日期",
+                "policy.expires_on": "终保日期",
+                "policy.kind": "险种名称",
+                "policy.premium_fen": "签单保费",
+                "policy.insurer": "保险公司名称",
+                "customer.name": "客户名称",
+                "customer.phone": "客户电话",
+            },
+            {"业务员", "投保日期"},
+        ),
+        (
+            "policies",
+            "Policy No.,Insured Name,Mobile No.,Vehicle Reg No,Chassis No.,Insurer,"
+            "Start Date,Expiry Date,Premium (RMB),Agent",
+            {
+                "policy.policy_number": "Policy No.",
+                "customer.name": "Insured Name",
+                "customer.phone": "Mobile No.",
+                "vehicle.plate": "Vehicle Reg No",
+                "vehicle.vin": "Chassis No.",
+                "policy.insurer": "Insurer",
+                "policy.starts_on": "Start Date",
+                "policy.expires_on": "Expiry Date",
+                "policy.premium_fen": "Premium (RMB)",
+            },
+            {"Agent"},
+        ),
+        (
+            "policies",
+            "姓名,电话,车牌,保险到期,年检到期,驾照到期,保养到期,合同到期日",
+            {"customer.name": "姓名", "policy.expires_on": "保险到期"},
+            {"年检到期", "驾照到期", "保养到期", "合同到期日"},
+        ),
+        (
+            "policies",
+            "姓名,电话,车牌,延保到期日,质保到期日",
+            {"customer.name": "姓名"},
+            {"延保到期日", "质保到期日"},
+        ),
+        (
+            "policies",
+            "姓名,电话,车牌,生日,驾照到期",
+            {"customer.name": "姓名"},
+            {"生日", "驾照到期"},
+        ),
+        (
+            "deals",
+            "订单编号,客户,车型,成交价(万元),订单状态,签约日期,预计交车日期,销售顾问",
+            {
+                "deal.key": "订单编号",
+                "customer.name": "客户",
+                "deal.amount_fen": "成交价(万元)",
+                "deal.stage": "订单状态",
+                "deal.owner": "销售顾问",
+            },
+            set[str](),
+        ),
+        (
+            "customers",
+            "姓名,手机,推荐人,推荐人电话,紧急联系人电话,接待人,试驾车型,对比车型,置换车型,现有车型",
+            {"customer.name": "姓名", "customer.phone": "手机", "vehicle.series": "现有车型"},
+            {
+                "推荐人",
+                "推荐人电话",
+                "紧急联系人电话",
+                "接待人",
+                "试驾车型",
+                "对比车型",
+                "置换车型",
+            },
+        ),
+        (
+            "customers",
+            "姓名拼音,姓名,手机号码归属地,手机号码,性别代码",
+            {"customer.name": "姓名", "customer.phone": "手机号码"},
+            {"姓名拼音", "手机号码归属地"},
+        ),
+        (
+            "customers",
+            "是否有手机,手机,有无车牌,姓名",
+            {"customer.name": "姓名", "customer.phone": "手机"},
+            {"是否有手机", "有无车牌"},
+        ),
+        (
+            "customers",
+            "电话类型,电话,姓名类型,姓名",
+            {"customer.name": "姓名", "customer.phone": "电话"},
+            {"电话类型"},
+        ),
+        (
+            "customers",
+            "姓名,电话,公海,客户等级,会员等级,会员卡号",
+            {"customer.level": "客户等级", "customer.pool": "公海"},
+            {"会员等级"},
+        ),
+        (
+            "customers",
+            "姓名,客服电话,门店电话,4S店电话,报案电话",
+            {"customer.name": "姓名"},
+            {"客服电话", "门店电话", "4S店电话", "报案电话"},
+        ),
+        (
+            "customers",
+            "ID,Full name,Phone number,Lead source,Lead status,Sales rep,"
+            "Vehicle of interest,Comments",
+            {
+                "key": "ID",
+                "customer.name": "Full name",
+                "customer.phone": "Phone number",
+                "customer.source": "Lead source",
+                "customer.owner": "Sales rep",
+                "customer.need": "Comments",
+            },
+            {"Lead status"},
+        ),
+        (
+            "customers",
+            "顾客名称,顾客电话,车源,渠道来源,二手车评估价",
+            {
+                "customer.name": "顾客名称",
+                "customer.phone": "顾客电话",
+                "customer.source": "渠道来源",
+            },
+            {"车源"},
+        ),
+        (
+            "customers",
+            "客户，姓名,Tel.,WeChat ID",
+            {"customer.phone": "Tel.", "customer.wechat": "WeChat ID"},
+            set[str](),
+        ),
+        (
+            "customers",
+            "车主姓名,车主电话,送修人,送修人电话,车牌,VIN码,车型,里程,上次保养日期,"
+            "下次保养日期,保险到期日",
+            {
+                "customer.name": "车主姓名",
+                "customer.phone": "车主电话",
+                "vehicle.plate": "车牌",
+                "vehicle.vin": "VIN码",
+            },
+            {"送修人", "送修人电话", "上次保养日期", "下次保养日期"},
+        ),
+        (
+            "customers",
+            "驾驶员姓名,车主姓名,车主手机,驾驶员手机",
+            {"customer.name": "车主姓名", "customer.phone": "车主手机"},
+            set[str](),
+        ),
+        (
+            "customers",
+            "所属公司,客户,手机号",
+            {"customer.name": "客户", "customer.phone": "手机号"},
+            {"所属公司"},
+        ),
+        (
+            "customers",
+            "公司名称,联系人,联系人手机",
+            {"customer.phone": "联系人手机"},
+            set[str](),
+        ),
+        (
+            "policies",
+            "客户姓名,手机,车牌,交强险到期,商业险到期日",
+            {"policy.expires_on": "商业险到期日"},
+            set[str](),
+        ),
+        (
+            "customers",
+            "手机,手机号(备用),姓名",
+            {"customer.phone": "手机"},
+            set[str](),
+        ),
+        (
+            "customers",
+            "備用電話,電話,姓名",
+            {"customer.phone": "電話", "customer.name": "姓名"},
+            set[str](),
+        ),
+        (
+            "customers",
+            "家长手机,手机,姓名,孩子姓名,配偶姓名,配偶电话",
+            {"customer.phone": "手机", "customer.name": "姓名"},
+            {"家长手机", "孩子姓名", "配偶姓名", "配偶电话"},
+        ),
+    ],
+)
+def test_k6_headings_of_more_programs(kind, headings, expected, never):
+    columns = imports.guess(kind, headings.split(","), CONFIG).columns
+    assert {target: columns.get(target) for target in expected} == expected
+    assert not never & set(columns.values())
