@@ -175,6 +175,9 @@ SENTENCES = {
     "key_of_another": N_(
         "An earlier row uses this number for someone with another name and phone number."
     ),
+    "several_people": N_(
+        "Several customers with this number could be meant. Write the full name as it is on file."
+    ),
     "plate_of_another": N_("An earlier row has the same plate for another person."),
     "unclosed_quote": N_("This row has an unclosed quotation mark. Close it or remove it."),
     "error_cell": N_("The cell contains a spreadsheet error, not a value."),
