@@ -16,6 +16,7 @@ from admin.imports.open_file import OpenFile
 from admin.session import AdminSession
 from shared.domain import imports
 from shared.domain.imports import Kind
+from shared.domain.members import names_apart
 from shared.domain.problems import Problem
 from shared.gateway import imports as remote
 from shared.gateway import members as remote_members
@@ -74,7 +75,7 @@ class ImportList:
             self.problem = ""
         try:
             members = await remote_members.members(gateway, store)
-            self.columns.members = [(str(m.user_id), m.name) for m in members if m.active]
+            self.columns.members = names_apart(m for m in members if m.active)
             self.columns.saved = await remote.mappings(gateway, store)
             self.runs = await remote.runs(gateway, store)
         except Problem as problem:

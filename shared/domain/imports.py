@@ -66,6 +66,9 @@ NO = {"否", "不", "不是", "no", "n", "false", "0", "×", "✗", "✘", "☒"
 }
 
 
+_OWN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
 class ImportMapping(BaseModel):
     """Which column fills what, what its values mean, and how this list writes phones, days and
     money. Saved per store and kind."""
@@ -209,6 +212,13 @@ def unknown_words(
     definition = _definition(config, target)
     several = definition is not None and definition.type == "multi"
     unknown: dict[str, int] = {}
+    retired = retired_words(config, target)
+    if retired and (key := mapping.columns.get("key")):
+        rows = [
+            row
+            for row in rows
+            if not (is_own_id(row.get(key)) and _word(cell_text(row.get(heading))) in retired)
+        ]
     for text, count in distinct_values(rows, heading).items():
         for part in _parts(text) if several else [text]:
             if not is_blank(part) and _word(part) not in words:
@@ -243,6 +253,20 @@ def choices(
         keys = set(words.values())
         words = {**{w: k for w, k in GENDERS.items() if k in keys}, **words}
     return words
+
+
+def retired_words(config: StoreConfig, target: str) -> dict[str, str]:
+    """The words of what a field could be once. Our own export still says them, and what a record
+    has may stay; nobody new is given it."""
+    form, _dot, _key = target.partition(".")
+    definition = _definition(config, target)
+    is_level = definition is not None and definition.type_in(form) == "level"
+    return _labelled(config.retired.get("levels" if is_level else target, ()))
+
+
+def is_own_id(key: Any) -> bool:
+    """Whether the number of a row is the id of a record of ours, as our export writes it."""
+    return _OWN_ID.fullmatch(cell_text(key)) is not None
 
 
 def _labelled(options: Iterable[Any]) -> dict[str, str]:
@@ -290,6 +314,7 @@ class Reader:
     definitions: Mapping[str, FieldDefinition | None] = field(
         default_factory=dict[str, FieldDefinition | None]
     )
+    retired: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     zone: Any = UTC
 
     @classmethod
@@ -301,7 +326,8 @@ class Reader:
         words = {t: choices(config, mapping, owners, t) for t in wanted}
         definitions = {t: _definition(config, t) for t in wanted}
         zone = ZoneInfo(config.store.time_zone)
-        return cls(kind, mapping, config, owners, wanted, words, definitions, zone)
+        retired = {t: found for t in wanted if (found := retired_words(config, t))}
+        return cls(kind, mapping, config, owners, wanted, words, definitions, retired, zone)
 
     # one cell -------------------------------------------------------------------------------------
 
@@ -561,12 +587,16 @@ class _Row:
         self.problems: list[RowProblem] = []
         self.warnings: list[RowProblem] = []
         self.values: dict[str, Any] = {}
+        self.is_ours = is_own_id(row.get(reader.mapping.columns.get("key", "")))
         self.written: set[str] = set()  # targets whose cell said something
 
     def read(self, target: str) -> None:
         mapping = self.reader.mapping
         raw = self.row.get(mapping.columns.get(target, ""))
         found = self.reader.value(target, raw)
+        if found.code == "option" and self.is_ours:
+            kept = self.reader.retired.get(target, {}).get(_word(cell_text(raw)))
+            found = Parsed(kept) if kept else found
         if found.value is None and not found.code and (text := mapping.defaults.get(target)):
             raw, found = text, self.reader.value(target, text)
         elif found.value is not None:

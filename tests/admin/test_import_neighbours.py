@@ -3,6 +3,7 @@ nothing is changed without a word."""
 
 import json
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,7 @@ from forecourt.demo import PRESET
 from shared.domain import imports
 from shared.domain.config import StoreConfig
 from shared.domain.imports import PreparedRows
+from shared.domain.members import Member, names_apart
 from shared.domain.problems import Rejected
 from shared.domain.values.number import parse_money, unit_of, unit_of_list
 from tests.admin.test_import_kinds import table, told, workbook
@@ -703,3 +705,44 @@ def test_k6_headings_of_more_programs(kind, headings, expected, never):
     columns = imports.guess(kind, headings.split(","), CONFIG).columns
     assert {target: columns.get(target) for target in expected} == expected
     assert not never & set(columns.values())
+
+
+# Who is who ---------------------------------------------------------------------------------------
+
+
+def member(name: str, number: int, team: str | None = None) -> Member:
+    return Member(store_id=UUID(int=1), user_id=UUID(int=number), role="x", name=name, team=team)
+
+
+def test_k9_a_name_that_two_colleagues_have_means_neither():
+    listed = [member("王芳", 1, "一组"), member("王芳", 2, "二组"), member("林晓", 3)]
+    owners = {name: key for key, name in names_apart(listed)}
+    assert list(owners) == ["王芳（一组）", "王芳（二组）", "林晓"]
+    text = table("姓名,销售顾问", "甲,王芳", "乙,林晓", "丙,王芳（二组）")
+    found = read_list("customers", text, owners)
+    assert told(found) == [(2, "customer.owner", "option")]
+    assert [r["assignment"]["owner_id"] for r in found.good] == [
+        owners["林晓"],
+        owners["王芳（二组）"],
+    ]
+    same = [name for _key, name in names_apart([member("王芳", 1), member("王芳", 2)])]
+    assert same == ["王芳（1）", "王芳（2）"]
+
+
+def test_k9_our_own_export_may_say_what_a_field_could_be_once():
+    retired = {
+        "customer.source": [{"key": "fair", "label": {"zh_CN": "车展"}}],
+        "levels": [{"key": "cold", "label": {"zh_CN": "冷"}}],
+    }
+    config = StoreConfig.model_validate(json.loads(PRESET.read_text("utf8")) | {"retired": retired})
+    own = "01890000-0000-7000-8000-000000000001"
+    text = table("编号,姓名,来源,级别", f"{own},甲,车展,冷", "7,乙,车展,潜在", ",丙,到店,冷")
+    sheet = ListFile(text.encode("utf8")).read()
+    mapping = imports.guess("customers", sheet.headings, config)
+    found = imports.prepare_all("customers", mapping, config, sheet.numbered(), {})
+    assert [r["customer"] for r in found.good] == [
+        {"name": "甲", "source": "fair", "level": "cold"}
+    ]
+    assert told(found) == [(3, "customer.source", "option"), (4, "customer.level", "option")]
+    for target, words in (("customer.source", {"车展": 1}), ("customer.level", {"冷": 1})):
+        assert imports.unknown_words(config, mapping, sheet.rows, {}, target) == words
