@@ -56,6 +56,7 @@ class Member(_Row):
     team: str | None = None
     active: bool = True
     joined_at: Instant | None = None
+    takes_visitors: bool = True  # somebody who walks in can be given to them
 
 
 def names_apart(members: Iterable[Member]) -> list[tuple[str, str]]:
