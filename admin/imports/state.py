@@ -22,7 +22,7 @@ from shared.gateway import imports as remote
 from shared.gateway import members as remote_members
 from shared.gateway.imports import ImportRun
 
-ENDINGS = ("csv", "xlsx", "xls", "txt", "tsv", "htm", "html")
+ENDINGS = ("csv", "xlsx", "xls", "txt", "tsv", "htm", "html", "mht", "mhtml")
 NAME_LENGTH = 200  # letters of a file's name that are kept
 
 

@@ -182,7 +182,9 @@ def search_phone(text: str) -> str:
     half = unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
     digits = re.sub(r"[ \t\n\r().·/\u2010-\u2015\u2043\u301c\ufe63-]", "", half)
     digits = re.sub(r"^(\+86(?=[0-9])|0086(?=[0-9]{5,}$))", "", digits)
-    digits = re.sub(r"^86(?=1[3-9][0-9]{9}$)", "", digits)
+    digits = re.sub(
+        r"^86(?=(1[3-9][0-9]{9}|(10|2[0-9])[0-9]{8}|[3-9][0-9]{2}[2-9][0-9]{6,7})$)", "", digits
+    )
     digits = re.sub(r"^00(?=[1-9][0-9]{7,}$)", "+", digits)  # 0012 is the end of a number
     return digits if re.fullmatch(r"\+?[0-9]{3,20}", digits) else ""
 

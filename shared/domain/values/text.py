@@ -17,6 +17,7 @@ _IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # them.
 _UNSEEN = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _FIXED_SPACES = re.compile(r"[\u00a0\u202f]")
+_HALF = {n: n - 0xFEE0 for a, z in ("０９", "ＡＺ", "ａｚ") for n in range(ord(a), ord(z) + 1)}
 GARBLED = "\ufffd"  # stands where bytes could not be read
 # A sign the file's encoding could not write, or bytes read in a wrong one.
 _LOST = re.compile(
@@ -60,7 +61,7 @@ def parse_name(text: str) -> Parsed[str]:
         return Parsed()
     if GARBLED in text:
         return Parsed(code="garbled")
-    name = clean_text(text).strip()
+    name = clean_text(text).strip().translate(_HALF)
     odd = (
         _LOST.search(name)
         or not any(sign.isalpha() for sign in name)
