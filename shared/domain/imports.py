@@ -28,6 +28,7 @@ from shared.domain.import_headings import (
     targets,
 )
 from shared.domain.values.blank import is_blank, is_ditto
+from shared.domain.values.clock import parse_time
 from shared.domain.values.day import Order, order_of, parse_day
 from shared.domain.values.number import (
     is_foreign,
@@ -411,7 +412,9 @@ class Reader:
         labels = definition.label.values() if definition else ()
         unit = unit_of(self.mapping.columns.get(target, ""))
         if number.value is not None and unit not in [unit_of(label) for label in labels]:
-            number = Parsed(number.value * unit, warning=number.warning)
+            # 32000 below 万公里 is hardly meant
+            doubt = "money_unit" if unit >= 1000 and abs(number.value) >= 1000 else number.warning
+            number = Parsed(number.value * unit, warning=doubt)
         return Parsed(_plain_number(number.value), number.code, number.warning)
 
     def _day(self, form: str, text: str, raw: Any) -> Parsed[str]:
@@ -428,10 +431,7 @@ class Reader:
 def _time(text: str, raw: Any) -> Parsed[str]:
     if isinstance(raw, time):
         return Parsed(f"{raw:%H:%M}")
-    if is_blank(text):
-        return Parsed()
-    found = re.fullmatch(r"([01]?\d|2[0-3])[:时点](\d{2})?分?(:\d{2})?", plain(text))
-    return Parsed(f"{int(found[1]):02}:{found[2] or '00'}") if found else Parsed(code="format")
+    return parse_time(text)
 
 
 def _text(key: str, text: str, raw: Any) -> Parsed[str]:

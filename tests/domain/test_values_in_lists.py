@@ -5,8 +5,11 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.domain.values.blank import is_blank_plate, is_ditto
+from shared.domain.values.clock import parse_time
 from shared.domain.values.day import parse_day
 from shared.domain.values.number import parse_money
 from shared.domain.values.phone import parse_phone
@@ -244,3 +247,41 @@ def test_what_is_hardly_a_name_is_told(name):
 )
 def test_names_are_names(name):
     assert parse_name(name).warning == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("9点", "09:00"),
+        ("9：30", "09:30"),
+        ("09:30:15", "09:30"),
+        ("上午9:30", "09:30"),
+        ("早上8点一刻", "08:15"),
+        ("下午3点半", "15:30"),
+        ("下午15:00", "15:00"),
+        ("15时30分", "15:30"),
+        ("3:30 PM", "15:30"),
+        ("12:00 AM", "00:00"),
+        ("12:30 pm", "12:30"),
+        ("晚上8点", "20:00"),
+        ("中午12点", "12:00"),
+        ("中午1点", "13:00"),
+        ("凌晨12点", "00:00"),
+        ("8点整", "08:00"),
+    ],
+)
+def test_a_time_is_read_as_a_clock_shows_it(text, time):
+    assert parse_time(text).value == time
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["24:00", "25:10", "9:75", "上午15:00", "晚上12点", "13点AM", "0.625", "下午", "半"],
+)
+def test_no_time_is_made_of_what_no_clock_shows(text):
+    assert parse_time(text).code == "format"
+
+
+@given(st.times(), st.sampled_from(["%H:%M", "%H:%M:%S", "%I:%M %p", "%H时%M分"]))
+def test_a_time_is_read_in_every_spelling(clock, form):
+    assert parse_time(clock.strftime(form)).value == f"{clock:%H:%M}"

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Literal
 
 from shared.domain.values.blank import is_blank
+from shared.domain.values.clock import PART_OF_DAY
 from shared.domain.values.parsed import DASHES, Parsed, is_error_cell, is_masked, plain
 
 Order = Literal["", "ymd", "dmy", "mdy"]
@@ -43,9 +44,8 @@ _WEEKDAY = re.compile(
     r"\b(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?\b[.,]?\s*",
     re.IGNORECASE,
 )
-_PART_OF_DAY = "上午|下午|凌晨|清晨|早上|早晨|中午|午后|傍晚|晚上|夜里|夜间|am|pm"
 _TIME = re.compile(
-    rf"[T\s]*({_PART_OF_DAY})?\s*"
+    rf"[T\s]*({PART_OF_DAY})?\s*"
     r"(\d{1,2}\s*[时時点點]\s*(\d{1,2}\s*分|半|[一三]刻)?(\s*\d{1,2}\s*秒)?|[零〇二十四]+[时時]|"
     r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)"
     r"\s*(上午|下午|am|pm)?\s*([止起前后]|整)?$",
