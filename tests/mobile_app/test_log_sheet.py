@@ -634,3 +634,19 @@ async def test_a_next_contact_is_late_by_the_stores_working_days(tmp_path, since
         ]
         is_red = shown.color == ft.Colors.ON_ERROR_CONTAINER
         assert is_red == (not since_closed)
+
+
+async def test_taking_a_conversation_back_brings_its_words_back(advisor):
+    s = advisor.screen
+    await s.tap("outcome-interested")
+    await s.type("notes", "想换七座，周末带家人来看", leave=False)
+    await s.tap("save-conversation")
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("undo")
+    await s.settle(until=lambda: "王先生" in s.texts("card-name") and s.has("notes"))
+    await s.settle(until=lambda: s.sees("想换七座，周末带家人来看"))
+    await s.tap("save-conversation")
+    assert (await advisor.sent())[-1]["payload"]["notes"] == "想换七座，周末带家人来看"
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("outcome-interested")
+    assert not s.sees("想换七座，周末带家人来看")
