@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from admin.imports.labels import effect_text
 from admin.imports.reader import ListFile
 from forecourt.demo import PRESET
 from shared.domain import imports
@@ -15,6 +16,8 @@ from shared.domain.imports import PreparedRows
 from shared.domain.members import Member, names_apart
 from shared.domain.problems import Rejected
 from shared.domain.values.number import parse_money, unit_of, unit_of_list
+from shared.gateway.imports import FieldChange
+from shared.ui.text import Texts
 from tests.admin.test_import_kinds import table, told, workbook
 
 CONFIG = StoreConfig.model_validate(json.loads(PRESET.read_text(encoding="utf8")))
@@ -746,3 +749,12 @@ def test_k9_our_own_export_may_say_what_a_field_could_be_once():
     assert told(found) == [(3, "customer.source", "option"), (4, "customer.level", "option")]
     for target, words in (("customer.source", {"车展": 1}), ("customer.level", {"冷": 1})):
         assert imports.unknown_words(config, mapping, sheet.rows, {}, target) == words
+
+
+def test_k9_whose_a_known_customer_stays_is_said_in_words():
+    def said(field: str, old: str | None, new: str) -> str:
+        change = FieldChange(form="customer", field=field, old=old, new=new, kept=True)
+        return effect_text(Texts("zh_CN"), CONFIG, change)
+
+    assert said("owner", "林晓", "何建国") == "归属人 保持 林晓（名单中为 何建国）"
+    assert "市场部" in said("pool", None, "market") and "market" not in said("pool", None, "market")
