@@ -234,6 +234,9 @@ def test_what_could_not_be_read_is_never_stored(read):
         "锟斤拷",
         "&#24352;&#19977;",
         "张\ue000三",
+        "张**",
+        "张三/李四",
+        "王先生、李女士",
     ],
 )
 def test_what_is_hardly_a_name_is_told(name):

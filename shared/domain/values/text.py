@@ -19,9 +19,11 @@ _UNSEEN = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066
 _FIXED_SPACES = re.compile(r"[\u00a0\u202f]")
 _HALF = {n: n - 0xFEE0 for a, z in ("０９", "ＡＺ", "ａｚ") for n in range(ord(a), ord(z) + 1)}
 GARBLED = "\ufffd"  # stands where bytes could not be read
-# A sign the file's encoding could not write, or bytes read in a wrong one.
-_LOST = re.compile(
-    r"[?？\ue000-\uf8ff\x80-\x9f]|[\u00c0-\u00ff][\u0080-\u00bf]|锟斤拷|烫烫|&(#\d+|nbsp|amp);",
+# A sign the file's encoding could not write, bytes read in a wrong one, a masked name, two people
+# in one cell.
+_HARDLY_A_NAME = re.compile(
+    r"[?？*＊●\ue000-\uf8ff\x80-\x9f]|[\u00c0-\u00ff][\u0080-\u00bf]|锟斤拷|烫烫|&(#\d+|nbsp|amp);"
+    r"|[\u4e00-\u9fff]{2}[/、;；，,|][\u4e00-\u9fff]{2}",
     re.IGNORECASE,
 )
 _FORMULA_SIGNS = "=+-@\t\r＝＋－＠"
@@ -54,7 +56,7 @@ def parse_text(text: str) -> Parsed[str]:
 
 def parse_name(text: str) -> Parsed[str]:
     """The name of a person or a firm. Codes as of parse_text. Warning name_odd: a number, a day or
-    a plate stands there, or signs were lost on the way."""
+    a plate stands there, two people do, or signs were lost on the way."""
     if is_error_cell(text):
         return Parsed(code="error_cell")
     if is_blank_name(text):
@@ -63,7 +65,7 @@ def parse_name(text: str) -> Parsed[str]:
         return Parsed(code="garbled")
     name = clean_text(text).strip().translate(_HALF)
     odd = (
-        _LOST.search(name)
+        _HARDLY_A_NAME.search(name)
         or not any(sign.isalpha() for sign in name)
         or (name[:1] in PROVINCES and plate_problem(plate_text(name)) is None)
     )
