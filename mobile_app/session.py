@@ -1,6 +1,7 @@
 """Who is signed in, in which store, with which local data; and what every screen watches."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -396,6 +397,11 @@ class Session:
     async def undo(self, op_id: UUID) -> None:
         self._reject_while_viewing_as()
         self.notices.clear()
+        said = await self.local_store.outbox.payload(op_id, "log_conversation")
+        if said and said.get("notes"):  # the words come back with the card: NotesDraft reads them
+            draft = [said.get(key) for key in ("customer_id", "task_id", "method", "outcome")]
+            document = json.dumps([*draft, said["notes"]], ensure_ascii=False)
+            await self.local_store.replica.remember("draft", document)
         await self.local_store.outbox.undo(op_id, now=self.clock.now())
         self._operation_queued()
 

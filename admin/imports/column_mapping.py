@@ -41,7 +41,8 @@ class ColumnMapping:
 
     def guess(self, sheet: Sheet) -> ImportMapping:
         guessed = imports.guess(self.kind, sheet.headings, self.session.config)
-        return imports.fit_mapping(guessed, sheet.rows)
+        above = [line.text for line in sheet.left if line.kind == "above"]
+        return imports.fit_mapping(guessed, sheet.rows, above)
 
     def use(self, saved: SavedMapping, sheet: Sheet) -> None:
         """The saved mapping; columns that its list did not have are guessed."""

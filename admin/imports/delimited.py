@@ -13,7 +13,11 @@ from admin.imports.limits import MAX_CELLS, MAX_COLUMNS, MAX_LINES, MAX_ROWS
 from shared.domain.problems import Rejected
 
 MARKS = (",", ";", "\t", "|", "，")
+RARE_MARKS = ("；", "^", "~", "\x01", "\x1f", "、")  # only where none of the others is there
+# Quotation marks other than ": cells in them are read as quoted when the whole first line is.
+_QUOTES = ("''", "“”", "‘’", "「」")
 _LINE_END = re.compile(r"\r\n|\n|\r")
+UNREADABLE = "\ufffd"
 LONGEST_CELL = 50  # lines of a cell in quotes
 
 
@@ -30,6 +34,7 @@ def read_delimited(data: bytes) -> Delimited:
         data = _with_mark(data)
     text, encoding = decode(data)
     delimiter, text = _separator(text)
+    text = _usual_quotes(text, delimiter)
     if text.count("\n") > MAX_LINES or text.count("\r") > MAX_LINES:
         raise Rejected("too_many_rows")
     csv.field_size_limit(1_000_000)
@@ -53,9 +58,10 @@ def _with_mark(data: bytes) -> bytes:
     if len(data) % 2:
         raise Rejected("file_unreadable")
     odd, even = data[1:4000:2].count(0), data[:4000:2].count(0)
-    if bool(odd) == bool(even):
+    # 一 and 需 have a zero byte too, and on the other side than commas and digits
+    if max(odd, even) < 3 * min(odd, even):
         raise Rejected("file_unreadable")
-    return (b"\xff\xfe" if odd else b"\xfe\xff") + data
+    return (b"\xff\xfe" if odd > even else b"\xfe\xff") + data
 
 
 def _within(reader: Any) -> Any:
@@ -92,7 +98,29 @@ def _separator(text: str) -> tuple[str, str]:
         most = max(set(counts), key=lambda n: (n > 0, counts.count(n), n), default=0)
         return (counts.count(most) if most else 0, sum(counts))
 
-    return max(MARKS, key=score), text
+    best = max(MARKS, key=score)
+    if not score(best)[0]:
+        rare = max(RARE_MARKS, key=score)
+        if len(lines) > 1 and all(line.count(rare) == lines[0].count(rare) > 0 for line in lines):
+            return rare, text
+    return best, text
+
+
+def _usual_quotes(text: str, delimiter: str) -> str:
+    """The text with " for the quotation marks it uses, if every cell of its first line is in
+    them."""
+    first = next((line for line in _LINE_END.split(text[:20_000]) if line.strip()), "").strip()
+    for opening, closing in _QUOTES:
+        cells = first.split(delimiter)
+        if len(cells) < 2 or not all(
+            len(c) > 2 and c[0] == opening and c[-1] == closing for c in map(str.strip, cells)
+        ):
+            continue
+        sign = re.escape(delimiter)
+        text = text.replace('"', '""')
+        text = re.sub(rf"(^|{sign}){opening}", r'\1"', text, flags=re.MULTILINE)
+        return re.sub(rf"{closing}(?=\r?$|{sign})", '"', text, flags=re.MULTILINE)
+    return text
 
 
 def _line_by_line(text: str, delimiter: str) -> tuple[list[list[Any]], set[int]]:
@@ -177,6 +205,8 @@ def decode(data: bytes) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     sample = data[:200_000]
+    if _is_damaged_utf8(sample):
+        return data.decode("utf-8", errors="replace"), "utf-8"
     found = max(("gb18030", "big5", "cp1252"), key=lambda name: _plausible(sample, name))
     if _plausible(sample, found) > 0:
         return data.decode(found, errors="replace"), found
@@ -185,23 +215,26 @@ def decode(data: bytes) -> tuple[str, str]:
     return data.decode(encoding, errors="replace"), encoding
 
 
+def _is_damaged_utf8(data: bytes) -> bool:
+    """Whether only a few bytes are not UTF-8: no other encoding makes its sequences by chance."""
+    signs = [sign for sign in data.decode("utf-8", errors="replace") if sign > "\x7f"]
+    return signs.count(UNREADABLE) * 4 < len(signs)
+
+
 def _plausible(data: bytes, encoding: str) -> float:
     """How much of what is not ASCII would be everyday signs of the encoding: most hanzi that people
     write stand in the first of the two levels of GB 2312 and of Big5, while what one encoding makes
     of the other is scattered."""
-    runs = [run for run in re.findall(rb"[\x80-\xff]+(?:[\x40-\x7e\x80-\xff])?", data)]
-    if not runs:
+    high = sum(1 for _ in re.finditer(rb"[\x80-\xff]", data))
+    if not high:
         return 0
     if encoding == "cp1252":
         single = re.findall(rb"(?<![\x80-\xff])[\xc0-\xff](?![\x80-\xff])", data)
-        return len(single) / max(1, sum(1 for _ in re.finditer(rb"[\x80-\xff]", data))) - 0.05
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        if error.start < len(data) - 4:
-            return 0  # and not only the last sign, cut in two
-        text = data[: error.start].decode(encoding, errors="ignore")
-    signs = [sign for sign in text if sign > "\x7f"]
+        return len(single) / high - 0.05
+    signs = [sign for sign in data.decode(encoding, errors="replace") if sign > "\x7f"]
+    # a broken sign, or the last one cut in two, is told row by row; many mean another encoding
+    if signs.count(UNREADABLE) * 10 > len(signs) + 10:
+        return 0
     common = sum(_is_common(sign, encoding) for sign in signs)
     return common / max(1, len(signs))
 

@@ -82,6 +82,8 @@ def value_text(_: Texts, config, change: FieldChange, value) -> str:
         return "–"
     if isinstance(value, list):
         return "、".join(value_text(_, config, change, x) for x in value)
+    if change.field == "pool":
+        return _.named(config.labels("pools"), value)
     definition = (
         config.forms[change.form].field(change.field) if change.form in config.forms else None
     )

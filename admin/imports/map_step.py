@@ -355,9 +355,12 @@ def notes_on_sheet(_: Texts, columns: ColumnMapping, sheet: Sheet) -> list[str]:
     ]
     if len(sheet.left) > 20:
         notes.append(_("and %(n)d more rows that are not records") % {"n": len(sheet.left) - 20})
-    if sheet.broken:
-        rows = "、".join(str(n) for n in sorted(sheet.broken)[:10])
-        notes.append(_("Unclosed quotation mark in row %(rows)s.") % {"rows": rows})
+    for code, note in (
+        ("unclosed_quote", _("Unclosed quotation mark in row %(rows)s.")),
+        ("extra_cells", _("More cells than the header in row %(rows)s.")),
+    ):
+        if rows := "、".join(str(n) for n in sorted(sheet.broken) if sheet.broken[n] == code):
+            notes.append(note % {"rows": rows[:60]})
     if region := columns.region_to_ask():
         notes.append(
             _("Many numbers seem to be from another country (%(region)s). Choose it below.")

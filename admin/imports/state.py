@@ -16,12 +16,13 @@ from admin.imports.open_file import OpenFile
 from admin.session import AdminSession
 from shared.domain import imports
 from shared.domain.imports import Kind
+from shared.domain.members import names_apart
 from shared.domain.problems import Problem
 from shared.gateway import imports as remote
 from shared.gateway import members as remote_members
 from shared.gateway.imports import ImportRun
 
-ENDINGS = ("csv", "xlsx", "xls", "txt", "tsv", "htm", "html")
+ENDINGS = ("csv", "xlsx", "xls", "txt", "tsv", "htm", "html", "mht", "mhtml")
 NAME_LENGTH = 200  # letters of a file's name that are kept
 
 
@@ -74,7 +75,7 @@ class ImportList:
             self.problem = ""
         try:
             members = await remote_members.members(gateway, store)
-            self.columns.members = [(str(m.user_id), m.name) for m in members if m.active]
+            self.columns.members = names_apart(m for m in members if m.active)
             self.columns.saved = await remote.mappings(gateway, store)
             self.runs = await remote.runs(gateway, store)
         except Problem as problem:

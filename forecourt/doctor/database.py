@@ -202,14 +202,22 @@ def _code(connection: psycopg.Connection) -> list[Finding]:
     found = []
     if gone := sorted(wanted - there):
         found.append(
-            Finding("functions_missing", f"functions that are not there: {listed(gone)}",
-                    "what they do is refused", AGAIN)
-        )  # fmt: skip
+            Finding(
+                "functions_missing",
+                f"functions that are not there: {listed(gone)}",
+                "what they do is refused",
+                AGAIN,
+            )
+        )
     if odd := sorted({*changed, *(there - wanted)}):
         found.append(
-            Finding("functions_changed", f"functions of no file of this version: {listed(odd)}",
-                    "rules and rights are not the tested ones", AGAIN)
-        )  # fmt: skip
+            Finding(
+                "functions_changed",
+                f"functions of no file of this version: {listed(odd)}",
+                "rules and rights are not the tested ones",
+                AGAIN,
+            )
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from mobile_app.files.widgets import form_with_files
 from mobile_app.session import use_session
 from mobile_app.shell import page_view, scrolling
 from shared.ui.feedback import ProblemBanner, act
-from shared.ui.text import Texts, use_text
+from shared.ui.text import use_text
 from shared.ui.view import component, screen
 from shared.ui.widgets import bottom_bar, chips, primary_button, section, text_button
 
@@ -33,7 +33,7 @@ def VisitScreen() -> ft.View:
         blocks.append(
             ft.Column(first, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
         )
-    blocks += about_the_visit(_, state)
+        blocks.append(AboutTheVisit(state, state.already))
     if state.with_companion and state.people is not None:
         blocks.append(form_with_files(state.people, state.people_files, key="people"))
     save = primary_button("save-reception", _("Save"), act(state.save), icon=ft.Icons.CHECK)
@@ -45,8 +45,11 @@ def VisitScreen() -> ft.View:
     )
 
 
-def about_the_visit(_: Texts, state: RecordVisit) -> list[ft.Control]:
-    """For whom, since when, and whether anybody came along."""
+@component
+def AboutTheVisit(state: RecordVisit, already: DuplicateCheck) -> ft.Control:
+    """For whom, since when, and whether anybody came along. Who is known has their advisor: for
+    them nobody is named."""
+    _ = use_text()
     minutes = [("0", _("Now")), ("10", _("10 minutes ago")), ("30", _("30 minutes ago"))]
     arrival = row_of(
         _("Arrival"), chips("ago", minutes, state.ago, lambda key: act(state.choose_ago, key))
@@ -57,12 +60,13 @@ def about_the_visit(_: Texts, state: RecordVisit) -> list[ft.Control]:
         act(state.add_companion),
         icon=ft.Icons.GROUP_ADD_OUTLINED,
     )
-    if not state.advisors:
-        return [arrival, accompanied]
-    owner = chips(
-        "owner", state.advisors[:12], state.owner, lambda key: act(state.choose_owner, key)
-    )
-    return [row_of(_("Which advisor?"), owner), arrival, accompanied]
+    rows: list[ft.Control] = [arrival, accompanied]
+    if state.advisors and already.known is None:
+        owner = chips(
+            "owner", state.advisors[:12], state.owner, lambda key: act(state.choose_owner, key)
+        )
+        rows.insert(0, row_of(_("Which advisor?"), owner))
+    return ft.Column(rows, spacing=12, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
 @component

@@ -113,22 +113,11 @@ class RecordVisit:
             )
         except Problem:
             return
-        config = self.session.config
-        sellers = (
-            {
-                r.key
-                for r in config.roles
-                if getattr(r, "verbs", None) is None
-                or "log_conversation" in getattr(r, "verbs", ())
-            }
-            if config
-            else set()
-        )
         me = self.session.me
         self.advisors = [
             (str(m.user_id), m.name)
             for m in found
-            if m.active and m.role in sellers and (me is None or m.user_id != me.user_id)
+            if m.active and m.takes_visitors and (me is None or m.user_id != me.user_id)
         ]
 
     def choose_owner(self, user_id: str) -> None:

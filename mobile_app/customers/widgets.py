@@ -18,6 +18,7 @@ from shared.domain.records import (
     Transfer,
     Vehicle,
 )
+from shared.domain.working_days import EVERY_DAY, is_overdue
 from shared.gateway.transfers import Pooled
 from shared.ui.feedback import act
 from shared.ui.names import method_name
@@ -86,7 +87,8 @@ def customer_pills(
     if level:
         pills.append(pill(_.label(level.label), tone="good" if level.rank >= 3 else "plain"))
     if customer.next_contact_on:
-        overdue = customer.next_contact_on < session.clock.today
+        calendar = session.config.calendar if session.config else EVERY_DAY
+        overdue = is_overdue(calendar, customer.next_contact_on, session.clock.today)
         day = _.day(customer.next_contact_on, session.clock.today)
         pills.append(pill(_("Next: %(day)s") % {"day": day}, tone="urgent" if overdue else "plain"))
     if customer.call_block:

@@ -165,6 +165,15 @@ class Outbox:
 
         await self._database.write(work)
 
+    async def payload(self, op_id: UUID, verb: str) -> dict[str, Any] | None:
+        """What an own act of that verb says, while it is kept here."""
+        found = await self._database.read(
+            lambda c: c.execute(
+                "select payload from outbox where op_id = ? and verb = ?", (str(op_id), verb)
+            ).fetchone()
+        )
+        return json.loads(found["payload"]) if found else None
+
     # sending --------------------------------------------------------------------------------------
 
     async def pending(

@@ -85,8 +85,8 @@ class Today:
         fresh = self._open(card)
         self._count(rows, closed)
         self.undoable = undoable
-        appears, self.loaded = here and not self.loaded, here
-        if appears and fresh is not None:
+        self.loaded = here
+        if fresh is not None:  # after a restart, and of a conversation that was taken back
             await fresh.restore_draft()
 
     async def _rows(self, user_id: UUID) -> dict[UUID, Row]:

@@ -73,10 +73,11 @@ UNREADABLE = ("file", "formula", "person")  # types of fields no cell can fill
 # small letters and simplified hanzi.
 HEADINGS: dict[str, tuple[str, ...]] = {
     "key": (
-        r"^(编号|客户编号|客户编码|客户代码|客户号|客户id|id|customer(id|no|number)|clientid|账号|会员号|会员卡号|档案号)$",
+        r"^(编号|(客户|潜客|线索|顾客|用户)(编号|编码|代码|号|id)|id|customer(id|no|number)|clientid|leadid|账号"
+        r"|会员(编)?号|会员卡号|档案(编)?号)$",
     ),
     "customer.name": (
-        r"^(客户|车主|顾客|用户|会员)?(姓名|名称|名字)$",
+        r"^(客户|车主|顾客|用户|会员|潜客)?(姓名|名称|名字|全称)$",
         r"^(车主|客户|顾客)$",
         r"姓名",
         r"客户名",
@@ -85,6 +86,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         r"被保险人(名称|姓名)?$",
         r"投保人(名称|姓名)?$",
         r"联系人(姓名|名称)?$",
+        r"^备注名(称)?$",
         r"^(fullname|name|contactname|customername|clientname)$",
         r"^(firstname|givenname|名)$",
         r"firstname|givenname",
@@ -111,13 +113,17 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "customer.source": (r"来源", r"渠道", r"leadsource|source", r"channel"),
     "customer.level": (r"级别|等级|意向度|level",),
     "customer.need": (r"需求", r"备注|注释|备忘", r"note|remark|comment|memo"),
+    "customer.next_contact_on": (
+        r"下次(联系|跟进|回访|沟通|接触|联络)|nextcontact|nextfollow-?up|followupdate",
+    ),
     "customer.owner": (
-        r"^(销售|专属)?(顾问|负责人|跟进人|归属人|所属销售|销售人员|销售员|owner|advisor|salesrep)(姓名)?$",
+        r"^(销售|专属|所属|归属|跟进|当前|客户)?(顾问|负责人|跟进人|归属人|维护人|所有者|所属销售|销售人员|销售员"
+        r"|owner|advisor|salesrep)(姓名)?$",
     ),
     "customer.renewal_owner": (r"^续保(专员|负责人|顾问|人员)(姓名)?$|^renewalowner$",),
     "customer.pool": (r"^(所属)?(公海|客户池|pool)$",),
-    "vehicle.plate": (r"车牌|号牌|牌照|plate|registrationn|licen[cs]eplate",),
-    "vehicle.vin": (r"车架|vin\b|vin$|chassis|识别代|底盘号",),
+    "vehicle.plate": (r"车牌|号牌|牌照|plate|reg(istration)?(n|num)|licen[cs]eplate",),
+    "vehicle.vin": (r"车架|^vin|vin$|chassis|识别代|底盘号",),
     "vehicle.brand": (r"品牌|brand|^make$",),
     "vehicle.series": (r"车系", r"车型", r"series", r"model$"),
     "vehicle.model_year": (
@@ -126,7 +132,10 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "policy.insurer": (r"保险公司|承保公司|承保|insurer|insurancecompany",),
     "policy.policy_number": (r"保单号|保险单号|保单编号|policyn(o|um)",),
     "policy.kind": (r"险种|险别|policytype|producttype",),
-    "policy.premium_fen": (r"保费|保险费|premium",),
+    "policy.premium_fen": (
+        r"(总|合计)保费|保费(合计|总计|总额|总)|(签单|实收|应收|含税)保费|totalpremium",
+        r"保费|保险费|premium",
+    ),
     "policy.starts_on": (
         r"起保",
         r"生效|起期|保险(开始|起始)",
@@ -135,7 +144,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         r"startdate",
     ),
     "policy.expires_on": (
-        r"(保险|保单|商业险|交强险)(到期|终止|终期|止期|截止|结束)",
+        r"(保险|保单|商业险?)(到期|终止|终期|止期|截止|结束)",  # who renews goes by it
+        r"交强险?(到期|终止|终期|止期|截止|结束)",
         r"到期",
         r"终保|止期|终期|截止",
         r"expir",
@@ -143,7 +153,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         r"enddate",
         r"renewaldate",
     ),
-    "deal.key": (r"商机编号|订单号|opportunityid|dealid|order(no|id)",),
+    "deal.key": (r"(商机|订单|合同)(编)?号|opportunityid|dealid|order(no|id)",),
     "deal.title": (r"产品", r"商品", r"product", r"title", r"意向车"),
     "deal.stage": (r"阶段", r"状态", r"stage", r"status"),
     "deal.owner": (r"销售", r"顾问", r"负责人", r"agent", r"owner", r"salesrep", r"advisor"),
@@ -162,7 +172,7 @@ NOT: dict[str, str] = {
         r"middle|nick|日期|时间|需求|备注|yomi|category|type"
     ),
     "customer.phone": (
-        rf"{_COLLEAGUE}|{_ANOTHER}|传真|fax|报案|门店|4s|type$|类型|品牌|型号|次数|时间|归属地"
+        rf"{_COLLEAGUE}|{_ANOTHER}|传真|fax|报案|客服|救援|投诉|服务热线|门店|4s|type$|类型|品牌|型号|次数|时间|归属地"
     ),
     "customer.level": r"会员|驾|车辆|油|event|sen",
     "customer.source": r"车源|code$",

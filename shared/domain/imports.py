@@ -27,13 +27,28 @@ from shared.domain.import_headings import (
     guess_columns,
     targets,
 )
-from shared.domain.values.blank import is_blank, is_blank_name
+from shared.domain.values.blank import is_blank, is_ditto
+from shared.domain.values.clock import parse_time
 from shared.domain.values.day import Order, order_of, parse_day
-from shared.domain.values.number import parse_money, parse_number, parse_year
+from shared.domain.values.number import (
+    is_foreign,
+    parse_money,
+    parse_number,
+    parse_year,
+    unit_of,
+    unit_of_list,
+)
 from shared.domain.values.parsed import Parsed, is_error_cell, is_scientific, plain
 from shared.domain.values.phone import parse_phone, region_of_most
 from shared.domain.values.plate import parse_plate
-from shared.domain.values.text import clean_text, full_name, unescape_formula
+from shared.domain.values.text import (
+    GARBLED,
+    full_name,
+    parse_name,
+    parse_text,
+    search_name,
+    unescape_formula,
+)
 from shared.domain.values.vin import parse_vin
 
 __all__ = ["REQUIRED_TARGETS", "TARGETS", "Kind", "targets"]
@@ -46,8 +61,13 @@ GENDERS = {
         ("f", "女", "女性", "female", "女士", "小姐", "太太", "mrs", "mrs.", "ms", "ms."), "female"
     ),
 }
-YES = {"是", "有", "yes", "y", "true", "1", "√", "✓", "对", "已", "t"}
-NO = {"否", "不", "不是", "no", "n", "false", "0", "×", "✗", "错", "f"}
+YES = {"是", "有", "yes", "y", "true", "1", "√", "✓", "✔", "☑", "对", "已", "t"}
+NO = {"否", "不", "不是", "no", "n", "false", "0", "×", "✗", "✘", "☒", "错", "f"} | {
+    *("无", "無", "没有", "沒有", "未")  # beside 有 and 已 they say no, and not nothing
+}
+
+
+_OWN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class ImportMapping(BaseModel):
@@ -64,6 +84,7 @@ class ImportMapping(BaseModel):
     phone_region: str = "CN"
     date_order: Order = ""
     amount_in_fen: bool = False
+    money_unit: str = ""  # of all sums, as this list says above its headings: 万元
     pipeline: str = ""
     # where the numbers of the key column come from; "" for a list of nobody's in particular
     source_system: str = ""
@@ -118,20 +139,25 @@ def extend_mapping(saved: ImportMapping, guessed: ImportMapping) -> ImportMappin
             "columns": {**saved.columns, **added},
             "headings": guessed.headings,
             "date_order": saved.date_order or guessed.date_order,
+            "money_unit": guessed.money_unit,  # the saved one was of another file
         }
     )
 
 
-def fit_mapping(mapping: ImportMapping, rows: Sequence[Mapping[str, Any]]) -> ImportMapping:
-    """The mapping with the order of days taken from the list, as far as its days tell, and without
-    a key column that only counts the rows."""
+def fit_mapping(
+    mapping: ImportMapping, rows: Sequence[Mapping[str, Any]], above: Iterable[str] = ()
+) -> ImportMapping:
+    """The mapping with the order of days taken from the list, as far as its days tell, the unit of
+    its sums as the lines above its headings name it, and without a key column that only counts the
+    rows."""
     columns = dict(mapping.columns)
     if "key" in columns and _only_counts([cell_text(r.get(columns["key"])) for r in rows[:1000]]):
         del columns["key"]
     days = (
         cell_text(row.get(columns[target])) for target in columns if target in DATES for row in rows
     )
-    return mapping.model_copy(update={"columns": columns, "date_order": order_of(days)})
+    fitted = {"columns": columns, "date_order": order_of(days), "money_unit": unit_of_list(above)}
+    return mapping.model_copy(update=fitted)
 
 
 def _only_counts(texts: Sequence[str]) -> bool:
@@ -187,6 +213,13 @@ def unknown_words(
     definition = _definition(config, target)
     several = definition is not None and definition.type == "multi"
     unknown: dict[str, int] = {}
+    retired = retired_words(config, target)
+    if retired and (key := mapping.columns.get("key")):
+        rows = [
+            row
+            for row in rows
+            if not (is_own_id(row.get(key)) and _word(cell_text(row.get(heading))) in retired)
+        ]
     for text, count in distinct_values(rows, heading).items():
         for part in _parts(text) if several else [text]:
             if not is_blank(part) and _word(part) not in words:
@@ -221,6 +254,20 @@ def choices(
         keys = set(words.values())
         words = {**{w: k for w, k in GENDERS.items() if k in keys}, **words}
     return words
+
+
+def retired_words(config: StoreConfig, target: str) -> dict[str, str]:
+    """The words of what a field could be once. Our own export still says them, and what a record
+    has may stay; nobody new is given it."""
+    form, _dot, _key = target.partition(".")
+    definition = _definition(config, target)
+    is_level = definition is not None and definition.type_in(form) == "level"
+    return _labelled(config.retired.get("levels" if is_level else target, ()))
+
+
+def is_own_id(key: Any) -> bool:
+    """Whether the number of a row is the id of a record of ours, as our export writes it."""
+    return _OWN_ID.fullmatch(cell_text(key)) is not None
 
 
 def _labelled(options: Iterable[Any]) -> dict[str, str]:
@@ -268,6 +315,7 @@ class Reader:
     definitions: Mapping[str, FieldDefinition | None] = field(
         default_factory=dict[str, FieldDefinition | None]
     )
+    retired: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     zone: Any = UTC
 
     @classmethod
@@ -279,7 +327,8 @@ class Reader:
         words = {t: choices(config, mapping, owners, t) for t in wanted}
         definitions = {t: _definition(config, t) for t in wanted}
         zone = ZoneInfo(config.store.time_zone)
-        return cls(kind, mapping, config, owners, wanted, words, definitions, zone)
+        retired = {t: found for t in wanted if (found := retired_words(config, t))}
+        return cls(kind, mapping, config, owners, wanted, words, definitions, retired, zone)
 
     # one cell -------------------------------------------------------------------------------------
 
@@ -292,6 +341,10 @@ class Reader:
             return Parsed(named or None)
         if is_error_cell(text):
             return Parsed(code="error_cell")
+        if GARBLED in text:
+            return Parsed(code="garbled")
+        if is_ditto(text) and named is None:
+            return Parsed(code="ditto")
         form, _dot, key = target.partition(".")
         kind = _kind(target, self.definitions.get(target))
         if words is not None:
@@ -335,11 +388,34 @@ class Reader:
         if key == "model_year":
             return parse_year(text)
         if kind == "money":
-            return parse_money(_decimal_text(raw, text), in_fen=self.mapping.amount_in_fen)
+            return self._sum(f"{form}.{key}", _decimal_text(raw, text))
         if kind == "number":
-            number = parse_number(_decimal_text(raw, text))
-            return Parsed(_plain_number(number.value), number.code, number.warning)
+            return self._number(f"{form}.{key}", _decimal_text(raw, text))
         return _text(key, text, raw)
+
+    def _sum(self, target: str, text: str) -> Parsed[int]:
+        heading = self.mapping.columns.get(target, "")
+        if is_foreign(heading) and not is_blank(text):
+            return Parsed(code="currency")
+        unit = unit_of(heading)
+        above = self.mapping.money_unit if unit == 1 else ""
+        found = parse_money(
+            text, in_fen=self.mapping.amount_in_fen, unit=unit_of(above) if above else unit
+        )
+        if found.value and above not in ("", "元") and not found.warning:
+            return Parsed(found.value, warning="money_unit", rest=above)
+        return found
+
+    def _number(self, target: str, text: str) -> Parsed[int | float]:
+        number = parse_number(text)
+        definition = self.definitions.get(target)
+        labels = definition.label.values() if definition else ()
+        unit = unit_of(self.mapping.columns.get(target, ""))
+        if number.value is not None and unit not in [unit_of(label) for label in labels]:
+            # 32000 below 万公里 is hardly meant
+            doubt = "money_unit" if unit >= 1000 and abs(number.value) >= 1000 else number.warning
+            number = Parsed(number.value * unit, warning=doubt)
+        return Parsed(_plain_number(number.value), number.code, number.warning)
 
     def _day(self, form: str, text: str, raw: Any) -> Parsed[str]:
         limits = {} if form == "customer" else {"earliest": EARLIEST, "latest": LATEST}
@@ -355,19 +431,14 @@ class Reader:
 def _time(text: str, raw: Any) -> Parsed[str]:
     if isinstance(raw, time):
         return Parsed(f"{raw:%H:%M}")
-    if is_blank(text):
-        return Parsed()
-    found = re.fullmatch(r"([01]?\d|2[0-3])[:时点](\d{2})?分?(:\d{2})?", plain(text))
-    return Parsed(f"{int(found[1]):02}:{found[2] or '00'}") if found else Parsed(code="format")
+    return parse_time(text)
 
 
 def _text(key: str, text: str, raw: Any) -> Parsed[str]:
     """Words as they stand; a long number that lost its digits is none."""
-    if is_blank_name(text) if key in ("name", "family_name") else is_blank(text):
-        return Parsed()
     if is_scientific(plain(text)) and (isinstance(raw, float) or re.search(r"[eE]\+?\d{2}", text)):
         return Parsed(code="scientific")
-    return Parsed(clean_text(text))
+    return parse_name(text) if key in ("name", "family_name") else parse_text(text)
 
 
 def _decimal_text(raw: Any, text: str) -> str:
@@ -450,7 +521,7 @@ class _Seen:
     ) -> int:
         """The row that used the same key for a person of another name and another number."""
         customer = prepared["customer"]
-        name, phone = customer["name"], customer.get("phone", "")
+        name, phone = search_name(customer["name"]), customer.get("phone", "")
         number, first_name, first_phone = known.setdefault(key, (prepared["row"], name, phone))
         apart = first_name != name and phone != first_phone
         return number if apart and phone and first_phone else 0
@@ -516,12 +587,16 @@ class _Row:
         self.problems: list[RowProblem] = []
         self.warnings: list[RowProblem] = []
         self.values: dict[str, Any] = {}
+        self.is_ours = is_own_id(row.get(reader.mapping.columns.get("key", "")))
         self.written: set[str] = set()  # targets whose cell said something
 
     def read(self, target: str) -> None:
         mapping = self.reader.mapping
         raw = self.row.get(mapping.columns.get(target, ""))
         found = self.reader.value(target, raw)
+        if found.code == "option" and self.is_ours:
+            kept = self.reader.retired.get(target, {}).get(_word(cell_text(raw)))
+            found = Parsed(kept) if kept else found
         if found.value is None and not found.code and (text := mapping.defaults.get(target)):
             raw, found = text, self.reader.value(target, text)
         elif found.value is not None:

@@ -1,5 +1,7 @@
 """Who someone is in a store."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date
 from uuid import UUID
 
@@ -54,6 +56,26 @@ class Member(_Row):
     team: str | None = None
     active: bool = True
     joined_at: Instant | None = None
+    takes_visitors: bool = True  # somebody who walks in can be given to them
+
+
+def names_apart(members: Iterable[Member]) -> list[tuple[str, str]]:
+    """(id, name) of each. Namesakes are told apart by their teams, or by who was there first, so
+    that a list which says only the name means neither."""
+    listed = list(members)
+    names = Counter(m.name for m in listed)
+    teams = Counter((m.name, m.team) for m in listed)
+    found: list[tuple[str, str]] = []
+    for member in listed:
+        name = member.name
+        if names[name] > 1 and member.team and teams[name, member.team] == 1:
+            name = f"{name}（{member.team}）"
+        elif names[name] > 1:
+            same = [m for m in listed if (m.name, m.team) == (member.name, member.team)]
+            same.sort(key=lambda m: (str(m.joined_at or ""), str(m.user_id)))
+            name = f"{name}（{'·'.join(filter(None, (member.team, str(same.index(member) + 1))))}）"
+        found.append((str(member.user_id), name))
+    return found
 
 
 class Person(_Row):

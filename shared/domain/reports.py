@@ -181,8 +181,16 @@ class Trend(_Row):
 
 
 COLUMNS = (
-    "metric", "whose", "part", "value", "out_of", "before", "before_out_of", "change", "target",
-)  # fmt: skip
+    "metric",
+    "whose",
+    "part",
+    "value",
+    "out_of",
+    "before",
+    "before_out_of",
+    "change",
+    "target",
+)
 
 
 def report_csv(

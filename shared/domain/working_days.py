@@ -65,6 +65,11 @@ def working_days_since(calendar: StoreCalendar, day: date, today: date) -> int:
     return found - sum(not is_working_day(calendar, d) for d in days)
 
 
+def is_overdue(calendar: StoreCalendar, day: date, today: date) -> bool:
+    """Whether a working day has begun since `day`: nobody could call while the store was closed."""
+    return working_days_since(calendar, day, today) > 0
+
+
 def _is_closed_for_ever(calendar: StoreCalendar, today: date) -> bool:
     return next_working_day(calendar, today) is None and last_working_day(calendar, today) is None
 

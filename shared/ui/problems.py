@@ -175,9 +175,23 @@ SENTENCES = {
     "key_of_another": N_(
         "An earlier row uses this number for someone with another name and phone number."
     ),
+    "several_people": N_(
+        "Several customers with this number could be meant. Write the full name as it is on file."
+    ),
     "plate_of_another": N_("An earlier row has the same plate for another person."),
     "unclosed_quote": N_("This row has an unclosed quotation mark. Close it or remove it."),
     "error_cell": N_("The cell contains a spreadsheet error, not a value."),
+    "ditto": N_("The cell points at another one (同上). Write the value itself."),
+    "garbled": N_(
+        "The cell contains characters that could not be read. Save the file as CSV UTF-8 or XLSX "
+        "and try again."
+    ),
+    "extra_cells": N_(
+        "This row has more cells than the header, so its values may be in the wrong columns. "
+        "Put quotation marks around cells that contain the separator."
+    ),
+    "name_odd": N_("This may not be a name. Please check it."),
+    "money_unit": N_("The amount was read in the unit that the file states."),
     "scientific": N_(
         "The number was shortened (1.38E+10) and its last digits are lost. Format "
         "the column as text and export it again."

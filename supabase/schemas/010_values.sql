@@ -106,7 +106,11 @@ declare
   );
 begin
   v_phone := regexp_replace(v_phone, '^(\+86(?=[0-9])|0086(?=[0-9]{5,}$))', '');
-  v_phone := regexp_replace(v_phone, '^86(?=1[3-9][0-9]{9}$)', '');
+  v_phone := regexp_replace(
+    v_phone,
+    '^86(?=(1[3-9][0-9]{9}|(10|2[0-9])[0-9]{8}|[3-9][0-9]{2}[2-9][0-9]{6,7})$)',
+    ''
+  );
   v_phone := regexp_replace(v_phone, '^00(?=[1-9][0-9]{7,}$)', '+');  -- 0012 is the end of a number
   return case when v_phone ~ '^\+?[0-9]{3,20}$' then v_phone else '' end;
 end $$;

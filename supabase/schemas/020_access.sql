@@ -270,7 +270,20 @@ create or replace view api.stores as
   join crm.groups g on g.id = s.group_id;
 
 create or replace view api.members as
-  select m.store_id, m.user_id, m.role, m.name, m.team, m.active, m.joined_at from crm.members m;
+  select
+    m.store_id,
+    m.user_id,
+    m.role,
+    m.name,
+    m.team,
+    m.active,
+    m.joined_at,
+    coalesce(role.verbs @> '{add_customer, log_conversation}', false) as takes_visitors
+  from crm.members m
+  left join crm.roles role on role.store_id = m.store_id and role.key = m.role;
+comment on view api.members is
+  'Who works in the caller''s stores. takes_visitors: their role enters customers and calls them, '
+  'so that somebody who walks in can be given to them; what else a role may is its own.';
 
 create or replace view api.whoami as
   select

@@ -53,6 +53,9 @@ begin
   if p_key <> 'next_contact_on' or not p_field ? 'base' or crm.is_rehearsal() then
     return null;
   end if;
+  if p_text::date = crm.as_date(p_before -> p_key) then
+    return null;  -- as it is: a list may say so of a day that has passed since
+  end if;
   select (now() at time zone store.time_zone)::date into v_today
   from crm.stores store
   where store.id = p_store;

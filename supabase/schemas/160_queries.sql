@@ -473,7 +473,8 @@ begin
         from crm.customers customer
         where customer.store_id = p_store
           and case
-            when latin is null then translate(customer.name, crm.unsearched(), '') like pattern
+            when pattern !~ '[a-z]' then
+              translate(customer.name, crm.unsearched(), '') like pattern
             else translate(customer.name, crm.unsearched(), '') ilike pattern
           end
           and customer.removed_at is null
@@ -566,7 +567,7 @@ begin
         and customer.removed_at is null
     ) k
     where case
-        when p_latin is null then translate(k.name, crm.unsearched(), '') like p_pattern
+        when p_pattern !~ '[a-z]' then translate(k.name, crm.unsearched(), '') like p_pattern
         else translate(k.name, crm.unsearched(), '') ilike p_pattern
       end
       or k.initials like p_latin || '%'

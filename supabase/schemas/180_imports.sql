@@ -282,10 +282,13 @@ declare
   v_store uuid := p_job.store_id;
 begin
   return query
-    select line.n, known.id, known.made
+    select line.n, known.id, known.made and known.record_id = known.id
     from unnest(p_lines) line
     cross join lateral (
-      select crm.surviving_customer(v_store, remembered.record_id) as id, remembered.made
+      select
+        crm.surviving_customer(v_store, remembered.record_id) as id,
+        remembered.record_id,
+        remembered.made
       from crm.import_keys remembered
       where remembered.store_id = v_store
         and remembered.kind = p_job.kind
@@ -301,9 +304,65 @@ begin
       );
 end $$;
 
--- Who is there already: by an id of ours or the list's own key, else by phone and name. Each
--- look-up enters an index, row by row; scalar subqueries on bare columns, since under row rules ->>
--- and even coalesce may not be evaluated before them: no index then.
+-- Who shows the name and the number of each row, also who had them before a merge. One of the
+-- row's own name stands before 张先生 for 张三; whom of several a title means, nobody can say.
+create or replace function crm.people_of_rows(p_job crm.import_job, p_lines crm.import_row[])
+  returns table (n int, customer_id uuid, fits_several bool)
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  v_store uuid := p_job.store_id;
+begin
+  return query
+    select
+      found.n,
+      case
+        when bool_or(found.is_namesake) or count(*) = 1 then
+          min(found.id::text) filter (where found.is_namesake = found.has_namesake)::uuid
+      end,
+      count(*) > 1 and not bool_or(found.is_namesake)
+    from (
+      select
+        line.n,
+        person.id,
+        bool_or(person.is_namesake) as is_namesake,
+        bool_or(bool_or(person.is_namesake)) over (partition by line.n) as has_namesake
+      from (
+        select
+          listed.n,
+          listed.customer ->> 'name' as name,
+          listed.customer ->> 'gender' as gender,
+          case when 'phone' = any (p_job.match) then listed.customer ->> 'phone' end as phone,
+          right(listed.customer ->> 'phone', 4) as tail
+        from unnest(p_lines) listed
+        offset 0
+      ) line
+      cross join lateral (
+        select
+          today.id,
+          crm.search_name(line.name) in (
+            crm.search_name(customer.name), crm.search_name(today.name)
+          ) as is_namesake
+        from crm.customers customer
+        join crm.customers today
+          on today.store_id = v_store and today.id = crm.surviving_customer(v_store, customer.id)
+        where line.phone is not null
+          and customer.store_id = v_store
+          and customer.phone_tail = line.tail
+          and customer.phone = line.phone
+          and (
+            crm.is_same_person(customer.name, line.name, customer.gender, line.gender)
+            or crm.is_same_person(today.name, line.name, today.gender, line.gender)
+          )
+      ) person
+      group by line.n, person.id
+    ) found
+    group by found.n;
+end $$;
+
+-- Who is there already: by an id of ours or the list's own key, else by phone and name. What a
+-- record says that was merged since is not the winner's own: name and number stay. Each look-up
+-- enters an index, row by row; scalar subqueries on bare columns, since under row rules ->> and
+-- even coalesce may not be evaluated before them: no index then.
 create or replace function crm.find_imported_customers(
   p_job crm.import_job, p_lines crm.import_row[]
 ) returns crm.import_row[]
@@ -316,20 +375,18 @@ begin
       jsonb_populate_record(
         line.line,
         jsonb_build_object(
-          'customer_id', coalesce(own.id, keyed.customer_id, person.id),
-          'knows_customer', coalesce(own.id, keyed.customer_id, person.id) is not null,
-          'is_ours', own.id is not null or coalesce(keyed.is_made, false)
+          'customer_id', coalesce(own.id, keyed.customer_id, person.customer_id),
+          'knows_customer', coalesce(own.id, keyed.customer_id, person.customer_id) is not null,
+          'is_ours', coalesce(own.id = line.own_id, keyed.is_made, false),
+          'errors', (line.line).errors || case
+            when coalesce(own.id, keyed.customer_id) is null and person.fits_several then
+              '[{"form": "customer", "field": "name", "code": "several_people"}]'::jsonb
+            else '[]'
+          end
         )
       )
     from (
-      select
-        listed as line,
-        listed.n,
-        crm.as_uuid(listed.key) as own_id,
-        listed.customer ->> 'name' as name,
-        listed.customer ->> 'gender' as gender,
-        case when 'phone' = any (p_job.match) then listed.customer ->> 'phone' end as phone,
-        right(listed.customer ->> 'phone', 4) as tail
+      select listed as line, listed.n, crm.as_uuid(listed.key) as own_id
       from unnest(p_lines) listed
       offset 0
     ) line
@@ -338,18 +395,7 @@ begin
     ) own
       on true
     left join crm.customers_by_key(p_job, p_lines) keyed on keyed.n = line.n
-    left join lateral (
-      select min(crm.surviving_customer(v_store, customer.id)::text)::uuid as id
-      from crm.customers customer
-      where keyed.customer_id is null
-        and own.id is null
-        and line.phone is not null
-        and customer.store_id = v_store
-        and customer.phone_tail = line.tail
-        and customer.phone = line.phone
-        and crm.is_same_person(customer.name, line.name, customer.gender, line.gender)
-    ) person
-      on true
+    left join crm.people_of_rows(p_job, p_lines) person on person.n = line.n
     order by line.n
   );
 end $$;
@@ -717,6 +763,49 @@ begin
   );
 end $$;
 
+create or replace function crm.imported_field_errors(
+  p_store uuid, p_form crm.forms, p_access crm.caller_access, p_fields jsonb, p_record uuid
+) returns jsonb
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_errors jsonb;
+begin
+  for v_try in 1..2 loop
+    v_errors := crm.field_errors(
+      p_store,
+      p_form.fields,
+      p_fields,
+      case
+        when p_record is not null and (v_try = 2 or p_form.conditional) then
+          crm.imported_record(p_store, p_form.form, p_record)
+        else '{}'
+      end,
+      p_access.writable,
+      p_access.required,
+      p_record is null
+    );
+    exit when p_record is null
+      or p_form.conditional
+      or not v_errors @? '$[*] ? (@.code == "option" || @.code == "range")';
+  end loop;
+  return v_errors;
+end $$;
+comment on function crm.imported_field_errors is
+  'The problems of one form of a row; p_record: the record it is about, null for a new one. What a '
+  'record has may stay, a retired option or a day that has passed; it is read only then.';
+
+create or replace function crm.without_withdrawn_wish(p_fields jsonb) returns jsonb
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return case
+    when p_fields ->> 'do_not_call' = 'false' then p_fields - 'do_not_call'
+    else p_fields
+  end;
+end $$;
+comment on function crm.without_withdrawn_wish is
+  'A list never takes back that a customer asked not to be called: crm.imported_differences keeps '
+  'it.';
+
 -- The forms' own rules; what a new record must have is asked of new ones.
 create or replace function crm.check_imported(p_job crm.import_job, p_lines crm.import_row[])
   returns crm.import_row[]
@@ -737,7 +826,10 @@ create or replace function crm.check_imported(p_job crm.import_job, p_lines crm.
       values
         (
         'customer',
-        case when line.knows_customer then line.customer else p_job.defaults || line.customer end,
+        case
+          when line.knows_customer then crm.without_withdrawn_wish(line.customer)
+          else p_job.defaults || line.customer
+        end,
         not line.knows_customer,
         line.customer_id
       ),
@@ -751,19 +843,10 @@ create or replace function crm.check_imported(p_job crm.import_job, p_lines crm.
       )
     ) g (form, fields, creating, record_id)
     join unnest(p_job.rights) access on access.form = g.form
-    join crm.forms form on form.store_id = p_job.store_id and form.form = g.form
+    join crm.forms asked on asked.store_id = p_job.store_id and asked.form = g.form
     cross join lateral jsonb_array_elements(
-      crm.field_errors(
-        p_job.store_id,
-        form.fields,
-        g.fields,
-        case
-          when g.creating or not form.conditional then '{}'
-          else crm.imported_record(p_job.store_id, g.form, g.record_id)
-        end,
-        access.writable,
-        access.required,
-        g.creating
+      crm.imported_field_errors(
+        p_job.store_id, asked, access, g.fields, case when not g.creating then g.record_id end
       )
     ) item
     where g.fields is not null
@@ -1040,7 +1123,8 @@ $$;
 
 -- Known ones: what differs, and what the list would change but must not. A person found by phone
 -- or plate keeps name and number: the list may mean the former owner of the car. Source and level
--- are the store's, unless the importer chose otherwise.
+-- are the store's, unless the importer chose otherwise; the wish not to be called is the
+-- customer's.
 create or replace function crm.imported_differences(
   p_job crm.import_job, p_form text, p_lines crm.import_row[]
 ) returns table (id uuid, key text, old jsonb, new jsonb, is_kept bool)
@@ -1052,6 +1136,7 @@ begin
         or $2 = ''customer'' and (
           e.key in (''name'', ''phone'') and not m.is_ours
           or e.key in (''source'', ''level'') and not e.key = any ($1.overwrite)
+          or e.key = ''do_not_call'' and c.old = ''true''
         )
       )
      from crm.imported_records($3, $2, true) m
@@ -1074,6 +1159,55 @@ begin
     p_lines,
     array(select base.key from crm.base_fields base where base.form = p_form);
 end $$;
+
+create or replace function crm.kept_assignments(p_job crm.import_job, p_lines crm.import_row[])
+  returns table (id uuid, key text, old jsonb, new jsonb, is_kept bool)
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  v_store uuid := p_job.store_id;
+begin
+  return query
+    select record.id, said.key, to_jsonb(said.old), to_jsonb(said.new), true
+    from crm.imported_records(p_lines, 'customer', true) record
+    cross join lateral (
+      select customer.owner_id, customer.pool, customer.renewal_owner_id
+      from crm.customers customer
+      where customer.store_id = v_store and customer.id = record.id
+      offset 0
+    ) customer
+    cross join lateral (
+      values
+        (
+        'owner',
+        crm.member_called(v_store, customer.owner_id),
+        crm.member_called(v_store, crm.as_uuid(record.assignment ->> 'owner_id')),
+        crm.as_uuid(record.assignment ->> 'owner_id') <> coalesce(customer.owner_id, v_store)
+      ),
+        (
+        'renewal_owner',
+        crm.member_called(v_store, customer.renewal_owner_id),
+        crm.member_called(v_store, crm.as_uuid(record.assignment ->> 'renewal_owner_id')),
+        crm.as_uuid(record.assignment ->> 'renewal_owner_id') <> customer.renewal_owner_id
+      ),
+        (
+        'pool',
+        customer.pool,
+        record.assignment ->> 'pool',
+        record.assignment ->> 'pool' <> coalesce(customer.pool, '')
+      )
+    ) said (key, old, new, is_other)
+    where said.is_other;
+end $$;
+comment on function crm.kept_assignments is
+  'Whose a list says a customer is who is there: customers change hands by a transfer, so it is '
+  'told and kept. Members by name, pools by key.';
+
+create or replace function crm.member_called(p_store uuid, p_user uuid) returns text
+  language sql stable set search_path = '' as $$
+  select member.name
+  from crm.members member
+  where member.store_id = p_store and member.user_id = p_user
+$$;
 
 create or replace function crm.patch_imported(
   p_job crm.import_job, p_form text, p_differences jsonb
@@ -1243,7 +1377,11 @@ create or replace function crm.told_differences(
   )
     on difference.id = record.id and difference.form = record.form
   join unnest(p_job.rights) access
-    on access.form = record.form and difference.key = any (access.readable)
+    on access.form = record.form
+      and (
+        difference.key = any (access.readable)
+        or difference.key in ('owner', 'renewal_owner', 'pool') and p_job.reads_people
+      )
   where record.is_first
   group by record.n
 $$;
@@ -1340,6 +1478,13 @@ begin
     from crm.imported_differences(p_job, v_form, v_taken) difference;
     v_changed := v_changed || crm.patch_imported(p_job, v_form, v_differences);
   end loop;
+  if p_job.is_preview then
+    select v_differences || coalesce(
+      jsonb_agg(to_jsonb(kept) || '{"form": "customer"}'), '[]'
+    )
+      into v_differences
+    from crm.kept_assignments(p_job, v_taken) kept;
+  end if;
   v_changed := v_changed
     || crm.give_imported_renewal_owner(p_job, v_taken)
     || crm.move_imported_deals(p_job, v_taken);
@@ -1705,6 +1850,7 @@ grant execute on function
   crm.import_row_forms(jsonb),
   crm.read_import_rows(jsonb),
   crm.customers_by_key(crm.import_job, crm.import_row[]),
+  crm.people_of_rows(crm.import_job, crm.import_row[]),
   crm.find_imported_customers(crm.import_job, crm.import_row[]),
   crm.vehicles_of_rows(crm.import_job, crm.import_row[]),
   crm.find_imported_vehicles(crm.import_job, crm.import_row[]),
@@ -1712,6 +1858,8 @@ grant execute on function
   crm.is_another_person(uuid, uuid, jsonb),
   crm.policies_of_rows(crm.import_job, crm.import_row[]),
   crm.find_imported_policies(crm.import_job, crm.import_row[]),
+  crm.imported_field_errors(uuid, crm.forms, crm.caller_access, jsonb, uuid),
+  crm.without_withdrawn_wish(jsonb),
   crm.check_imported(crm.import_job, crm.import_row[]),
   crm.imported_record(uuid, text, uuid),
   crm.import_link_errors(crm.import_job, crm.import_row),
@@ -1725,6 +1873,8 @@ grant execute on function
   crm.insert_imported(crm.import_job, text, crm.import_row[]),
   crm.insert_imported_deals(crm.import_job, crm.import_row[]),
   crm.imported_differences(crm.import_job, text, crm.import_row[]),
+  crm.kept_assignments(crm.import_job, crm.import_row[]),
+  crm.member_called(uuid, uuid),
   crm.patch_imported(crm.import_job, text, jsonb),
   crm.give_imported_renewal_owner(crm.import_job, crm.import_row[]),
   crm.move_imported_deals(crm.import_job, crm.import_row[]),

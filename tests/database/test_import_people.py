@@ -4,8 +4,10 @@ born again."""
 
 from psycopg.types.json import Jsonb
 
+from tests.database.test_config_life import publish
 from tests.database.test_duplicates import merge
 from tests.database.test_imports import commit, options
+from tests.database.test_retired_choices import without
 from tests.support.people import new_id
 
 
@@ -144,3 +146,90 @@ def test_a_preview_tells_what_is_made_and_what_changes_field_by_field(world):
         "source": ("walk_in", "online", True),
     }
     assert people(world) == [("预览", "13692280001")]
+
+
+def preview(world, rows, kind="customers", **more):
+    [(answers,)] = world.ask(
+        "liang",
+        "select api.preview_import(%s, %s, %s, %s)",
+        world.stores["east"],
+        kind,
+        Jsonb(options(world, **more)),
+        Jsonb(rows),
+    )
+    return answers
+
+
+def test_a_namesake_stands_before_a_title(world):
+    for n in range(4):  # whichever of the two has the lower id
+        world.customer(name="张先生" if n % 2 else "张三", phone=f"1369229000{n}")
+        world.customer(name="张三" if n % 2 else "张先生", phone=f"1369229000{n}")
+    rows = [row(2 + n, f"k{n}", "张三", f"1369229000{n}") for n in range(4)]
+    assert [a["found"] for a in preview(world, rows)] == ["张三"] * 4
+
+
+def test_whom_of_two_a_title_means_is_not_guessed(world):
+    for name in ("张三", "张四"):
+        world.customer(name=name, phone="13692290001")
+    [answer] = commit(world, [row(2, "k", "张先生", "13692290001", need="七座")], kind="customers")
+    assert answer["errors"] == [{"form": "customer", "field": "name", "code": "several_people"}]
+    sql = "select count(*) from crm.customers where need is not null and store_id = %s"
+    assert world.row(sql, world.stores["east"]) == 0
+
+
+def test_a_list_never_takes_back_the_wish_not_to_be_called(world):
+    customer = world.customer(name="甲", phone="13692290002", do_not_call=True)
+    rows = [row(2, customer, "甲", "13692290002", do_not_call=False)]
+    [answer] = preview(world, rows)
+    assert [(c["field"], c["kept"]) for c in answer["changes"]] == [("do_not_call", True)]
+    commit(world, rows, kind="customers")
+    assert world.row("select do_not_call from crm.customers where id = %s", customer)
+
+
+def test_what_was_merged_is_found_by_old_and_new_words_and_overwrites_nothing(world):
+    winner = world.customer(name="甲", phone="13692290003")
+    loser = world.customer(name="乙", phone="13692290004")
+    merge(world, winner, loser)
+    for key, name in ((loser, "乙"), ("x", "乙"), ("y", "甲")):
+        rows = [row(2, key, name, "13692290004")]
+        [answer] = preview(world, rows)
+        assert answer["found"] == "甲" and all(c["kept"] for c in answer["changes"]), key
+        commit(world, rows, kind="customers")
+    assert people(world) == [("甲", "13692290003")]
+
+
+def test_whose_a_known_customer_should_be_is_told_and_kept(world):
+    world.customer("lin", name="甲", phone="13692290005")
+    theirs = {"assignment": {"owner_id": str(world.users["he"])}}
+    [answer] = preview(world, [row(2, "k", "甲", "13692290005") | theirs])
+    names = dict(world.db.execute("select user_id::text, name from crm.members").fetchall())
+    assert answer["changes"] == [
+        {
+            "form": "customer",
+            "field": "owner",
+            "old": names[str(world.users["lin"])],
+            "new": names[str(world.users["he"])],
+            "kept": True,
+        }
+    ]
+    [answer] = preview(
+        world, [row(2, "k", "甲", "13692290005") | {"assignment": {"pool": "market"}}]
+    )
+    assert [(c["field"], c["new"], c["kept"]) for c in answer["changes"]] == [
+        ("pool", "market", True)
+    ]
+    same = {"assignment": {"owner_id": str(world.users["lin"])}}
+    assert preview(world, [row(2, "k", "甲", "13692290005") | same])[0]["changes"] == []
+
+
+def test_what_a_record_has_may_stay_although_no_form_takes_it_any_more(world):
+    known = world.customer(name="甲", phone="13692290006", next_contact_on="2020-01-01")
+    publish(world, without("customer.source", "walk_in"))
+    fields = {"source": "walk_in", "next_contact_on": "2020-01-01"}
+    rows = [
+        row(2, known, "甲", "13692290006", **fields),
+        row(3, "n", "乙", "13692290007", source="walk_in"),
+    ]
+    first, second = preview(world, rows, source="phone")
+    assert (first["status"], first["changes"]) == ("updated", [])  # a renewal owner came to it
+    assert [e["code"] for e in second["errors"]] == ["option"]

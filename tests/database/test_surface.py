@@ -168,8 +168,8 @@ OWNER_DEFINERS = {
     "tg_tasks__reassign": "the same",
     "reassign_abandoned_tasks": "tasks change hands by our rules alone; whose they become is "
     "decided by who sees the customer",
-    "sees_customer": "a colleague's role and pools are not the caller's to read; answers yes or no; "
-    "our functions alone may call it",
+    "sees_customer": "a colleague's role and pools are not the caller's to read; answers yes or "
+    "no; our functions alone may call it",
     "next_caller": "the same of the loan; answers who makes the next call",
     "last_night": "runs are the operator's; answers a day",
     "tg_customers__assigned": "the same of its open tasks",

@@ -133,9 +133,15 @@ def test_the_file_holds_every_number_and_no_formula():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 min"), (89, "1 min"), (3569, "59 min"), (3570, "1 h"), (5400, "1.5 h"),
-     (172800, "2 d")],
-)  # fmt: skip
+    [
+        (0, "0 min"),
+        (89, "1 min"),
+        (3569, "59 min"),
+        (3570, "1 h"),
+        (5400, "1.5 h"),
+        (172800, "2 d"),
+    ],
+)
 def test_a_duration_is_said_in_one_unit(seconds: int, text: str):
     assert duration_text(seconds, "en") == text
 

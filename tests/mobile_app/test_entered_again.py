@@ -73,8 +73,12 @@ async def test_a_reception_for_a_colleagues_customer_makes_no_second_one(stack, 
         world.db.commit()
         async with real_phone(tmp_path, gateway, route="/customers/visit") as phone:
             s = phone.screen
+            await s.settle(until=lambda: bool(s.all("owner-")))
+            names = ("lin", "chen", "he", "gao", "liang")  # no market, renewal or assistant
+            assert s.all("owner-") == [f"owner-{world.users[name]}" for name in names]
             await s.type("phone", "13812345678", leave=False)
             await s.settle(until=lambda: s.has("open-duplicate"))
+            assert not s.all("owner-")  # they have their advisor
             await s.tap("save-reception")
             await phone.session.sync_now()
             world.db.rollback()

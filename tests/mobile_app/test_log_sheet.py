@@ -616,3 +616,37 @@ async def test_going_back_from_a_customers_sheet_loses_no_words(advisor, monkeyp
     await s.go(f"{route}/log")
     await s.settle(until=lambda: s.has("method-visit"))
     assert not s.has("notes")
+
+
+@pytest.mark.parametrize("since_closed", [True, False])
+async def test_a_next_contact_is_late_by_the_stores_working_days(tmp_path, since_closed):
+    """Nobody could call while the store was closed: the card of Today counts the same way."""
+    local_data = LocalData(TODAY)
+    local_data.customer("李女士", level="near", next_contact_on=day(-2))
+    closed = {day(n): {} for n in (-1, 0)} if since_closed else {}
+    config = three_levels(calendar={"closed_days": closed})
+    async with phone(tmp_path, config, "advisor", local_data, route="/customers") as p:
+        await p.screen.settle(until=lambda: p.screen.sees("李女士"))
+        [shown] = [
+            c
+            for c in p.screen.controls()
+            if isinstance(c, ft.Text) and str(c.value).startswith("下次")
+        ]
+        is_red = shown.color == ft.Colors.ON_ERROR_CONTAINER
+        assert is_red == (not since_closed)
+
+
+async def test_taking_a_conversation_back_brings_its_words_back(advisor):
+    s = advisor.screen
+    await s.tap("outcome-interested")
+    await s.type("notes", "想换七座，周末带家人来看", leave=False)
+    await s.tap("save-conversation")
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("undo")
+    await s.settle(until=lambda: "王先生" in s.texts("card-name") and s.has("notes"))
+    await s.settle(until=lambda: s.sees("想换七座，周末带家人来看"))
+    await s.tap("save-conversation")
+    assert (await advisor.sent())[-1]["payload"]["notes"] == "想换七座，周末带家人来看"
+    await s.settle(until=lambda: "李女士" in s.texts("card-name"))
+    await s.tap("outcome-interested")
+    assert not s.sees("想换七座，周末带家人来看")

@@ -37,7 +37,7 @@ FOUND_BY = [
         "02158881234",
         None,
         None,
-        ["021-58881234", "58881234", "(021) 5888 1234", "+86 21 58881234"],
+        ["021-58881234", "58881234", "(021) 5888 1234", "+86 21 58881234", "86-21-58881234"],
     ),
     (
         "周 小燕",
@@ -71,6 +71,10 @@ FOUND_BY = [
     ("盖聂", None, None, None, ["gainie", "genie", "gn"]),
     ("单于夫罗", None, None, None, ["chanyufuluo", "danyufuluo"]),
     ("王晟", None, None, None, ["wangsheng", "wangcheng"]),
+    ("上海ABC公司", None, None, None, ["上海ABC", "abc公司", "上海ａｂｃ公司", "shabc"]),
+    ("阚清子", None, None, None, ["kanqingzi", "kqz", "hanqingzi"]),
+    ("费翔朝", None, None, None, ["feixiangchao", "bixiangchao", "feixiangzhao"]),
+    ("乜志强", None, None, None, ["niezhiqiang", "miezhiqiang"]),
     ("O'Brien Lee", None, None, None, ["obrienlee", "O’Brien", "brien"]),
 ]
 NOT_FOUND = ["13866600002", "沪E4D7Y5", "%", "_", "买买提江", "zhangsi", "+8613866600009"]

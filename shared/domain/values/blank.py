@@ -30,9 +30,14 @@ _WORDS = {
 }
 # Short Latin words are somebody's name too: Na, Nan, None.
 _NAMES = {"na", "nan", "none", "nil", "nat", "blank", "empty", "略", "缺", "空"}
+_DITTO = re.compile(
+    r"[(\[]?(同上|同前|同左|同右|如上|〃|″|′′|ditto|same as above)(行|格|一行|述|面)?[)\]]?[.。]?"
+    r"|[\"”〞]"
+)
 _NO_PLATE = re.compile(
-    r"(暂|暫|尚)?(未|无|無|没|沒|待)(有)?(上|挂|掛|办|辦)?(牌|车牌|車牌|牌照|号牌|號牌)(照|车|車)?|"
-    r"未上|(待上|上)牌中|(临|臨)(时|時)?(牌|号牌|號牌|车牌|車牌|牌照)|新[车車](未上牌)?|裸[车車]"
+    r"(暂|暫|尚)?(未|无|無|没|沒|待)(有)?(上|挂|掛|办|辦)?(牌|车牌|車牌|牌照|号牌|號牌)(照|车|車)?"
+    r"((临|臨)(时|時)?牌?)?|(未|待)(上|落)(户|戶|籍)|"
+    r"未上|(待上|上)牌中|(临|臨)(时|時)?(牌|号牌|號牌|车牌|車牌|牌照)?|新[车車](未上牌)?|裸[车車]"
 )
 
 
@@ -44,6 +49,11 @@ def is_blank(text: str) -> bool:
         return True
     inner = words.strip("()[]{}<>\"' ")
     return words in _WORDS or inner in _WORDS
+
+
+def is_ditto(text: str) -> bool:
+    """Whether a cell points at the one above: 同上, 〃. What that one says is not guessed."""
+    return _DITTO.fullmatch(plain(text).lower()) is not None
 
 
 def is_blank_name(text: str) -> bool:

@@ -6,10 +6,11 @@ are possible (03/05/2026) the order is asked for, and a year is never filled in.
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Literal
 
 from shared.domain.values.blank import is_blank
+from shared.domain.values.clock import PART_OF_DAY
 from shared.domain.values.parsed import DASHES, Parsed, is_error_cell, is_masked, plain
 
 Order = Literal["", "ymd", "dmy", "mdy"]
@@ -44,15 +45,25 @@ _WEEKDAY = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    r"[T\s]*(上午|下午|凌晨|中午|晚上|早上|am|pm)?\s*"
-    r"(\d{1,2}\s*[时時点點]\s*(\d{1,2}\s*分)?(\s*\d{1,2}\s*秒)?|[零〇二十四]+[时時]|"
+    rf"[T\s]*({PART_OF_DAY})?\s*"
+    r"(\d{1,2}\s*[时時点點]\s*(\d{1,2}\s*分|半|[一三]刻)?(\s*\d{1,2}\s*秒)?|[零〇二十四]+[时時]|"
     r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)"
     r"\s*(上午|下午|am|pm)?\s*([止起前后]|整)?$",
     re.IGNORECASE,
 )
-_INSTANT = re.compile(
-    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})",
-    re.IGNORECASE,
+_CLOCK = (
+    r"(?P<hour>\d{1,2}):?(?P<minute>\d{2})(:?(?P<second>\d{2})([.,]\d+)?)?\s*"
+    r"(Z|(UTC|GMT)(?!\s*[+-])|(UTC|GMT)?\s*(?P<sign>[+-])(?P<hours>\d{1,2})(:?(?P<minutes>\d{2}))?)"
+    r"(\s*(\([^()]*\)|\[[^\[\]]*\]))?"
+)
+# 2026-11-03T16:30:00Z, 20261103T163000Z, 03 Nov 2026 16:30:00 GMT, Nov 03 2026 23:30:00 GMT+0800
+_INSTANTS = tuple(
+    re.compile(day + _CLOCK, re.IGNORECASE)
+    for day in (
+        r"(?P<year>\d{4})(?P<between>[-/.]?)(?P<month>\d{1,2})(?P=between)(?P<day>\d{1,2})(T|\s+)",
+        r"(?P<day>\d{1,2})[- ](?P<name>[a-z]{3})[- ](?P<year>\d{4})\s+",
+        r"(?P<name>[a-z]{3})\s+(?P<day>\d{1,2}),?\s+(?P<year>\d{4})\s+",
+    )
 )
 _SEPARATED = re.compile(r"(\d{1,4})\s*[-/.,、\s]\s*(\d{1,2})\s*[-/.,、\s]\s*(\d{1,4})")
 _WRITTEN_OUT = re.compile(r"(\d{2,4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*[日号號]?")
@@ -102,22 +113,45 @@ def _read(value: date | str, order: Order, zone: tzinfo) -> Parsed[date]:
         return Parsed()
     if is_masked(text):
         return Parsed(code="masked")
-    if _INSTANT.fullmatch(text):
-        return _instant(text, zone)
-    text = _WEEKDAY.sub("", text).strip()
-    text = _TIME.sub("", _in_digits(text)).strip(" ,")
+    text = _WEEKDAY.sub("", text).strip(" ,")
+    if instant := _instant(text, zone):
+        return instant
+    text = _in_digits(text)
+    if (clock := _TIME.search(text)) and not _is_time(clock[0]):
+        return Parsed(code="date")
+    text = _TIME.sub("", text).strip(" ,.、")
     return (
         _digits(text) or _taiwanese(text) or _parts(text, order) or _english(text) or _partial(text)
     )
 
 
-def _instant(text: str, zone: tzinfo) -> Parsed[date]:
-    iso = re.sub(r"\s*(UTC|GMT|Z)$", "+00:00", text, flags=re.IGNORECASE).replace(" ", "T", 1)
-    iso = re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", iso)
+def _instant(text: str, zone: tzinfo) -> Parsed[date] | None:
+    """The store's day of a moment that says its own zone."""
+    found = next((said for said in (form.fullmatch(text) for form in _INSTANTS) if said), None)
+    if found is None:
+        return None
+    part = found.groupdict()
+    month = part.get("month") or _MONTHS.get((part.get("name") or "").lower(), 0)
+    away = timedelta(hours=int(part["hours"] or 0), minutes=int(part["minutes"] or 0))
     try:
-        return Parsed(datetime.fromisoformat(iso).astimezone(zone).date())
+        moment = datetime(
+            int(part["year"]),
+            int(month),
+            int(part["day"]),
+            int(part["hour"]),
+            int(part["minute"]),
+            int(part["second"] or 0),
+            tzinfo=timezone(-away if part["sign"] == "-" else away),
+        )
+        return Parsed(moment.astimezone(zone).date())
     except (ValueError, OverflowError):
         return Parsed(code="date")
+
+
+def _is_time(text: str) -> bool:
+    """Whether a clock shows it: 24:00 and no later."""
+    hour, minute, second = ([int(n) for n in re.findall(r"\d+", text)] + [0, 0, 0])[:3]
+    return hour * 3600 + minute * 60 + second <= 86_400 and max(minute, second) < 60
 
 
 def _in_digits(text: str) -> str:

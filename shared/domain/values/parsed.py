@@ -39,6 +39,16 @@ def plain(text: str) -> str:
     return cleaned.removeprefix("'") if cleaned[1:2].isdigit() else cleaned
 
 
+_FRAME = re.compile(r"^([*\"'“”‘’「」|]+)(.*?)([*\"'“”‘’「」|]+)$", re.DOTALL)
+
+
+def unframed(text: str) -> str:
+    """A code without the signs some programs print around it, for a scanner or as a quotation:
+    *LFV…*, “沪A12345”; and without a sign behind it that ends a sentence or a list."""
+    framed = _FRAME.match(text)
+    return (framed[2] if framed else text).strip(" ;；,，、。")
+
+
 SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+")
 
 
@@ -50,6 +60,19 @@ def is_scientific(text: str) -> bool:
 def is_masked(text: str) -> bool:
     """138****1111: masked by another system."""
     return bool(re.search(r"[*●○★■□◼•]{2,}|[0-9A-Za-z\u4e00-\u9fff]\*|\*[0-9A-Za-z]", text))
+
+
+_DAY = re.compile(
+    r"(19|20)\d\d([-/.])\d{1,2}\2\d{1,2}( .*)?|(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+    r"|\d{4}年\d{1,2}月\d{1,2}[日号號]?"
+)
+_MOBILE = re.compile(r"(\+?86[- ]?)?1[3-9]\d(\d{8}|[- ]\d{4}[- ]\d{4})")
+
+
+def is_of_another_column(text: str) -> bool:
+    """Whether a day or a mobile number stands where a plate or a frame number should: no code is
+    made out of its digits."""
+    return bool(_DAY.fullmatch(text) or _MOBILE.fullmatch(text))
 
 
 ERROR_CELL = re.compile(

@@ -23,7 +23,9 @@ from shared.domain.values.parsed import (
 )
 
 _LABEL = re.compile(
-    r"^(tel|phone|mobile|cell|手机号?码?|手機|电话|電話|联系电话|聯絡電話|座机|固话|市話|行動)[:.\s]*",
+    r"^((tel|telephone|phone|mobile|mob|cell|fon|联系手机|手机号?码?|手機號?碼?|移动电话|联系电话|聯絡電話|"
+    r"行動電話|家庭电话|办公电话|电话号?码?|電話號?碼?|座机|固话|市話|行動)[1-9一二三]?(?!\d)[:.\s]*|[tmp][:.]\s*|"
+    r"(手机号?码?|手機號?碼?|电话|電話|座机|tel|phone|mobile)[:.\s]*)",
     re.IGNORECASE,
 )
 _EXTENSION = re.compile(
@@ -31,7 +33,11 @@ _EXTENSION = re.compile(
     r"(?P<extension>\d{1,6})$",
     re.IGNORECASE,
 )
-_DASHED_EXTENSION = re.compile(r"^(?P<number>\(?0\d{2,3}\)?[-\s]?\d{7,8})-(?P<extension>\d{1,6})$")
+_DASHED_EXTENSION = re.compile(
+    r"^(?P<number>(\(?0\d{2,3}\)?[-\s]?)?[2-9]\d{6,7})-(?P<extension>\d{1,6})$"
+)
+# Dialled first for a cheaper line; no part of anybody's number.
+_CHEAP_LINES = re.compile(r"^(12593|12520|1795[01]|1791[01]|1790[89]|11808)(?=1[3-9]\d{9}$|0)")
 _DAY = re.compile(
     r"(19|20)\d\d([-/.\s])\d{1,2}\2\d{1,2}|(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 )
@@ -42,13 +48,16 @@ _LANDLINE = re.compile(r"0(10|2\d)[2-9]\d{7}|0[3-9]\d{2}[2-9]\d{6,7}")
 _WITHOUT_ZERO = re.compile(r"(10|2\d)[2-9]\d{7}|[3-9]\d{2}[2-9]\d{6,7}")
 _LOCAL = re.compile(r"[2-9]\d{6,7}")
 _SERVICE = re.compile(r"[48]00\d{7}")
+# With Hong Kong's or Macau's code a number looks like one of Guizhou that lost its zero.
+_HONG_KONG_OR_MACAU = re.compile(r"85[23]\d{8}")
 MAX_LENGTH = 15
 
 
 def parse_phone(text: str, region: str = "CN") -> Parsed[str]:
     """A number as it is stored. Codes: scientific, masked, error_cell, format. Warnings:
-    phone_several (`rest`: the others), phone_extension (`rest`), phone_words (`rest`),
-    phone_zero (the area code had lost its zero), phone_plan (not of the country's plan)."""
+    phone_several (`rest`: the others), phone_extension (`rest`), phone_words (`rest`: also the
+    digits dialled before a number for a cheaper line), phone_zero (the area code had lost its
+    zero), phone_plan (not of the country's plan)."""
     cleaned = DASHES.sub("-", plain(text))
     if is_error_cell(cleaned):
         return Parsed(code="error_cell")
@@ -58,7 +67,8 @@ def parse_phone(text: str, region: str = "CN") -> Parsed[str]:
         return Parsed(code="scientific")
     if is_masked(cleaned) or re.search(r"\d[xX]{2,}", cleaned):  # 138XXXX1111
         return Parsed(code="masked")
-    cleaned = _LABEL.sub("", re.sub(r"^(\+?\d{7,})\.0{1,2}$", r"\1", cleaned)).strip(" ;,、。/")
+    cleaned = _LABEL.sub("", re.sub(r"^(\+?\d{7,})\.0{1,2}$", r"\1", cleaned))
+    cleaned = cleaned.strip(" ;,、。/\"'“”‘’「」[]<>")
     # 0919-2000001-1 without its dashes would be a number of eight digits
     said = _DASHED_EXTENSION.match(cleaned)
     if not said and (whole := _one(cleaned, region)).value is not None:
@@ -73,12 +83,34 @@ def parse_phone(text: str, region: str = "CN") -> Parsed[str]:
 def _several(text: str, region: str) -> Parsed[str]:
     """The first of several numbers in one cell, or the one beside a few words."""
     for parts in (_APART.split(text), text.split()):
-        found = [_one(part, region) for part in parts if part.strip()]
+        found = [_with_words(part, region) for part in parts if part.strip()]
         if len(found) > 1 and all(part.value for part in found):
             mobiles = sorted(found, key=lambda p: not _MOBILE.fullmatch(p.value or ""))
-            first, others = mobiles[0].value, [p.value or "" for p in mobiles[1:]]
-            rest = "、".join(dict.fromkeys(o for o in others if o != first))
-            return Parsed(first, warning="phone_several" if rest else "", rest=rest)
+            first = mobiles[0]
+            others = [p for p in mobiles[1:] if p.value != first.value]
+            if not others:
+                return first
+            rest = "、".join(dict.fromkeys(_told(p) for p in others))
+            return Parsed(first.value, warning="phone_several", rest=rest)
+    return _with_words(text, region)
+
+
+def _told(number: Parsed[str]) -> str:
+    """A number that is left out, with the words beside it."""
+    words = f"({number.rest})" if number.warning == "phone_words" else ""
+    return f"{number.value}{words}"
+
+
+def _with_words(text: str, region: str) -> Parsed[str]:
+    """One number, and what else was said beside it: 13800138001(本人), 12593 13800138001."""
+    text = _LABEL.sub("", text.strip())
+    number = _one(text, region)
+    if number.value is not None:
+        return number
+    digits = _BETWEEN.sub("", text)
+    if cheap := _CHEAP_LINES.match(digits):
+        number = _one(digits[cheap.end() :], region)
+        return Parsed(number.value, number.code, "phone_words" if number.value else "", cheap[0])
     words = re.fullmatch(
         r"(?P<before>[^\d+A-Za-z]*)(?P<number>\+?[\d\s\-]{7,})(?P<after>[^\dA-Za-z]*)", text
     )
@@ -101,7 +133,7 @@ def _one(text: str, region: str) -> Parsed[str]:
     if digits.startswith("00") and not digits.startswith("000"):
         digits = "+" + digits[2:]
     if digits.startswith("+86") or re.fullmatch(
-        r"86(1[3-9]\d{9}|0\d{10,11}|(10|2\d)\d{8})", digits
+        r"86(1[3-9]\d{9}|0\d{10,11}|(10|2\d)\d{8}|[3-9]\d{2}[2-9]\d{6,7})", digits
     ):
         found = _chinese(digits.lstrip("+")[2:])
         return Parsed(found.value, found.code)  # behind a country code no area code has its zero
@@ -117,7 +149,7 @@ def _chinese(digits: str) -> Parsed[str]:
         return Parsed(digits)
     if digits.startswith("0") and _MOBILE.fullmatch(digits[1:]):
         return Parsed(digits[1:])
-    if _WITHOUT_ZERO.fullmatch(digits):
+    if _WITHOUT_ZERO.fullmatch(digits) and not _HONG_KONG_OR_MACAU.fullmatch(digits):
         return Parsed("0" + digits, warning="phone_zero")
     return Parsed(code="format")
 
@@ -150,7 +182,9 @@ def search_phone(text: str) -> str:
     half = unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
     digits = re.sub(r"[ \t\n\r().·/\u2010-\u2015\u2043\u301c\ufe63-]", "", half)
     digits = re.sub(r"^(\+86(?=[0-9])|0086(?=[0-9]{5,}$))", "", digits)
-    digits = re.sub(r"^86(?=1[3-9][0-9]{9}$)", "", digits)
+    digits = re.sub(
+        r"^86(?=(1[3-9][0-9]{9}|(10|2[0-9])[0-9]{8}|[3-9][0-9]{2}[2-9][0-9]{6,7})$)", "", digits
+    )
     digits = re.sub(r"^00(?=[1-9][0-9]{7,}$)", "+", digits)  # 0012 is the end of a number
     return digits if re.fullmatch(r"\+?[0-9]{3,20}", digits) else ""
 

@@ -3,7 +3,16 @@
 import re
 
 from shared.domain.values.blank import is_blank_plate
-from shared.domain.values.parsed import DASHES, DOTS, Parsed, is_error_cell, is_masked, plain
+from shared.domain.values.parsed import (
+    DASHES,
+    DOTS,
+    Parsed,
+    is_error_cell,
+    is_masked,
+    is_of_another_column,
+    plain,
+    unframed,
+)
 
 PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使"
 PLATE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # no I and O: they look like digits
@@ -16,8 +25,9 @@ _SHAPE = re.compile(
 )
 _LATIN = re.compile(r"[A-Z0-9]{2,10}")
 _BETWEEN = re.compile(rf"[\s{re.escape(DOTS)}\-_:~'’]")
-_COLOUR = re.compile(r"(?<=\w)\s*(\([^()]*\)|[蓝绿黄黑白藍綠黃][色]?牌|\[[^\]]*\])$")
-_TRADITIONAL = str.maketrans("滬遼魯蘇貴雲陝贛閩瓊寧黃", "沪辽鲁苏贵云陕赣闽琼宁黄")
+_COLOUR = re.compile(r"(?<=\w)\s*(\([^()]*\)|[蓝绿黄黑白藍綠黃][色]?牌|新能源(车|車)?|\[[^\]]*\])$")
+_LABEL = re.compile(r"^(车牌|車牌|牌照|号牌|號牌)(号码?|號碼?)?[:\s]*")
+_TRADITIONAL = str.maketrans("滬遼魯蘇貴雲陝贛閩瓊寧粵", "沪辽鲁苏贵云陕赣闽琼宁粤")
 
 
 def plate_text(text: str) -> str:
@@ -29,13 +39,15 @@ def plate_text(text: str) -> str:
 def parse_plate(text: str) -> Parsed[str]:
     """A plate as it is stored. Codes: masked, error_cell, plate_shape (also one with I or O).
     Warnings: plate_shape, of a plate without a province."""
-    cleaned = plain(text)
+    cleaned = _LABEL.sub("", unframed(plain(text)))
     if is_error_cell(cleaned):
         return Parsed(code="error_cell")
     if is_blank_plate(cleaned):
         return Parsed()
     if is_masked(cleaned):
         return Parsed(code="masked")
+    if is_of_another_column(cleaned):
+        return Parsed(code="plate_shape")
     plate = plate_text(cleaned)
     if plate[:1] not in PROVINCES:
         plate = plate[:1].translate(_TRADITIONAL) + plate[1:]

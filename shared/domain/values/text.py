@@ -5,16 +5,33 @@ import unicodedata
 from typing import Any
 
 from shared.domain.json_values import is_array, is_object
+from shared.domain.values.blank import is_blank, is_blank_name
+from shared.domain.values.parsed import Parsed, is_error_cell
+from shared.domain.values.plate import PROVINCES, plate_problem, plate_text
 
 # NUL, other control signs (not tab and line end) and half a surrogate pair: Postgres takes none of
 # them, and a whole call would be refused for one.
 _IMPOSSIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# Marks of direction and signs without width come along from web pages and chats: nobody sees them,
+# and two equal names are two. Joiners stay: families of emoji and some scripts are written with
+# them.
+_UNSEEN = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_FIXED_SPACES = re.compile(r"[\u00a0\u202f]")
+_HALF = {n: n - 0xFEE0 for a, z in ("０９", "ＡＺ", "ａｚ") for n in range(ord(a), ord(z) + 1)}
+GARBLED = "\ufffd"  # stands where bytes could not be read
+# A sign the file's encoding could not write, bytes read in a wrong one, a masked name, two people
+# in one cell.
+_HARDLY_A_NAME = re.compile(
+    r"[?？*＊●\ue000-\uf8ff\x80-\x9f]|[\u00c0-\u00ff][\u0080-\u00bf]|锟斤拷|烫烫|&(#\d+|nbsp|amp);"
+    r"|[\u4e00-\u9fff]{2}[/、;；，,|][\u4e00-\u9fff]{2}",
+    re.IGNORECASE,
+)
 _FORMULA_SIGNS = "=+-@\t\r＝＋－＠"
 
 
 def clean_text(text: str) -> str:
-    """The text without signs no database keeps."""
-    return _IMPOSSIBLE.sub("", text)
+    """The text without signs no database keeps and without those nobody sees."""
+    return _FIXED_SPACES.sub(" ", _UNSEEN.sub("", _IMPOSSIBLE.sub("", text)))
 
 
 def clean_values(value: Any) -> Any:
@@ -26,6 +43,33 @@ def clean_values(value: Any) -> Any:
     if is_object(value):
         return {key: clean_values(item) for key, item in value.items()}
     return value
+
+
+def parse_text(text: str) -> Parsed[str]:
+    """Words as they stand. Codes: error_cell, garbled."""
+    if is_error_cell(text):
+        return Parsed(code="error_cell")
+    if is_blank(text):
+        return Parsed()
+    return Parsed(code="garbled") if GARBLED in text else Parsed(clean_text(text).strip())
+
+
+def parse_name(text: str) -> Parsed[str]:
+    """The name of a person or a firm. Codes as of parse_text. Warning name_odd: a number, a day or
+    a plate stands there, two people do, or signs were lost on the way."""
+    if is_error_cell(text):
+        return Parsed(code="error_cell")
+    if is_blank_name(text):
+        return Parsed()
+    if GARBLED in text:
+        return Parsed(code="garbled")
+    name = clean_text(text).strip().translate(_HALF)
+    odd = (
+        _HARDLY_A_NAME.search(name)
+        or not any(sign.isalpha() for sign in name)
+        or (name[:1] in PROVINCES and plate_problem(plate_text(name)) is None)
+    )
+    return Parsed(name or None, warning="name_odd" if name and odd else "")
 
 
 def escape_formula(text: str) -> str:

@@ -3,7 +3,15 @@
 import re
 
 from shared.domain.values.blank import is_blank
-from shared.domain.values.parsed import Parsed, is_error_cell, is_masked, is_scientific, plain
+from shared.domain.values.parsed import (
+    Parsed,
+    is_error_cell,
+    is_masked,
+    is_of_another_column,
+    is_scientific,
+    plain,
+    unframed,
+)
 
 _VALUES = dict(
     zip(
@@ -11,6 +19,9 @@ _VALUES = dict(
         [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9, *range(10)],
         strict=True,
     )
+)
+_LABEL = re.compile(
+    r"^(vin(码|碼|号|no\.?)?|车架号?码?|車架號?碼?|底盘号|底盤號)[:.\s]*", re.IGNORECASE
 )
 _WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 # Where the ninth sign checks the others: China (L) and North America (1 to 5).
@@ -26,7 +37,7 @@ def parse_vin(text: str) -> Parsed[str]:
     """A frame number as it is stored. Codes: scientific, masked, error_cell, vin_letters (I, O, Q
     never occur), vin_length (more than 17 or fewer than 6), format. Warnings: vin_length,
     vin_check."""
-    cleaned = plain(text)
+    cleaned = _LABEL.sub("", unframed(plain(text)))
     if is_error_cell(cleaned):
         return Parsed(code="error_cell")
     if is_blank(cleaned):
@@ -35,6 +46,8 @@ def parse_vin(text: str) -> Parsed[str]:
         return Parsed(code="scientific")
     if is_masked(cleaned):
         return Parsed(code="masked")
+    if is_of_another_column(cleaned):
+        return Parsed(code="format")
     vin = vin_text(cleaned)
     if not re.fullmatch(r"[A-Z0-9]+", vin):
         return Parsed(code="format")
