@@ -37,7 +37,6 @@ class Year(Season):
     begun: date | None = None
     nights: int = 0
     calls: int = 0
-    escalations: int = 0
     seen: dict[str, ViewedMember] = field(default_factory=dict)
     read_up_to: int = 0
 
@@ -191,9 +190,9 @@ def live_a_year(database: psycopg.Connection, seed: int) -> list[Year]:
                 ) from None
         database.commit()
         if night % 10 == 9:
-            database.autocommit = True
+            database.set_autocommit(True)
             database.execute("vacuum (analyze, index_cleanup on)")
-            database.autocommit = False
+            database.set_autocommit(False)
     return years
 
 
