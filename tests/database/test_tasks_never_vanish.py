@@ -406,8 +406,9 @@ class Life:
         if act.applied:
             self.merges.append(merge)
             both = {winner, loser} | self.joined.get(winner, set()) | self.joined.get(loser, set())
-            for one in both:
-                self.joined[one] = both
+            talks = sorted({n for one in both for n in self.conversations[one]})
+            for one in both:  # what was said with either was said with the person
+                self.joined[one], self.conversations[one] = both, list(talks)
             if loser in self.was_silent or winner in self.was_silent:
                 self.was_silent.add(winner)
         return act
