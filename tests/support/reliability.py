@@ -21,6 +21,7 @@ RUNS = {
     "chromium-kills": ("tests/journeys/test_static_batteries.py", "two_hundred", 5400),
     "chromium-faults": ("tests/journeys/test_static_batteries.py", "every_fault", 2400),
     "chromium-backlog": ("tests/journeys/test_static_batteries.py", "thousand", 900),
+    "firefox": ("tests/journeys/test_firefox.py", "firefox", 900),
     "T5": ("tests/mobile_app/offline/test_crash.py", "two_thousand", 2400),
     "T6": ("tests/mobile_app/offline/test_faults.py", "25_seeds", 3600),
     "T6-partitions": ("tests/mobile_app/offline/test_faults.py", "thousand_partitions", 900),
@@ -44,8 +45,8 @@ These columns must be 0:
 * **local data differs**: after everything is quiet, the phone shows something else than what
   the same person reads from the server in SQL.
 
-Batteries whose name starts with chromium run the static build in Chromium. Firefox and Safari are
-not tested.
+Batteries whose name starts with chromium run the static build in Chromium; firefox runs in Firefox
+ESR, where one is installed. Safari is not tested.
 
 `make test` runs a small part of each battery. `make reliability` runs all of them in full, one
 after the other, and writes this page. T10 (nine wrong clocks) and T23 (the protocol's rules) always
