@@ -2,6 +2,7 @@
 
 import flet as ft
 
+from mobile_app.comments.widgets import MyComments
 from mobile_app.observables import use_sync
 from mobile_app.offline.sync import SyncState
 from mobile_app.session import Session, use_session
@@ -33,6 +34,7 @@ def MeScreen() -> ft.View:
             ),
         ),
         *([own_numbers(_)] if is_specialist(session, me) else []),
+        MyComments(),
         MyTodos(),
         MyTargets(),
         *([own_report(_)] if "team" not in tabs_of(session) else []),

@@ -160,6 +160,7 @@ begin
         'new_owners', 'unassigned_policies', 'member_work', 'renewal_report', 'visit_report',
         'meeting_sheet', 'metric_rows', 'renewal_rates', 'renewal_rate_rows',
         'target_progress', 'report', 'metric_trend', 'meeting_notes', 'my_todos',
+        'comments',
         'download_attachment'
       ]
     )

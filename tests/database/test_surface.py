@@ -75,6 +75,9 @@ FUNCTIONS = {
     "save_meeting_notes",
     "add_meeting_todo",
     "tick_meeting_todo",
+    "comments",
+    "add_comment",
+    "acknowledge_comment",
     "report",
     "metric_trend",
     "download_attachment",
@@ -155,6 +158,10 @@ OWNER_DEFINERS = {
     "add_meeting_todo": "the same, and whether a colleague sees the customer is not the caller's "
     "to read",
     "tick_meeting_todo": "the same; one's own, or who leads the meeting",
+    "comments": "comments are readable by nobody else; answers the author of the conversation and "
+    "who leads the store",
+    "add_comment": "the same are writable by nobody else; demands the verb and the scope store",
+    "acknowledge_comment": "the same; for the author of the conversation",
     "metric_facts": "the same of its rows, which its callers choose from; our functions alone may "
     "call it",
     "renewal_facts": "as metric_facts",

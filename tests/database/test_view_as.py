@@ -29,6 +29,7 @@ ASKED = [
     ("target_progress", {}),
     ("meeting_notes", {}),
     ("my_todos", {}),
+    ("comments", {}),
 ]
 
 

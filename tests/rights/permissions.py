@@ -265,6 +265,9 @@ FUNCTIONS: dict[str, Door] = {
         "{store}, {fresh}, 'x', {owner}", only("ocp", *LEADERS, two_stores="s")
     ),
     "tick_meeting_todo": Door("{store}, {fresh}", NOBODY),  # there is none
+    "comments": Door("{store}", STORE),
+    "add_comment": Door("{store}, {fresh}, {fresh}, 'x'", NOBODY),  # on what is no conversation
+    "acknowledge_comment": Door("{store}, {fresh}", NOBODY),
     "download_attachment": Door("{store}, {attachment}", HEARERS),
     "commit_import": Door(
         "{store}, {fresh}, 'customers', 'list.csv', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS,
@@ -595,6 +598,7 @@ TABLES: dict[str, Table] = {
             "meeting_sheets",
             "meeting_notes",
             "meeting_todos",
+            "comments",
             "targets",
         ),
         Table("true", NOBODY),
