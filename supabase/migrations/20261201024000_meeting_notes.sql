@@ -37,8 +37,9 @@ create table crm.meeting_todos (
   constraint done_without_task check (done_at is null or task_id is null)
 );
 comment on table crm.meeting_todos is
-  'What a meeting gave somebody to do by a day. About a customer it is a call task (task_id), whose '
-  'remark holds the words and which only a conversation clears; else its person ticks it off. '
+  'What a meeting gave somebody to do by a day. About a customer it is a call task (task_id) '
+  'whose remark holds the words and which only a conversation clears; else its person ticks it '
+  'off. '
   'covers_on: the day of the meeting; assignee_id: as the meeting said, the task may be with '
   'somebody else by now.';
 create index on crm.meeting_todos (store_id, covers_on);

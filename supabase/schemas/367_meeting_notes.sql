@@ -178,8 +178,8 @@ begin
 end $$;
 comment on function crm.save_meeting_notes is
   'Keeps the notes of a day, by default today''s. p_revision: which the writer has read; 0: none. '
-  'What a frozen sheet keeps stays. Errors: forbidden, invalid (a day to come, or more than 31 days '
-  'ago), length, conflict (somebody saved another text meanwhile).';
+  'What a frozen sheet keeps stays. Errors: forbidden, invalid (a day to come, or more than 31 '
+  'days ago), length, conflict (somebody saved another text meanwhile).';
 
 create or replace function crm.require_todo(
   p_caller crm.caller, p_notes text, p_member uuid, p_due date

@@ -48,7 +48,8 @@ async def test_a_manager_comments_in_the_history(manager, network, tmp_path):
         await s.tap("send-comment")
         await s.settle(until=lambda: s.sees("未读"))
         assert s.sees("先问预算")
-    assert world.row("select notes from crm.comments") == "先问预算"
+    sql = "select notes from crm.comments where conversation_id = %s"
+    assert world.row(sql, conversation) == "先问预算"
 
 
 async def test_its_author_reads_it_and_says_so(advisor, tmp_path):
@@ -66,4 +67,5 @@ async def test_its_author_reads_it_and_says_so(advisor, tmp_path):
         await s.go(f"/customers/{customer}/timeline")
         await s.settle(until=lambda: s.has(f"comment-{comment}"))
         assert not s.has(f"comment-on-{conversation}")  # an advisor comments on nothing
-    assert world.row("select acknowledged_at is not null from crm.comments")
+    sql = "select acknowledged_at is not null from crm.comments where id = %s"
+    assert world.row(sql, comment)
