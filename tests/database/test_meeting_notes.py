@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.database.test_meeting_sheet import FREEZE, hide, sheet
+from tests.support.days import pass_days
 from tests.support.people import World, new_id
 
 NOTES = "select api.meeting_notes(%s, %s)"
@@ -268,6 +269,25 @@ def test_it_never_puts_off_the_planned_call(world: World, planned: int, asked: i
             day + timedelta(days=n),
         )
         assert left == 0, n
+
+
+def test_after_it_the_nights_go_on(world: World):
+    """Nights with the open task, and after a conversation has cleared it."""
+    east = world.stores["east"]
+    customer = world.customer("lin")
+    item = add(world, "lin", customer=customer, due=today(world) + timedelta(days=2))
+    left = "select count(*) from crm.customers_without_next_step(%s, %s)"
+    for n in range(12):
+        if n == 4:
+            log = world.log_conversation("lin", customer, task_id=item)
+            assert log["status"] == "applied", log
+            plan = world.row("select next_contact_on from crm.customers where id = %s", customer)
+            assert plan is not None and plan > today(world)
+        pass_days(world, east, 1)
+        world.db.execute("select crm.run_rules(%s, %s)", (east, today(world)))
+        assert world.row(left, east, today(world)) == 0, n
+    open_kinds = "select kind from crm.tasks where customer_id = %s and status = 'open'"
+    assert world.row(open_kinds, customer) in ("cadence", "next_contact")
 
 
 # Numbers ------------------------------------------------------------------------------------------
