@@ -7,6 +7,8 @@ from uuid import UUID
 
 import flet as ft
 
+from mobile_app.comments.state import CustomerComments
+from mobile_app.comments.widgets import CommentsBelow
 from mobile_app.customers.state import card_of_server
 from mobile_app.customers.widgets import ConversationLine, line
 from mobile_app.session import Session, use_session
@@ -92,7 +94,9 @@ def TimelineScreen() -> ft.View:
     session, _ = use_session(), use_text()
     customer_id = UUID(ft.use_route_params()["customer_id"])
     state, _set = ft.use_state(lambda: Timeline(session, customer_id))
+    comments, _set_comments = ft.use_state(lambda: CustomerComments(session, customer_id))
     ft.use_effect(act(state.load), [])
+    ft.use_effect(act(comments.load), [])
     if not state.loaded:
         return page_view(
             ft.use_view_path(), _("Full history"), not_loaded(state.problem, act(state.load), 5)
@@ -101,11 +105,9 @@ def TimelineScreen() -> ft.View:
         [ProblemBanner(state.problem, act(state.load))] if state.problem else []
     )
     if state.lines:
-        rows += [
-            TimelineRow(x, state.card, key=str(x.id))
-            for x in state.lines[:MAX_ROWS]
-            if is_told(x, session.config)
-        ]
+        for x in state.lines[:MAX_ROWS]:
+            if is_told(x, session.config):
+                rows += [TimelineRow(x, state.card, key=str(x.id)), *comments_of(comments, x)]
     elif state.card is not None:  # no network: what this device knows
         rows += [
             ConversationLine(c, state.card.pending_ids, state.card.files_of(c.id), key=str(c.id))
@@ -118,6 +120,15 @@ def TimelineScreen() -> ft.View:
     name = state.card.customer.name if state.card else None
     title = f"{_('Full history')} · {name}" if name else _("Full history")
     return page_view(ft.use_view_path(), title, ft.ListView(rows, expand=True, padding=EDGE))
+
+
+def comments_of(comments: CustomerComments, row: TimelineEntry) -> list[ft.Control]:
+    """What a manager said about a conversation, where there is something or one may."""
+    talk = row.conversation
+    if talk is None or not (comments.of(talk) or comments.may_write(talk)):
+        return []
+    is_open = comments.about == talk.id
+    return [CommentsBelow(comments, talk, comments.of(talk), is_open, key=f"comments-{row.id}")]
 
 
 @component

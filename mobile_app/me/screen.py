@@ -2,12 +2,14 @@
 
 import flet as ft
 
+from mobile_app.comments.widgets import MyComments
 from mobile_app.observables import use_sync
 from mobile_app.offline.sync import SyncState
 from mobile_app.session import Session, use_session
 from mobile_app.settings import AppSettings
 from mobile_app.shell import scrolling, sync_text, tab_view, tabs_of
 from mobile_app.targets.screen import MyTargets
+from mobile_app.team.meeting_notes import MyTodos
 from mobile_app.team.renewal_rates import shows_renewal_rates
 from shared.domain.members import Membership
 from shared.ui.feedback import Skeleton, act
@@ -32,6 +34,8 @@ def MeScreen() -> ft.View:
             ),
         ),
         *([own_numbers(_)] if is_specialist(session, me) else []),
+        MyComments(),
+        MyTodos(),
         MyTargets(),
         *([own_report(_)] if "team" not in tabs_of(session) else []),
         sync_section(_, me, sync),

@@ -11,6 +11,7 @@ from mobile_app.session import use_local_data, use_session
 from mobile_app.shell import page_view
 from mobile_app.targets.screen import SheetTargets
 from mobile_app.team.counted_rows import counted, moment
+from mobile_app.team.meeting_notes import SheetNotes
 from mobile_app.team.meeting_state import ALL, Column, Meeting, Rows
 from shared.domain.metrics import NOBODY, Amount, MeetingSheet, number_text
 from shared.ui.dates import from_picker, to_picker
@@ -56,6 +57,7 @@ def MeetingScreen() -> ft.View:
             StoreCard(state, state.sheet),
             SheetTargets(state.sheet.day, key=f"targets-{state.sheet.day}"),
             MemberTable(state, state.sheet),
+            SheetNotes(state.sheet.day, key=f"notes-{state.sheet.day}"),
         ]
     body = ft.ListView(
         [

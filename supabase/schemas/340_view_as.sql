@@ -159,7 +159,8 @@ begin
         'find_duplicates', 'funnel_report', 'pending_approvals', 'pool_list', 'reassign_list',
         'new_owners', 'unassigned_policies', 'member_work', 'renewal_report', 'visit_report',
         'meeting_sheet', 'metric_rows', 'renewal_rates', 'renewal_rate_rows',
-        'target_progress', 'report', 'metric_trend',
+        'target_progress', 'report', 'metric_trend', 'meeting_notes', 'my_todos',
+        'comments',
         'download_attachment'
       ]
     )

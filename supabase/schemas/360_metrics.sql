@@ -555,8 +555,13 @@ begin
   if v_day > c.today then
     raise sqlstate 'PT422' using message = 'invalid';
   end if;
-  insert into crm.meeting_sheets (store_id, covers_on, frozen_by, numbers)
-  select p_store, v_day, c.user_id, coalesce(jsonb_agg(to_jsonb(n)), '[]')
+  insert into crm.meeting_sheets (store_id, covers_on, frozen_by, numbers, notes)
+  select
+    p_store,
+    v_day,
+    c.user_id,
+    coalesce(jsonb_agg(to_jsonb(n)), '[]'),
+    (select x.notes from crm.meeting_notes x where x.store_id = p_store and x.covers_on = v_day)
   from crm.metric_numbers(p_store, v_day, v_day) n
   on conflict do nothing;
   return jsonb_build_object(
@@ -568,7 +573,8 @@ begin
   );
 end $$;
 comment on function crm.freeze_meeting_sheet is
-  'Keeps the numbers of a day as the meeting saw them; a second time changes nothing. Errors: '
+  'Keeps the numbers and the notes of a day as the meeting saw them; a second time changes '
+  'nothing. Errors: '
   'forbidden, invalid (a day to come).';
 
 create or replace function crm.tg_meeting_sheets__keep() returns trigger

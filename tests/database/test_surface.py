@@ -70,6 +70,14 @@ FUNCTIONS = {
     "freeze_meeting_sheet",
     "target_progress",
     "set_target",
+    "meeting_notes",
+    "my_todos",
+    "save_meeting_notes",
+    "add_meeting_todo",
+    "tick_meeting_todo",
+    "comments",
+    "add_comment",
+    "acknowledge_comment",
     "report",
     "metric_trend",
     "download_attachment",
@@ -142,6 +150,18 @@ OWNER_DEFINERS = {
     "report": "as meeting_sheet, over a period",
     "metric_trend": "as meeting_sheet, over twelve periods",
     "set_target": "targets are writable by nobody else; demands the verb and the scope store",
+    "meeting_notes": "notes and to-dos are readable by nobody else; answers who sees the whole "
+    "store, of to-dos their own person too",
+    "my_todos": "the same, the caller's own",
+    "save_meeting_notes": "the same are writable by nobody else; demands the verb and the scope "
+    "store",
+    "add_meeting_todo": "the same, and whether a colleague sees the customer is not the caller's "
+    "to read",
+    "tick_meeting_todo": "the same; one's own, or who leads the meeting",
+    "comments": "comments are readable by nobody else; answers the author of the conversation and "
+    "who leads the store",
+    "add_comment": "the same are writable by nobody else; demands the verb and the scope store",
+    "acknowledge_comment": "the same; for the author of the conversation",
     "metric_facts": "the same of its rows, which its callers choose from; our functions alone may "
     "call it",
     "renewal_facts": "as metric_facts",

@@ -27,6 +27,9 @@ ASKED = [
     ("meeting_sheet", {}),
     ("metric_rows", {"metric": "follow_ups_due"}),
     ("target_progress", {}),
+    ("meeting_notes", {}),
+    ("my_todos", {}),
+    ("comments", {}),
 ]
 
 

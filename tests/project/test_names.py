@@ -228,6 +228,18 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "mobile_app/reports/state.py",
         "tests/database/test_reports.py",
     ),
+    "meeting_note": (
+        "supabase/schemas/367_meeting_notes.sql",
+        "shared/gateway/meeting_notes.py",
+        "mobile_app/team/meeting_notes.py",
+        "tests/database/test_meeting_notes.py",
+    ),
+    "comment": (
+        "supabase/schemas/368_comments.sql",
+        "shared/gateway/comments.py",
+        "mobile_app/comments/state.py",
+        "tests/database/test_comments.py",
+    ),
     "target": (
         "supabase/schemas/365_targets.sql",
         "shared/gateway/targets.py",

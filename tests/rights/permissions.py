@@ -258,6 +258,16 @@ FUNCTIONS: dict[str, Door] = {
     "report": Door("{store}, 'month'", STORE),
     "metric_trend": Door("{store}, 'contacts', 'week', null, {owner}", STORE),
     "set_target": Door("{store}, 'contacts', 30", only("ocp", *LEADERS, two_stores="s")),
+    "meeting_notes": Door("{store}", STORE),
+    "my_todos": Door("{store}", STORE),
+    "save_meeting_notes": Door("{store}, 'x', 0", only("ocp", *LEADERS, two_stores="s")),
+    "add_meeting_todo": Door(
+        "{store}, {fresh}, 'x', {owner}", only("ocp", *LEADERS, two_stores="s")
+    ),
+    "tick_meeting_todo": Door("{store}, {fresh}", NOBODY),  # there is none
+    "comments": Door("{store}", STORE),
+    "add_comment": Door("{store}, {fresh}, {fresh}, 'x'", NOBODY),  # on what is no conversation
+    "acknowledge_comment": Door("{store}, {fresh}", NOBODY),
     "download_attachment": Door("{store}, {attachment}", HEARERS),
     "commit_import": Door(
         "{store}, {fresh}, 'customers', 'list.csv', " + IMPORT_OPTIONS + ", " + IMPORT_ROWS,
@@ -580,7 +590,17 @@ TABLES: dict[str, Table] = {
     **dict.fromkeys(("relationships", "visits"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
     **dict.fromkeys(
-        ("replaced_records", "config_key_columns", "lookups", "runs", "meeting_sheets", "targets"),
+        (
+            "replaced_records",
+            "config_key_columns",
+            "lookups",
+            "runs",
+            "meeting_sheets",
+            "meeting_notes",
+            "meeting_todos",
+            "comments",
+            "targets",
+        ),
         Table("true", NOBODY),
     ),
     "alerts": Table("store_id = {store} and id = {alert}", SEERS, updates=SEERS),
