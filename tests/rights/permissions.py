@@ -110,6 +110,7 @@ SELF = only("o", *[n for n, at in IDENTITIES.items() if at and at[1] and n != "f
 PUBLISHERS = only("ocp", *ADMINS, group_admin="ocps")
 IMPORTERS = only("ocp", "inspector", *LEADERS, two_stores="s")
 INVITERS = only("ocp", *ADMINS)
+ERASERS = INVITERS
 MERGERS = IMPORTERS
 AUDITORS = only("ocp", "inspector", *ADMINS)
 EXPORTERS = {**AUDITORS, "team_lead": "ocp", "other_lead": "ocp"}
@@ -235,6 +236,8 @@ FUNCTIONS: dict[str, Door] = {
         {**PUBLISHERS, **{k: v for k, v in SELF.items() if v and not PUBLISHERS[k]}},
     ),
     "enable_member": Door("{store}, {owner}", only("cp", *ADMINS)),
+    "erase_customer": Door("{store}, {customer}, 'asked'", ERASERS),
+    "preview_erasure": Door("{store}, {customer}", ERASERS),
     "export_rows": Door(
         "{store}, {fresh}, 'customer', '[\"id\", \"owner_id\"]', 'because'", EXPORTERS
     ),
@@ -580,7 +583,16 @@ TABLES: dict[str, Table] = {
     **dict.fromkeys(("relationships", "visits"), OF_CUSTOMER),
     "customers": Table("store_id = {store} and id = {customer}", RECORDS, STORE, RECORDS),
     **dict.fromkeys(
-        ("replaced_records", "config_key_columns", "lookups", "runs", "meeting_sheets", "targets"),
+        (
+            "replaced_records",
+            "config_key_columns",
+            "lookups",
+            "runs",
+            "meeting_sheets",
+            "targets",
+            "erasures",
+            "erased_records",
+        ),
         Table("true", NOBODY),
     ),
     "alerts": Table("store_id = {store} and id = {alert}", SEERS, updates=SEERS),
