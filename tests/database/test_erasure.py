@@ -460,6 +460,44 @@ def test_an_operation_that_arrives_late_brings_nothing_back(person, standing):
     assert where(world, MARK) == {}
 
 
+def test_neither_writes_while_the_other_does(stack):
+    """An operation that runs is waited for and erased with the rest; one that begins during the
+    erasure waits, and is refused."""
+    world = commit_world(stack)
+    east, customer = world.stores["east"], world.customer()
+    said = {"id": new_id(), "customer_id": customer, "outcome": "interested", "notes": MARK}
+    op = {
+        "op_id": new_id(),
+        "seq": 99,
+        "verb": "log_conversation",
+        "payload": {"store_id": str(east), "level": "near", **said},
+    }
+    world.db.commit()
+    with psycopg.connect(stack.db_url) as other:
+        other.execute("set lock_timeout = 100")
+        other.commit()
+        world.log_conversation("lin", customer, notes=MARK)
+        waits = pytest.raises(psycopg.errors.LockNotAvailable)
+        with waits, as_member(other, world.users["liang"]):
+            other.execute("select api.erase_customer(%s, %s, 'asked')", (east, customer))
+        other.rollback()
+        world.db.commit()
+        erase(world, customer)
+        push = "select api.sync_push(%s, %s)"
+        waits = pytest.raises(psycopg.errors.LockNotAvailable)
+        with waits, as_member(other, world.users["lin"]):
+            other.execute(push, (new_id(), Jsonb([op])))
+        other.rollback()
+        world.db.commit()
+        with as_member(other, world.users["lin"]):
+            answer = other.execute(push, (new_id(), Jsonb([op]))).fetchone()
+        assert answer
+        assert answer[0][0]["code"] == "not_found"
+        other.commit()
+    assert where(world, MARK) == {}
+    world.db.close()
+
+
 def test_a_second_copy_of_what_was_done_hears_that_it_was_done(person):
     world, customer, _ = person
     op_id = new_id()
