@@ -11,6 +11,7 @@ from admin import browser
 from admin.audit.screen import AuditScreen
 from admin.draft import DraftContext
 from admin.duplicates.screen import DuplicatesScreen
+from admin.erasure.screen import ErasureScreen
 from admin.export.screen import ExportScreen
 from admin.forms.screen import FormsScreen
 from admin.group.screen import GroupScreen
@@ -114,6 +115,7 @@ SCREENS = {
     "history": HistoryScreen,
     "imports": ImportsScreen,
     "duplicates": DuplicatesScreen,
+    "erasure": ErasureScreen,
     "export": ExportScreen,
     "audit": AuditScreen,
 }

@@ -212,6 +212,7 @@ def verb_name(_: Texts, verb: str) -> str:
         "publish_config": _("Edit and publish the configuration"),
         "claim_customer": _("Claim from pools"),
         "merge_customers": _("Merge duplicates"),
+        "erase_customer": _("Erase people for good"),
         "read_audit": _("View the audit log"),
         "add_customer": _("Create customers"),
         "claim_policy": _("Claim renewals"),

@@ -24,6 +24,7 @@ ADMIN_VERBS = (
     "import_rows",
     "export_rows",
     "merge_customers",
+    "erase_customer",
     "read_audit",
 )
 

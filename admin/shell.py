@@ -36,6 +36,7 @@ PAGES = {
     "members": PanelPage("/", ft.Icons.PEOPLE_OUTLINE, "invite_member"),
     "group": PanelPage("/group", ft.Icons.CORPORATE_FARE, ""),
     "duplicates": PanelPage("/duplicates", ft.Icons.MERGE_TYPE, "merge_customers"),
+    "erasure": PanelPage("/erasure", ft.Icons.PERSON_REMOVE_OUTLINED, "erase_customer"),
     "export": PanelPage("/export", ft.Icons.DOWNLOAD_OUTLINED, "export_rows"),
     "audit": PanelPage("/audit", ft.Icons.FACT_CHECK_OUTLINED, "read_audit"),
     "imports": PanelPage("/imports", ft.Icons.UPLOAD_FILE_OUTLINED, "import_rows"),
@@ -61,6 +62,7 @@ def page_name(_: Texts, page: str) -> str:
     return {
         "rules": _("Rules"),
         "duplicates": _("Duplicates"),
+        "erasure": _("Erase a person"),
         "export": _("Export"),
         "audit": _("Audit log"),
         "members": _("Members"),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import flet as ft
 
 from admin.audit.state import Audit
+from admin.erasure.screen import erasure_reason
 from admin.session import AdminSession, use_admin
 from admin.shell import panel_page, use_fetch, use_tab_state
 from admin.widgets import chip_of, choice
@@ -40,6 +41,7 @@ def act_name(_: Texts, kind: str) -> str:
         "revealed": _("revealed a masked value"),
         "merged": _("merged two customers"),
         "unmerged": _("undid a merge"),
+        "customer_erased": _("erased a person"),
         "imported": _("imported a list"),
         "import_reverted": _("reverted an import"),
         "queue_lent": _("lent a member's queue to a colleague"),
@@ -275,6 +277,7 @@ def _value(_: Texts, state: Audit, row: AuditRow, value: Any) -> str:
             "suspended": _("Suspended"),
             "excused": _("Excused"),
             "done": _("Done"),
+            "erased": _("Customer erased"),
             "pending": _("Waiting"),
             "approved": _("Approved"),
             "rejected": _("Sent back"),
@@ -351,6 +354,8 @@ def _detail(_: Texts, state: Audit, row: AuditRow) -> str:
                 "taken": _("reverted"),
                 "kept": _("kept"),
             }[key]
+            if row.kind == "customer_erased" and key == "reason":
+                value = erasure_reason(_, str(value))
             parts.append(f"{words} {value}".strip())
         elif key == "sha256" and value:
             parts.append(f"sha256 {str(value)[:12]}…")

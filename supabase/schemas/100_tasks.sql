@@ -54,6 +54,14 @@ begin
     when 'open' then
       p_old.status = 'suspended'
         or p_old.status = 'cancel_requested' and not crm.has_pending_approval(p_new)
+    when 'erased' then
+      p_old.status in ('open', 'cancel_requested')
+        and exists (
+          select from crm.customers customer
+          where customer.store_id = p_new.store_id
+            and customer.id = p_new.customer_id
+            and customer.erased_at is not null
+        )
     when 'suspended' then
       p_old.status in ('open', 'cancel_requested')
         and (
@@ -82,7 +90,8 @@ end $$;
 -- cancel_requested → excused   that request, approved by another person than who asked
 -- cancel_requested → open      refused, or taken back by who asked
 -- open → suspended → open      while the customer must not be called, or is in a pool
--- any → removed                only together with its customer Undo, a reverted import and an
+-- open, cancel_requested → erased   the customer is erased: there is nobody left to call
+-- any → removed                only together with its customer. Undo, a reverted import and an
 -- undone merge put back what one operation wrote; they say so in crm.taking_back. The operator
 -- repairing data by hand (no person in the token, no night running) and a rehearsal of the rules
 -- are not held to this. Definer, like every trigger that reads what the writer may not see.

@@ -336,8 +336,13 @@ begin
   end if;
 
   perform set_config('crm.op_id', crm.as_uuid(p_op ->> 'op_id')::text, true);
-  v_result := crm.run_operation(p_op, v_is_disabled);
-  v_result := crm.quarantine_refused(p_op, v_result, p_device, v_is_disabled);
+  if crm.is_about_erased(v_store, p_op -> 'payload') then
+    -- nor is it held for a manager: its words go nowhere
+    v_result := jsonb_build_object('status', 'rejected', 'code', 'not_found');
+  else
+    v_result := crm.run_operation(p_op, v_is_disabled);
+    v_result := crm.quarantine_refused(p_op, v_result, p_device, v_is_disabled);
+  end if;
   -- a pull complete up to a higher number holds what this operation did
   if v_result ->> 'status' = 'applied' then
     v_result := v_result || jsonb_build_object('change_no', crm.change_no(v_store));

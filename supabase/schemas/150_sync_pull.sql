@@ -48,6 +48,7 @@ declare
         select from crm.customers customer
         where customer.store_id = v.store_id
           and customer.id = v.customer_id
+          and customer.removed_at is null
           and (customer.owner_id = $2 or customer.renewal_owner_id = $2 or customer.id = any ($3))
       )$q$
   end;

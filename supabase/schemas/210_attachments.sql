@@ -385,6 +385,9 @@ begin
     raise sqlstate 'PT422' using message = 'invalid', detail = 'id';
   end if;
   v_claimed := crm.read_attachment(p_store, v_caller.user_id, p_attachment);
+  if crm.is_about_erased(p_store, p_attachment) then
+    raise sqlstate 'PT404' using message = 'not_found', detail = 'record_id';
+  end if;
   v_file := crm.lock_attachment(p_store, v_claimed.id);
   if v_file.id is null then
     perform crm.begin_attachment(v_claimed);

@@ -564,20 +564,28 @@ comment on function crm.record_visit is
   'Someone came in: the customer (new, or one who comes again), who came along, the visit, and a '
   'call by tomorrow, in one act. anonymous: the required answers are not demanded.';
 
-create or replace function crm.is_without_plan(p_customer crm.customers, p_since timestamptz)
-  returns bool
+create or replace function crm.has_plan(p_customer crm.customers) returns bool
   language plpgsql stable set search_path = '' as $$
 begin
-  return p_customer.owner_id is not null
-    and not crm.is_silent(p_customer.do_not_call, p_customer.consent_withdrawn_at)
-    and p_customer.next_contact_on is null
-    and not exists (
+  return p_customer.owner_id is null
+    or crm.is_silent(p_customer.do_not_call, p_customer.consent_withdrawn_at)
+    or p_customer.next_contact_on is not null
+    or exists (
       select from crm.tasks task
       where task.store_id = p_customer.store_id
         and task.customer_id = p_customer.id
         and task.status in ('open', 'cancel_requested')
         and task.removed_at is null
-    )
+    );
+end $$;
+comment on function crm.has_plan is
+  'Whether a customer of an owner has a next contact or a task, unless they must not be called.';
+
+create or replace function crm.is_without_plan(p_customer crm.customers, p_since timestamptz)
+  returns bool
+  language plpgsql stable set search_path = '' as $$
+begin
+  return not coalesce(crm.erased_had_plan(p_customer), crm.has_plan(p_customer))
     and not exists (
       select from crm.deals deal
       join crm.stages stage
@@ -620,7 +628,7 @@ begin
     join crm.customers customer
       on customer.store_id = visit.store_id
         and customer.id = visit.customer_id
-        and customer.removed_at is null
+        and (customer.removed_at is null or customer.removed_at = customer.erased_at)
     where visit.store_id = p_store
       and visit.removed_at is null
       and visit.arrived_at > now() - interval '30 days'
@@ -702,6 +710,7 @@ grant execute on function
   crm.create_first_contact(crm.customers, date),
   crm.insert_visit(crm.caller, jsonb, crm.customers, bool, timestamptz, timestamptz),
   crm.record_visit(jsonb),
+  crm.has_plan(crm.customers),
   crm.is_without_plan(crm.customers, timestamptz),
   crm.preferred_at(uuid, text, date),
   crm.tg_customers__consent(),

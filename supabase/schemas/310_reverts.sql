@@ -189,10 +189,19 @@ create or replace function crm.revert_operation(p_store uuid, p_origin text, p_i
   language plpgsql volatile set search_path = '' as $$
 declare
   v_reverting text := crm.reverting_origin(p_origin);
+  -- or erased: there is nothing left to put back
   v_reverted uuid[] := array(
-    select distinct event.customer_id
+    select event.customer_id
     from crm.events event
     where event.store_id = p_store and event.origin_id = p_id and event.origin = v_reverting
+    union
+    select event.customer_id
+    from crm.events event
+    join crm.customers customer
+      on customer.store_id = p_store
+        and customer.id = event.customer_id
+        and customer.erased_at is not null
+    where event.store_id = p_store and event.origin_id = p_id and event.origin = p_origin
   );
   v_kept uuid[] := array(
     select item
@@ -222,8 +231,8 @@ begin
 end $$;
 comment on function crm.revert_operation is
   'Takes back everything an import or merge wrote, customer by customer: whoever was touched since '
-  'is kept whole, and whoever was taken back before is left alone. Answers {taken, changed, kept: '
-  '[customer ids]}.';
+  'is kept whole, and whoever was taken back before or is erased is left alone. Answers {taken, '
+  'changed, kept: [customer ids]}.';
 
 create or replace function crm.forget_import_keys(p_store uuid, p_import uuid, p_kept uuid[])
   returns void

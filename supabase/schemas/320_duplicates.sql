@@ -517,7 +517,14 @@ begin
   from crm.merges merge
   where merge.store_id = p_store and merge.id = p_merge
   for update;
-  if v_merge.id is null then
+  if v_merge.id is null
+    or exists (
+      select from crm.customers customer
+      where customer.store_id = p_store
+        and customer.id in (v_merge.winner_id, v_merge.loser_id)
+        and customer.erased_at is not null
+    )
+  then
     raise sqlstate 'PT404' using message = 'not_found';
   end if;
   if v_merge.undone_at is not null then

@@ -3,7 +3,7 @@
 --
 -- A number is the same for whoever may see it: who asks decides which members and which metrics
 -- are shown, never what is counted. What is removed now (undone, merged, a reverted import) did not
--- happen.
+-- happen. What an erased person did, did: removed_at is their erased_at (docs/decisions/0044).
 
 create policy select_all on crm.metrics for select to api_owner
   using (key is not null);
@@ -39,7 +39,9 @@ begin
     select v.*
     from crm.conversations v
     join crm.customers k
-      on k.store_id = v.store_id and k.id = v.customer_id and k.removed_at is null
+      on k.store_id = v.store_id
+        and k.id = v.customer_id
+        and (k.removed_at is null or k.removed_at = k.erased_at)
     where v.store_id = p_store
       and v.author_id = any ((select crm.member_ids(p_store))::uuid[])
       and v.occurred_at >= v_from
@@ -67,13 +69,15 @@ begin
     select t.*
     from crm.tasks t
     join crm.customers k
-      on k.store_id = t.store_id and k.id = t.customer_id and k.removed_at is null
+      on k.store_id = t.store_id
+        and k.id = t.customer_id
+        and (k.removed_at is null or k.removed_at = k.erased_at)
     left join crm.conversations v on v.store_id = t.store_id and v.id = t.conversation_id
     where t.store_id = p_store
       and t.assignee_id = any ((select crm.member_ids(p_store))::uuid[])
       and t.closed_at >= v_from
       and coalesce(v.occurred_at, t.closed_at) >= v_from
-      and t.removed_at is null;
+      and (t.removed_at is null or t.status = 'erased');
 end $$;
 comment on function crm.tasks_live_on is
   'Tasks that were not cleared before a day; suspended ones are left out.';
@@ -104,7 +108,7 @@ begin
     left join changed l on l.subject_id = k.id and l.field = 'level'
     where k.store_id = p_store
       and k.created_at < v_to
-      and k.removed_at is null;
+      and (k.removed_at is null or k.removed_at = k.erased_at);
 end $$;
 comment on function crm.customers_on is
   'Customers with the level and the owner they had when a day ended: what is now, taken back by '
@@ -128,7 +132,9 @@ begin
       null::numeric, null::jsonb
     from crm.visits v
     join crm.customers k
-      on k.store_id = v.store_id and k.id = v.customer_id and k.removed_at is null
+      on k.store_id = v.store_id
+        and k.id = v.customer_id
+        and (k.removed_at is null or k.removed_at = k.erased_at)
     where v.store_id = p_store
       and v.arrived_at >= v_from
       and v.arrived_at < v_to
@@ -149,7 +155,7 @@ begin
     where k.store_id = p_store
       and k.created_at >= v_from
       and k.created_at < v_to
-      and k.removed_at is null;
+      and (k.removed_at is null or k.removed_at = k.erased_at);
 end $$;
 
 create or replace function crm.contacts_on(p_store uuid, p_from date, p_to date)
@@ -189,7 +195,9 @@ begin
     join crm.tasks t
       on t.store_id = p_store and t.conversation_id = v.id and t.removed_at is null
     join crm.customers k
-      on k.store_id = t.store_id and k.id = t.customer_id and k.removed_at is null
+      on k.store_id = t.store_id
+        and k.id = t.customer_id
+        and (k.removed_at is null or k.removed_at = k.erased_at)
     left join crm.outcomes o on o.store_id = p_store and o.key = v.outcome;
 end $$;
 
@@ -243,7 +251,9 @@ begin
     select d, s
     from crm.deals d
     join crm.customers k
-      on k.store_id = d.store_id and k.id = d.customer_id and k.removed_at is null
+      on k.store_id = d.store_id
+        and k.id = d.customer_id
+        and (k.removed_at is null or k.removed_at = k.erased_at)
     join crm.stages s
       on s.store_id = d.store_id
         and s.pipeline = d.pipeline

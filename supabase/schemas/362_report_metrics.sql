@@ -125,7 +125,9 @@ begin
       t.assignee_id, '', t.id, t.customer_id, t.closed_at, null::date, null::numeric, r.label
     from crm.tasks t
     join crm.customers k
-      on k.store_id = t.store_id and k.id = t.customer_id and k.removed_at is null
+      on k.store_id = t.store_id
+        and k.id = t.customer_id
+        and (k.removed_at is null or k.removed_at = k.erased_at)
     left join crm.rules r on r.store_id = p_store and r.key = t.rule
     where t.store_id = p_store
       and t.assignee_id = any ((select crm.member_ids(p_store))::uuid[])
@@ -183,8 +185,13 @@ begin
     select
       coalesce((x.visit).owner_id, (x.visit).received_by), '', (x.visit).id, (x.customer).id,
       (x.visit).arrived_at, null::date,
-      (not (x.visit).anonymous or (x.customer).phone is not null)::int::numeric, null::jsonb
-    from crm.received_on(p_store, p_from, p_to) x;
+      (
+        not (x.visit).anonymous or coalesce(erasure.had_phone, (x.customer).phone is not null)
+      )::int::numeric,
+      null::jsonb
+    from crm.received_on(p_store, p_from, p_to) x
+    left join crm.erasures erasure
+      on erasure.store_id = p_store and erasure.customer_id = (x.customer).id;
 end $$;
 
 create or replace function crm.visits_without_plan_on(p_store uuid, p_from date, p_to date)
@@ -254,8 +261,14 @@ begin
   return query
     select
       coalesce(k.created_by, k.owner_id), '', k.id, k.id, k.created_at, null::date,
-      crm.filled_percent(v_fields, to_jsonb(k) || k.custom), null::jsonb
-    from crm.entered_customers(p_store, p_from, p_to) k;
+      case
+        when k.erased_at is null then crm.filled_percent(v_fields, to_jsonb(k) || k.custom)
+        else erasure.filled_percent
+      end,
+      null::jsonb
+    from crm.entered_customers(p_store, p_from, p_to) k
+    left join crm.erasures erasure
+      on erasure.store_id = p_store and erasure.customer_id = k.id;
 end $$;
 
 create or replace function crm.is_phone_valid(p_phone text) returns bool
@@ -297,8 +310,14 @@ begin
     select
       coalesce(k.created_by, k.owner_id), '', k.id, k.id, k.created_at, null::date,
       (
-        coalesce(crm.is_phone_valid(k.phone), true) and not crm.was_corrected(k)
+        case
+          when k.erased_at is null then
+            coalesce(crm.is_phone_valid(k.phone), true) and not crm.was_corrected(k)
+          else erasure.is_correct
+        end
       )::int::numeric,
       null::jsonb
-    from crm.entered_customers(p_store, p_from, p_to) k;
+    from crm.entered_customers(p_store, p_from, p_to) k
+    left join crm.erasures erasure
+      on erasure.store_id = p_store and erasure.customer_id = k.id;
 end $$;

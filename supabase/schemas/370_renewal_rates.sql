@@ -45,7 +45,7 @@ begin
     join crm.customers customer
       on customer.store_id = p_store
         and customer.id = policy.customer_id
-        and customer.removed_at is null
+        and (customer.removed_at is null or customer.removed_at = customer.erased_at)
     left join lateral (
       select max(event.created_at) as at
       from crm.events event

@@ -125,6 +125,9 @@ FUNCTIONS: dict[str, Leaves | Elsewhere | str] = {
     "commit_import": Leaves(import_rows, ("imported",)),
     "revert_import": Leaves(lambda w: call(w, "revert_import", w.ready), ("import_reverted",)),
     "merge_customers": Leaves(merged, ("merged",)),
+    "erase_customer": Leaves(
+        lambda w: call(w, "erase_customer", w.customer(), "asked"), ("customer_erased",)
+    ),
     "unmerge_customers": Leaves(lambda w: call(w, "unmerge_customers", w.ready), ("unmerged",)),
     # people and rights
     "invite_member": Leaves(invite, ("member_invited",)),
@@ -212,6 +215,7 @@ FUNCTIONS: dict[str, Leaves | Elsewhere | str] = {
     "search_customers": OF_ONES_OWN,
     "customer_brief": OF_ONES_OWN,
     "customer_timeline": OF_ONES_OWN,
+    "preview_erasure": COUNTS,
 }
 
 

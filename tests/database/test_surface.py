@@ -110,6 +110,8 @@ FUNCTIONS = {
     "finish_export",
     "revert_import",
     "merge_customers",
+    "erase_customer",
+    "preview_erasure",
     "reveal_field",
     "view_as",
     "start_view_as",
@@ -240,6 +242,11 @@ OWNER_DEFINERS = {
     "insert_transfer_request": "the same",
     "require_file_space": "counts everybody's files; refuses or answers nothing; our functions "
     "alone may call it",
+    "erase_person": "history, files and held operations are changed by nobody else; called after "
+    "the right was demanded; our functions alone may call it",
+    "is_about_erased": "an erased person's ids are nobody's to read; answers yes or no; our "
+    "functions alone may call it",
+    "erased_had_plan": "the same of a figure the books keep",
     "record_is_gone": "a removed record is invisible to the caller; answers yes or no; our "
     "functions alone may call it",
 }

@@ -197,6 +197,12 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "admin/duplicates/screen.py",
         "tests/database/test_duplicates.py",
     ),
+    "eras": (
+        "supabase/schemas/378_erasure.sql",
+        "shared/gateway/erasure.py",
+        "admin/erasure/screen.py",
+        "tests/database/test_erasure.py",
+    ),
     "export": (
         "supabase/schemas/330_exports_and_audit.sql",
         "shared/gateway/exports.py",

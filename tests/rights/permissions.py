@@ -110,6 +110,7 @@ SELF = only("o", *[n for n, at in IDENTITIES.items() if at and at[1] and n != "f
 PUBLISHERS = only("ocp", *ADMINS, group_admin="ocps")
 IMPORTERS = only("ocp", "inspector", *LEADERS, two_stores="s")
 INVITERS = only("ocp", *ADMINS)
+ERASERS = INVITERS
 MERGERS = IMPORTERS
 AUDITORS = only("ocp", "inspector", *ADMINS)
 EXPORTERS = {**AUDITORS, "team_lead": "ocp", "other_lead": "ocp"}
@@ -235,6 +236,8 @@ FUNCTIONS: dict[str, Door] = {
         {**PUBLISHERS, **{k: v for k, v in SELF.items() if v and not PUBLISHERS[k]}},
     ),
     "enable_member": Door("{store}, {owner}", only("cp", *ADMINS)),
+    "erase_customer": Door("{store}, {customer}, 'asked'", ERASERS),
+    "preview_erasure": Door("{store}, {customer}", ERASERS),
     "export_rows": Door(
         "{store}, {fresh}, 'customer', '[\"id\", \"owner_id\"]', 'because'", EXPORTERS
     ),
@@ -600,6 +603,8 @@ TABLES: dict[str, Table] = {
             "meeting_todos",
             "comments",
             "targets",
+            "erasures",
+            "erased_records",
         ),
         Table("true", NOBODY),
     ),

@@ -45,7 +45,7 @@ OPEN_TO_ALL = (
 EQUIVALENT: dict[tuple[str, str], str] = {
     **{
         (f"{table}.select_all", "true"): OPEN_TO_ALL
-        for table in ("base_fields", "endpoints", "form_tables", "pinyin")
+        for table in ("base_fields", "endpoints", "form_tables", "metrics", "pinyin")
     },
     **{
         (what, "without the store"): "crm.has_permission asks for the verb in that very store"

@@ -1,0 +1,1 @@
+"""Erasing a person for good: look them up, see what would go, confirm twice."""
