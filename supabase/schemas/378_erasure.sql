@@ -347,6 +347,12 @@ declare
     where relationship.store_id = p_store and relationship.other_id = any (p_people)
   );
 begin
+  delete from crm.comments comment
+  using crm.conversations conversation
+  where comment.store_id = p_store
+    and conversation.store_id = p_store
+    and conversation.id = comment.conversation_id
+    and conversation.customer_id = any (p_people);
   delete from crm.attachments attachment
   where attachment.store_id = p_store and attachment.customer_id = any (p_people);
   delete from crm.unique_values value

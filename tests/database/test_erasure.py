@@ -50,6 +50,7 @@ THEIRS = {
     ),
     # what stays of history are ids, days, figures and keys, which triggers write
     "events": f"{PERSON} and not crm.is_kept_event(events)",
+    "comments": f"conversation_id in (select id from crm.conversations where {PERSON})",
     "attachment_chunks": f"attachment_id in (select id from crm.attachments where {PERSON})",
     "unique_values": "subject_id = %(person)s",
     "searchable_values": "subject_id = %(person)s",
@@ -145,7 +146,9 @@ ELSEWHERE = {  # the other tables, each with its reason
     "erased_records": "ids",
     "exports": "which columns, why, and the name of a file; of many people",
     "imports": "counts and the name of a file; of many people",
-    "meeting_sheets": "figures by member and key",
+    "meeting_sheets": "figures by member and key, and the notes of a day",
+    "meeting_notes": "the notes of a day, about whomever; docs/decisions/0044 says so",
+    "meeting_todos": "one about a customer has its words in the task",
     "funnel_counts": "figures by stage and owner",
     "replaced_records": "ids and keys of the configuration",
     "runs": "counts and error codes",
@@ -233,7 +236,13 @@ def person(scene):  # noqa: F811
     )
     put(world, "lin", "customer", customer)
     merge(world, customer, world.customer("chen", name="同一人"), ["name"])
+    conversation = world.row("select id from crm.conversations where customer_id = %s", customer)
     for table, columns, values in (
+        (
+            "comments",
+            "id, conversation_id, notes, author_id",
+            (new_id(), conversation, "x", world.users["he"]),
+        ),
         ("alerts", "kind, member_id, customer_id", ("duplicate", world.users["lin"], customer)),
         (
             "transfers",
