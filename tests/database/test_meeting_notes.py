@@ -118,14 +118,14 @@ def test_only_who_leads_the_meeting_writes(world: World, who: str):
 
 def test_each_sees_their_own_and_the_notes_are_of_who_sees_the_store(world: World):
     save(world, "上午交车三台")
-    lins, chens = add(world, "lin"), add(world, "chen")
-    assert (shown(world, "lin"), shown(world, "chen")) == ({lins: False}, {chens: False})
-    assert [t for t, _done in mine(world, "lin")] == [lins]
+    of_lin, of_chen = add(world, "lin"), add(world, "chen")
+    assert (shown(world, "lin"), shown(world, "chen")) == ({of_lin: False}, {of_chen: False})
+    assert [t for t, _done in mine(world, "lin")] == [of_lin]
     for who in ("lin", "chen"):
         found = notes(world, who)
         assert (found["notes"], found["written_by"], found["may_write"]) == ("", None, False)
     for who in ("he", "xu"):
-        assert {*shown(world, who)} == {lins, chens}
+        assert {*shown(world, who)} == {of_lin, of_chen}
         assert notes(world, who)["notes"] == "上午交车三台"
     assert mine(world, "he") == []
 
