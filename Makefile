@@ -58,7 +58,7 @@ down status tick reset: env ## stop · what runs · run the rules of today · dr
 	@$(BIN)/python -m forecourt.cli $@
 
 test: env $(STAMPS)/browser phone-files ## every test, on throw-away stacks, two files at once
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-long: env $(STAMPS)/browser phone-files ## the long batteries too
 	@$(BIN)/python -m pytest -q -m "long or not long"

@@ -52,12 +52,6 @@ def stack_db(stack: Stack) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys first. They are the longest files; at the end of a run one of them kept a worker
-    busy for minutes while the other had nothing left."""
-    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What made a journey fail the first time is shown even if it passed the second time."""
     for report in terminalreporter.stats.get("rerun", []):

@@ -85,6 +85,14 @@ class Year(Season):
 
     # What must hold -------------------------------------------------------------------------------
 
+    def policies_as_they_are(self, policies: list[str]) -> list[Any]:
+        return self.world.db.execute(
+            "select to_jsonb(p), to_jsonb(k) - 'custom', (select jsonb_agg(to_jsonb(t)) from"
+            " crm.tasks t where t.subject_id = p.id) from crm.policies p join crm.customers k on"
+            " k.store_id = p.store_id and k.id = p.customer_id where p.id = any (%s::uuid[])",
+            (policies,),
+        ).fetchall()
+
     def policies_that_ended(self) -> Counter:
         """How each policy that ended was cared for: contacts in the last 90 days of those that the
         store knew so long, or the reason."""
@@ -98,6 +106,8 @@ class Year(Season):
               when talks.n >= 2 then 'contacted twice or more'
               when work.excused > 0 then 'excused by a manager'
               when work.open > 0 then 'still open with somebody'
+              when work.suspended > 0 then 'suspended: silence, or in a pool'
+              when k.owner_id is null and k.renewal_owner_id is null then 'on the list of orphans'
               when talks.n + work.tried >= 2 then 'tried twice or more'
               else 'unexplained'
             end, p.id::text
@@ -111,6 +121,7 @@ class Year(Season):
             cross join lateral (
               select count(*) filter (where t.status = 'excused') as excused,
                 count(*) filter (where t.status in ('open', 'cancel_requested')) as open,
+                count(*) filter (where t.status = 'suspended') as suspended,
                 count(*) filter (where t.status = 'done') as tried
               from crm.tasks t
               where t.store_id = p.store_id and t.subject_id = p.id and t.removed_at is null) work
@@ -119,7 +130,9 @@ class Year(Season):
             (self.store, self.today(), self.today() - timedelta(days=self.nights - 90)),
         ).fetchall()
         unexplained = [policy for reason, policy in found if reason == "unexplained"]
-        assert not unexplained, f"policies nobody cared for: {unexplained}"
+        assert not unexplained, (
+            f"policies nobody cared for: {self.policies_as_they_are(unexplained)}"
+        )
         return Counter(reason for reason, _ in found)
 
 

@@ -283,7 +283,9 @@ def test_lending_and_ending_stand_in_the_audit_log(loans):
     loan = loans.lend()
     loans.end(loan)
     found = loans.world.db.execute(
-        "select kind, actor_id, subject_id, detail from crm.audit_events order by id"
+        "select kind, actor_id, subject_id, detail from crm.audit_events where store_id = %s"
+        " order by id",
+        (loans.store,),
     ).fetchall()
     he, lin = loans.world.users["he"], loans.world.users["lin"]
     assert [row[:3] for row in found] == [("queue_lent", he, lin), ("queue_returned", he, lin)]

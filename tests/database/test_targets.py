@@ -111,7 +111,8 @@ def test_what_changes_nothing_leaves_no_act(world: World):
     set_target(world, "contacts", 30)
     set_target(world, "contacts", 30, by="gao")
     set_target(world, "visits", None)
-    assert world.row("select count(*) from crm.audit_events where kind like 'target%%'") == 1
+    said = "select count(*) from crm.audit_events where kind like 'target%%' and store_id = %s"
+    assert world.row(said, world.stores["east"]) == 1
     assert world.row("select author_id from crm.targets") == world.users["he"]
 
 
