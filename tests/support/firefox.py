@@ -71,7 +71,10 @@ class Firefox:
         path = firefox_path()
         assert path
         self.process = subprocess.Popen(
-            [path, "--headless", "--marionette", "--no-remote", "--profile", str(self.profile)],
+            [
+                *(path, "--headless", "--marionette", "--no-remote"),
+                *("--remote-allow-system-access", "--profile", str(self.profile)),  # for `cut`
+            ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
