@@ -31,7 +31,9 @@ class CustomerComments:
         gateway, store = self.session.services.gateway, self.session.store_id
         try:
             self.rows = await remote.comments(gateway, store, self.customer_id)
-        except Problem:
+        except Problem as problem:
+            if problem.code != "offline":
+                raise
             self.rows = ()
 
     def of(self, conversation: Conversation) -> tuple[Comment, ...]:
@@ -77,8 +79,9 @@ class OwnComments:
         gateway, store = self.session.services.gateway, self.session.store_id
         try:
             self.rows = await remote.comments(gateway, store)
-        except Problem:
-            return
+        except Problem as problem:
+            if problem.code != "offline":
+                raise
 
     async def acknowledge(self, comment_id: UUID) -> None:
         gateway, store = self.session.services.gateway, self.session.store_id

@@ -116,7 +116,7 @@ class Team:
     async def _load_next_steps(self) -> None:
         """For members who decide; the others who reassign do without."""
         me = self.session.me
-        if me is not None and "decide_approval" in me.verbs:
+        if me is not None and me.may("decide_approval"):
             self.next_steps = await next_step_report(
                 self.session.services.gateway, self.session.store_id
             )

@@ -281,16 +281,19 @@ declare
   v_due date := coalesce(
     p_due, crm.due_day(crm.store_calendar(p_store), c.today + 1)
   );
+  v_is_same bool;
 begin
   if p_id is null then
     raise sqlstate 'PT422' using message = 'required', detail = 'id';
   end if;
-  -- sent again, because the first answer was lost
-  if exists (
-    select from crm.meeting_todos d
-    where d.store_id = p_store and d.id = p_id
-  ) then
+  select d.author_id = c.user_id and d.assignee_id = p_member and coalesce(d.notes = v_notes, true)
+    into v_is_same
+  from crm.meeting_todos d
+  where d.store_id = p_store and d.id = p_id;
+  if v_is_same then  -- sent again, because the first answer was lost
     return jsonb_build_object('id', p_id);
+  elsif found then
+    raise sqlstate 'PT409' using message = 'id_taken';
   end if;
   perform crm.require_todo(c, v_notes, p_member, v_due);
   if p_customer is not null then

@@ -42,12 +42,23 @@ begin
   insert into crm.comments (store_id, id, conversation_id, notes, author_id)
   values (p_store, p_id, p_conversation, v_notes, c.user_id)
   on conflict do nothing;
+  -- sent again, because the first answer was lost; an id that another comment has is told
+  if not exists (
+    select from crm.comments n
+    where n.store_id = p_store
+      and n.id = p_id
+      and n.conversation_id = p_conversation
+      and n.author_id = c.user_id
+      and n.notes = v_notes
+  ) then
+    raise sqlstate 'PT409' using message = 'id_taken';
+  end if;
   return jsonb_build_object('id', p_id);
 end $$;
 comment on function crm.add_comment is
   'Says something about a colleague''s conversation to its author. p_id: made by the app; the same '
   'again changes nothing. Errors: forbidden, required, length, not_found (no such conversation, or '
-  'one''s own).';
+  'one''s own), id_taken.';
 
 create or replace function crm.shown_comments(p_caller crm.caller, p_customer uuid)
   returns jsonb

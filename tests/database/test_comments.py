@@ -52,6 +52,18 @@ def test_its_author_sees_it_until_they_acknowledge_it(world: World, talk: tuple[
         assert read(world, who, customer)[0]["acknowledged_at"] is not None
 
 
+def test_sent_again_it_is_one_and_another_text_under_its_id_is_told(
+    world: World, talk: tuple[str, str]
+):
+    east, asked = world.stores["east"], (new_id(), talk[1])
+    for _n in range(2):
+        world.ask("he", ADD, east, *asked, "先问预算")
+    assert len(ids(world, "lin")) == 1
+    assert world.refused("he", ADD, east, *asked, "别的话") == "PT409 id_taken"
+    assert world.refused("gao", ADD, east, *asked, "先问预算") == "PT409 id_taken"
+    assert read(world, "lin")[0]["notes"] == "先问预算"
+
+
 @pytest.mark.parametrize("who", ["chen", "zhou", "wu", "xu"])
 def test_nobody_else_reads_or_acknowledges_it(world: World, talk: tuple[str, str], who: str):
     customer, conversation = talk
@@ -71,7 +83,7 @@ def test_who_wrote_it_cannot_acknowledge_it(world: World, talk: tuple[str, str])
 def test_only_who_leads_the_store_writes(world: World, talk: tuple[str, str], who: str):
     asked = world.stores["east"], new_id(), talk[1], "x"
     assert world.refused(who, ADD, *asked) == "PT403 forbidden"
-    assert world.row("select count(*) from crm.comments") == 0
+    assert world.count("comments") == 0
 
 
 @pytest.mark.parametrize("who", ["qin", "ma", "yan", "stranger"])
@@ -98,7 +110,7 @@ def test_what_is_no_comment_is_refused(world: World, talk: tuple[str, str]):
     comment = new_id()
     for _n in range(2):
         world.ask("he", ADD, east, comment, conversation, "先问预算")
-    assert world.row("select count(*) from crm.comments") == 1
+    assert world.count("comments") == 1
 
 
 def test_a_customer_who_left_is_not_named_any_more(world: World, talk: tuple[str, str]):

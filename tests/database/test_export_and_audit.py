@@ -305,10 +305,7 @@ def test_people_and_exports_stand_in_the_audit(world):
 
 
 def exported_acts(world):
-    return world.row(
-        "select count(*) from crm.audit_events where kind = 'exported' and store_id = any (%s)",
-        [*world.stores.values()],
-    )
+    return world.count("audit_events", "kind = 'exported'")
 
 
 BEFORE_ALL = ["2020-01-01T00:00:00Z", "00000000-0000-0000-0000-000000000000"]

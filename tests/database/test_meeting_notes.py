@@ -112,8 +112,8 @@ def test_notes_have_a_limit(world: World):
 def test_only_who_leads_the_meeting_writes(world: World, who: str):
     assert world.refused(who, SAVE, world.stores["east"], "x", 0, None) == "PT403 forbidden"
     assert world.refused(who, ADD, *todo(world)) == "PT403 forbidden"
-    assert world.row("select count(*) from crm.meeting_notes") == 0
-    assert world.row("select count(*) from crm.meeting_todos") == 0
+    assert world.count("meeting_notes") == 0
+    assert world.count("meeting_todos") == 0
 
 
 def test_each_sees_their_own_and_the_notes_are_of_who_sees_the_store(world: World):
@@ -166,7 +166,7 @@ def test_what_is_no_todo_is_refused(world: World):
         assert world.refused("he", ADD, *arguments) == refusal, arguments
     world.db.execute("update crm.members set active = false where name = 'chen'")
     assert world.refused("he", ADD, *todo(world, "chen")) == "PT422 option"
-    assert world.row("select count(*) from crm.meeting_todos") == 0
+    assert world.count("meeting_todos") == 0
 
 
 def test_a_todo_is_ticked_off_and_taken_back(world: World):
@@ -188,7 +188,7 @@ def test_the_same_todo_twice_is_one(world: World):
         for _n in range(2):
             world.ask("he", ADD, *asked)
         assert world.row("select count(*) from crm.meeting_todos where id = %s", asked[1]) == 1
-    assert world.row("select count(*) from crm.tasks where kind = 'manual'") == 1
+    assert world.count("tasks", "kind = 'manual'") == 1
 
 
 def test_the_next_meeting_sees_what_became_of_the_last(world: World):
@@ -247,7 +247,7 @@ def test_only_who_can_clear_it_gets_it(world: World):
         assert world.refused("he", ADD, *todo(world, who, customer=customer)) == "PT422 option"
     world.db.execute("update crm.customers set do_not_call = true where id = %s", (customer,))
     assert world.refused("he", ADD, *todo(world, "lin", customer=customer)) == "PT422 option"
-    assert world.row("select count(*) from crm.tasks where kind = 'manual'") == 0
+    assert world.count("tasks", "kind = 'manual'") == 0
 
 
 @pytest.mark.parametrize(("planned", "asked"), [(3, 10), (10, 3)])

@@ -458,13 +458,6 @@ def test_a_visit_and_a_consent_are_dated_by_the_server_when_the_phone_says_nonse
             assert at
 
 
-def bursts(world) -> int:
-    return world.row(
-        "select count(*) from crm.alerts where kind = 'burst' and store_id = %s",
-        world.stores["east"],
-    )
-
-
 def calls(world, n, *, apart, dialled=False, start=None):
     """n calls in one message to the server, claimed to be `apart` from each other."""
     begin = start or datetime.now(UTC) - n * apart
@@ -495,7 +488,7 @@ def calls(world, n, *, apart, dialled=False, start=None):
     )
     answers = world.ask("lin", "select api.sync_push(%s, %s)", new_id(), Jsonb(operations))[0][0]
     assert {a["status"] for a in answers} == {"applied"}, answers
-    return bursts(world)
+    return world.count("alerts", "kind = 'burst'")
 
 
 def test_twelve_calls_in_one_message_are_a_burst_whatever_times_they_claim(world):
@@ -539,7 +532,7 @@ def test_a_phone_that_reached_us_meanwhile_was_not_offline(world):
             "%s",
             (world.users["lin"],),
         )
-    assert bursts(world) == 1
+    assert world.count("alerts", "kind = 'burst'") == 1
 
 
 # Requests -----------------------------------------------------------------------------------------

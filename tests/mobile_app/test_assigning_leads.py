@@ -1,16 +1,8 @@
 """The manager gives out leads in the meeting, one by one or together, and takes the last one back
 (S-24, F-50)."""
 
-import pytest
-
 from tests.support.people import World
-from tests.support.phone_screen import Phone, real_phone, signed_in
-
-
-@pytest.fixture
-async def manager(stack):
-    async with signed_in(stack, "manager") as (gateway, world):
-        yield gateway, world
+from tests.support.phone_screen import Phone, real_phone
 
 
 def leads(world: World, n: int) -> list[str]:

@@ -1,29 +1,9 @@
 """A manager comments on a conversation; its author reads it on Me and says so (S-54)."""
 
-import pytest
-
-from tests.support.faults import Network
 from tests.support.people import World, new_id
-from tests.support.phone_screen import real_phone, signed_in
+from tests.support.phone_screen import real_phone
 
 ADD = "select api.add_comment(%s, %s, %s, %s)"
-
-
-@pytest.fixture
-def network():
-    return Network()
-
-
-@pytest.fixture
-async def manager(stack, network):
-    async with signed_in(stack, "manager", network) as (gateway, world):
-        yield gateway, world
-
-
-@pytest.fixture
-async def advisor(stack, network):
-    async with signed_in(stack, "advisor", network) as (gateway, world):
-        yield gateway, world
 
 
 def talk(world: World, who: str) -> tuple[str, str]:

@@ -8,7 +8,6 @@ import pytest
 
 from shared.domain import presets
 from shared.domain.config import StoreConfig
-from tests.support.faults import Network
 from tests.support.people import new_id
 from tests.support.phone_screen import LocalData, phone, real_phone, signed_in
 from tests.support.present import present
@@ -18,19 +17,8 @@ NUMBER = "13911112222"
 
 
 @pytest.fixture
-def network():
-    return Network()
-
-
-@pytest.fixture
 async def market(stack, network):
     async with signed_in(stack, "market", network) as (gateway, world):
-        yield gateway, world
-
-
-@pytest.fixture
-async def manager(stack, network):
-    async with signed_in(stack, "manager", network) as (gateway, world):
         yield gateway, world
 
 

@@ -3,31 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from tests.support.faults import Network
 from tests.support.people import World, new_id
-from tests.support.phone_screen import real_phone, signed_in
+from tests.support.phone_screen import real_phone
 
 SAVE = "select api.save_meeting_notes(%s, %s, %s)"
 ADD = "select api.add_meeting_todo(%s, %s, %s, %s)"
-
-
-@pytest.fixture
-def network():
-    return Network()
-
-
-@pytest.fixture
-async def manager(stack, network):
-    async with signed_in(stack, "manager", network) as (gateway, world):
-        yield gateway, world
-
-
-@pytest.fixture
-async def advisor(stack, network):
-    async with signed_in(stack, "advisor", network) as (gateway, world):
-        yield gateway, world
 
 
 def of_store(world: World, columns: str, table: str) -> Any:

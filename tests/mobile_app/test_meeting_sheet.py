@@ -3,22 +3,8 @@ meeting saw (S-23, S-44)."""
 
 from datetime import timedelta
 
-import pytest
-
-from tests.support.faults import Network
 from tests.support.people import World
-from tests.support.phone_screen import real_phone, signed_in
-
-
-@pytest.fixture
-def network():
-    return Network()
-
-
-@pytest.fixture
-async def manager(stack, network):
-    async with signed_in(stack, "manager", network) as (gateway, world):
-        yield gateway, world
+from tests.support.phone_screen import real_phone
 
 
 def work(world: World) -> tuple[str, str]:

@@ -4,29 +4,9 @@ saves the file; an advisor sees their own (S-28, S-29, S-110, S-111)."""
 import csv
 import io
 
-import pytest
-
 from tests.mobile_app.test_meeting_sheet import work
-from tests.support.faults import Network
 from tests.support.people import World
-from tests.support.phone_screen import real_phone, signed_in
-
-
-@pytest.fixture
-def network():
-    return Network()
-
-
-@pytest.fixture
-async def manager(stack, network):
-    async with signed_in(stack, "manager", network) as (gateway, world):
-        yield gateway, world
-
-
-@pytest.fixture
-async def advisor(stack):
-    async with signed_in(stack, "advisor") as (gateway, world):
-        yield gateway, world
+from tests.support.phone_screen import real_phone
 
 
 def long_ago(world: World, customer: str, days: int) -> None:

@@ -5,28 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.faults import Network
 from tests.support.people import World
-from tests.support.phone_screen import real_phone, signed_in
+from tests.support.phone_screen import real_phone
 
 SET = "select api.set_target(%s, %s, %s, null, %s)"
-
-
-@pytest.fixture
-def network():
-    return Network()
-
-
-@pytest.fixture
-async def manager(stack, network):
-    async with signed_in(stack, "manager", network) as (gateway, world):
-        yield gateway, world
-
-
-@pytest.fixture
-async def advisor(stack, network):
-    async with signed_in(stack, "advisor", network) as (gateway, world):
-        yield gateway, world
 
 
 def talk(world: World, who: str, times: int) -> None:
