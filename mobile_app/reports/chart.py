@@ -33,13 +33,14 @@ def axis_text(_: Texts, metric: Metric, value: float) -> str:
 
 
 def top_of(metric: Metric, highest: float) -> float:
-    """Where the axis ends: a round number above the highest bar."""
+    """Where the axis ends: a round number above the highest bar, whose half is whole."""
     if metric.unit in ("share", "percent"):
         return 100.0
     if highest <= 4:
         return 4.0
     step = 10 ** (len(str(int(highest))) - 1)
-    return next(n * step / 2 for n in range(2, 22) if n * step / 2 >= highest)
+    ends = (n * step / 2 for n in range(2, 23))
+    return next(end for end in ends if end >= highest and end % 2 == 0)
 
 
 @component

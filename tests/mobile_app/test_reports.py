@@ -4,6 +4,10 @@ saves the file; an advisor sees their own (S-28, S-29, S-110, S-111)."""
 import csv
 import io
 
+import pytest
+
+from mobile_app.reports.chart import top_of
+from shared.domain.metrics import Metric
 from tests.mobile_app.test_meeting_sheet import work
 from tests.support.people import World
 from tests.support.phone_screen import real_phone
@@ -131,3 +135,11 @@ async def test_without_a_network_it_says_so(manager, network, tmp_path):
         network.heal()
         await s.tap("try-again")
         await s.settle(until=lambda: s.has("report-contacts"))
+
+
+@pytest.mark.parametrize(
+    ("highest", "end"), [(0, 4), (4, 4), (5, 6), (9, 10), (85, 90), (100, 100), (101, 150)]
+)
+def test_an_axis_ends_above_the_highest_bar_and_its_half_is_whole(highest, end):
+    metric = Metric.model_construct(unit="count")
+    assert top_of(metric, highest) == end
